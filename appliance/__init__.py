@@ -1,0 +1,20 @@
+"""meetingbox: a video meeting box for a room.
+
+The layers, from the inside out. Imports run one way, downwards in this list never:
+
+``errors``, ``config``   what everything may name: the tree of errors, the typed configuration.
+``core/``                pure decisions: protocol, handshake, call, peers, layers, tile geometry.
+                         No sockets, no threads, no asyncio, no clock: time and randomness are
+                         arguments, results are effects.
+``signaling/``           the shell around the network of text frames: mDNS, server, client.
+``media/``               the shell around pictures and sound: camera process, codecs, WebRTC links.
+``display/``             the shell around the screen: pygame, screens, keys and touches.
+``control/``             the shell around the control socket.
+``bridge``               the only object that two threads share.
+``app``, ``cli``         everything put together; only these two import everything.
+
+``display``, ``signaling``, ``media`` and ``control`` import ``core``, ``config`` and ``errors``
+(and ``display`` the ``bridge``), and never each other. ``tests/test_imports.py`` enforces it.
+"""
+
+__version__ = "0.1.0"

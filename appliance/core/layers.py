@@ -1,0 +1,52 @@
+"""The layers a camera is encoded in, and which one a tile gets.
+
+A layer is encoded once, however many boxes watch it. A receiver says how large its tile is; the
+sender takes the smallest layer that fills it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSpec:
+    """``width``, ``height`` in pixels, ``fps`` in pictures per second, ``bitrate`` in bit/s."""
+
+    width: int
+    height: int
+    fps: int
+    bitrate: int
+
+
+class Layer(enum.Enum):
+    """Ordered from small to large."""
+
+    L = "L"
+    M = "M"
+    H = "H"
+
+    @property
+    def spec(self) -> LayerSpec:
+        return SPECS[self]
+
+
+SPECS: dict[Layer, LayerSpec] = {
+    Layer.L: LayerSpec(320, 180, 15, 150_000),
+    Layer.M: LayerSpec(640, 360, 30, 600_000),
+    Layer.H: LayerSpec(1280, 720, 30, 2_000_000),
+}
+
+# A tile this much larger than a layer still gets the smaller one: nobody sees 10 % of upscaling.
+UPSCALE_TOLERANCE = 1.10
+
+
+def layer_for_height(height: int, available: Iterable[Layer] = (Layer.L, Layer.M)) -> Layer:
+    """Return the smallest available layer that fills a tile of ``height`` pixels, or the largest."""
+    ordered = [layer for layer in Layer if layer in set(available)]
+    for layer in ordered:
+        if layer.spec.height * UPSCALE_TOLERANCE >= height:
+            return layer
+    return ordered[-1]

@@ -1,0 +1,219 @@
+"""What the screen shows, as immutable values.
+
+The network thread publishes a ``Snapshot`` whenever something changed; the display reads the
+newest one and never asks the network. What a person does comes back as an ``Intent``.
+Times are seconds of the monotonic clock (``time.monotonic()``), which both threads share.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+
+class Phase(enum.Enum):
+    """Where the box is in its life, as far as the screen is concerned."""
+
+    IDLE = "idle"  # home, or somebody is typing
+    JOINING = "joining"  # the last key was pressed; nobody has answered yet
+    IN_CALL = "in-call"
+
+
+class TileState(enum.Enum):
+    """The state of one remote peer's tile."""
+
+    CONNECTING = "connecting"  # known, no picture yet
+    LIVE = "live"
+    RECONNECTING = "reconnecting"  # no heartbeat for limits.SILENT_AFTER
+
+
+class Tone(enum.Enum):
+    """How a notice feels; the display maps it to a colour."""
+
+    CALM = "calm"
+    WARNING = "warning"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class BoxSeen:
+    """A box on this network. ``seen_at`` is when it was last known to be there."""
+
+    name: str
+    address: str
+    present: bool
+    seen_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """One device as the home screen's status line and ``doctor`` show it.
+
+    ``kind``: "camera", "microphone", "speaker". ``label``: a person's word for the device in use.
+    ``problem``: an empty string, or a sentence with its remedy.
+    """
+
+    kind: str
+    label: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkView:
+    """``kind``: "wired", "wireless", "local" (loopback only) or "none"."""
+
+    kind: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A room that one press dials; the password is typed each time."""
+
+    label: str
+    room: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A line for a person. ``id`` grows by one per notice, so that the screen shows each once."""
+
+    id: int
+    text: str
+    tone: Tone
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TileView:
+    """One remote peer. ``quality``: 0 unknown, 1 bad, 2 fair, 3 good. ``layer``: "H", "M", "L" or ""."""
+
+    peer: str
+    name: str
+    state: TileState
+    muted: bool = False
+    camera_on: bool = True
+    speaking: bool = False
+    quality: int = 0
+    layer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JoiningView:
+    """The joining window. ``closes_at`` is None while it is closed."""
+
+    open: bool
+    closes_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallView:
+    """A meeting this box is in.
+
+    ``password`` is set only when this box made the meeting up and nobody has joined yet: the
+    start screen reads it out. ``since`` is when this box joined.
+    """
+
+    room: int
+    since: float
+    joining: JoiningView
+    tiles: tuple[TileView, ...] = ()
+    muted: bool = False
+    camera_on: bool = True
+    password: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything the screen needs, at one moment.
+
+    ``refusal`` is the sentence under the keypad after a failed join (None while there is none);
+    ``refusal_id`` grows with every refusal, so that the keypad notices a second one alike.
+    """
+
+    name: str
+    phase: Phase = Phase.IDLE
+    boxes: tuple[BoxSeen, ...] = ()
+    network: NetworkView = NetworkView("none", "")
+    devices: tuple[DeviceView, ...] = ()
+    presets: tuple[Preset, ...] = ()
+    call: CallView | None = None
+    refusal: str | None = None
+    refusal_id: int = 0
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded picture, ready to be drawn.
+
+    ``rgb`` is ``width * height * 3`` bytes, rows from the top, no padding between rows.
+    ``serial`` grows by one per picture of a stream. ``captured_at`` is the capture time on the
+    sender's monotonic clock in seconds when it is known to be comparable with ours, else None.
+    """
+
+    rgb: bytes | bytearray | memoryview
+    width: int
+    height: int
+    serial: int
+    captured_at: float | None = None
+
+
+# --- Intents: what a finger or a script wants -------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """The last key of a join was pressed at ``pressed_at``."""
+
+    room: int
+    password: str = field(repr=False)
+    pressed_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class StartMeeting:
+    """Make up a free-looking room number and a 6-digit password, and join it."""
+
+    pressed_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Leave the meeting, or give up joining."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetMuted:
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetCamera:
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AllowJoining:
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TilesShown:
+    """The size in pixels at which each remote peer's picture is drawn; absent peers are hidden.
+
+    ``self_view`` is the size of the self-view, or None while it is not on the screen.
+    """
+
+    sizes: tuple[tuple[str, int, int], ...]
+    self_view: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """The window was closed, or the box was told to stop."""
+
+
+Intent = Join | StartMeeting | Leave | SetMuted | SetCamera | AllowJoining | TilesShown | Quit
+
+SELF_TILE = "self"  # the frame slot of the self-view
