@@ -1,0 +1,124 @@
+"""THE call state machine: is this box in a meeting, and did joining succeed?
+
+The rules, in prose:
+
+* A join begins with a key press and ends in one of three ways: somebody accepted our proof, nobody
+  answered (then we are the first one there, which is not a failure), or everybody who answered
+  refused us.
+* One acceptance is enough. A rogue box that refuses everybody must not be able to keep a person
+  out of a meeting whose members accept them, so a refusal counts only when nothing is pending any
+  more and nobody accepted.
+* "Nobody answered" is decided soon after every server was reached or given up, because a person
+  is waiting; a member that is discovered later still finds us by its hello.
+* Once in a call, a refused handshake is somebody else's failed attempt and never throws us out.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from appliance.core.limits import JOIN_ALONE_AFTER, JOIN_GIVE_UP_AFTER, JOIN_SETTLE
+from appliance.core.table import Machine
+
+
+class CallState(enum.Enum):
+    IDLE = "idle"
+    JOINING = "joining"
+    IN_CALL = "in-call"
+
+
+class CallEvent(enum.Enum):
+    JOIN = "join"  # the last key was pressed
+    ACCEPTED = "accepted"  # a pair was proven
+    ALONE = "alone"  # nobody answered
+    REFUSED = "refused"  # everybody who answered refused
+    LEAVE = "leave"  # a person left, or gave up joining
+
+
+TABLE: dict[tuple[CallState, CallEvent], CallState] = {
+    (CallState.IDLE, CallEvent.JOIN): CallState.JOINING,
+    (CallState.JOINING, CallEvent.ACCEPTED): CallState.IN_CALL,
+    (CallState.JOINING, CallEvent.ALONE): CallState.IN_CALL,
+    (CallState.JOINING, CallEvent.REFUSED): CallState.IDLE,
+    (CallState.JOINING, CallEvent.LEAVE): CallState.IDLE,
+    (CallState.IN_CALL, CallEvent.ACCEPTED): CallState.IN_CALL,
+    (CallState.IN_CALL, CallEvent.LEAVE): CallState.IDLE,
+}
+
+
+class Call:
+    """One box's call. Times are monotonic seconds; feed it what happens, ask ``tick`` for a verdict."""
+
+    def __init__(self) -> None:
+        self._machine = Machine("call", TABLE, CallState.IDLE)
+        self._joined_at = 0.0
+        self._servers_settled_at: float | None = None
+        self._pending: set[str] = set()  # peers whose handshake is under way
+        self._refused_at: float | None = None
+
+    @property
+    def state(self) -> CallState:
+        return self._machine.state
+
+    @property
+    def refusals_only(self) -> bool:
+        """True while somebody refused us and nobody accepted."""
+        return self._refused_at is not None
+
+    def join(self, now: float) -> None:
+        """The last key was pressed."""
+        self._machine.step(CallEvent.JOIN)
+        self._joined_at = now
+        self._servers_settled_at = None
+        self._pending = set()
+        self._refused_at = None
+
+    def leave(self) -> None:
+        """A person left, or gave up joining."""
+        self._machine.step(CallEvent.LEAVE)
+
+    def servers_settled(self, now: float) -> None:
+        """Every known server was reached (our hello is on its way) or given up."""
+        if self._servers_settled_at is None:
+            self._servers_settled_at = now
+
+    def handshake_began(self, peer: str) -> None:
+        """A challenge was sent or received: somebody is there."""
+        self._pending.add(peer)
+
+    def proven(self, peer: str) -> None:
+        """A pair was proven: both know the password."""
+        self._pending.discard(peer)
+        self._refused_at = None
+        if self._machine.allows(CallEvent.ACCEPTED):
+            self._machine.step(CallEvent.ACCEPTED)
+
+    def failed(self, peer: str, now: float) -> None:
+        """A pair's proof failed, in either direction."""
+        self._pending.discard(peer)
+        if self.state is CallState.JOINING:
+            self._refused_at = now
+
+    def ended(self, peer: str) -> None:
+        """A handshake ended without a verdict: it expired, or its relay closed."""
+        self._pending.discard(peer)
+
+    def deadline(self) -> float | None:
+        """When ``tick`` may decide something, or None."""
+        if self.state is not CallState.JOINING:
+            return None
+        give_up = self._joined_at + JOIN_GIVE_UP_AFTER
+        if self._refused_at is not None:
+            return give_up if self._pending else min(give_up, self._refused_at + JOIN_SETTLE)
+        if self._pending or self._servers_settled_at is None:
+            return give_up
+        return min(give_up, self._servers_settled_at + JOIN_ALONE_AFTER)
+
+    def tick(self, now: float) -> CallEvent | None:
+        """Decide what is due; return ALONE or REFUSED when the state changed by it."""
+        deadline = self.deadline()
+        if deadline is None or now < deadline:
+            return None
+        event = CallEvent.REFUSED if self._refused_at is not None else CallEvent.ALONE
+        self._machine.step(event)
+        return event

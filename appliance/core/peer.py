@@ -1,0 +1,731 @@
+"""One remote box in a room, from the proven pair to its end: the link machine.
+
+The rules, in prose:
+
+* A pair begins when both proved the password to each other (``core/handshake.py``). Each sends its
+  identity as the first sealed frame over the relay; until the other's came and its signature held,
+  nothing else is accepted.
+* Then the pair moves to its direct line. The smaller (box id, peer id) *leads*: it dials the
+  other's server; when that does not work the other one dials. If neither gets through, sealed
+  frames go on over the relay, and the call works all the same while its server is there.
+* The leader makes the offers, so there is no glare. Each offer has a *generation*, higher than the
+  one before; a new connection is built beside the old one and replaces it once it is bound.
+* On the data channel the first message each way is ``bind``: a MAC, under a key that only this
+  pair has, over both DTLS fingerprints and both ICE ufrags. Before it held, nothing is sent, drawn
+  or believed on that connection.
+* A heartbeat goes over the data channel every second. Silence for ``SILENT_AFTER`` is a broken link:
+  the tile says "reconnecting" and the leader offers again. Silence for ``GONE_AFTER`` ends the peer.
+* A line that was reset and then refuses a new connection means that the box is gone, at once.
+  A line that is merely lost is dialed again.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from appliance.core import limits
+from appliance.core.channel import SealedChannel, bind_mac, equal_macs
+from appliance.core.identity import BoxIdentity, verify_identity
+from appliance.core.table import Machine
+from appliance.core import messages as m
+from appliance.errors import RemoteProtocolError
+
+
+class PeerState(enum.Enum):
+    PROVEN = "proven"  # identities are on their way over the relay
+    IDENTIFIED = "identified"  # looking for the direct line
+    CONNECTING = "connecting"  # offer, answer, ICE, DTLS
+    LIVE = "live"  # bound, and heard from
+    SILENT = "silent"  # bound once, but silent now
+    GONE = "gone"
+
+
+class PeerEvent(enum.Enum):
+    IDENTIFY = "identify"  # their identity held
+    NEGOTIATE = "negotiate"  # there is a way for offers: the line, or the relay in its stead
+    BOUND = "bound"  # a connection's bind held
+    SILENCE = "silence"  # no heartbeat for SILENT_AFTER, or the connection failed
+    HEARD = "heard"  # a heartbeat after silence
+    END = "end"
+
+
+_S, _E = PeerState, PeerEvent
+TABLE: dict[tuple[PeerState, PeerEvent], PeerState] = {
+    (_S.PROVEN, _E.IDENTIFY): _S.IDENTIFIED,
+    (_S.IDENTIFIED, _E.NEGOTIATE): _S.CONNECTING,
+    (_S.CONNECTING, _E.BOUND): _S.LIVE,
+    (_S.LIVE, _E.SILENCE): _S.SILENT,
+    (_S.LIVE, _E.BOUND): _S.LIVE,
+    (_S.SILENT, _E.HEARD): _S.LIVE,
+    (_S.SILENT, _E.BOUND): _S.LIVE,
+    **{(state, _E.END): _S.GONE for state in _S if state is not _S.GONE},
+}
+
+
+class LineState(enum.Enum):
+    """The direct sealed line, which lives beside the link's own state."""
+
+    NONE = "none"
+    DIALING = "dialing"  # we dial
+    AWAITING = "awaiting"  # the other one dials
+    UP = "up"
+    LOST = "lost"  # was up; dialing again, or waiting to be dialed
+    FAILED = "failed"  # never came up: the relay serves
+
+
+class GoneReason(enum.Enum):
+    """Why a peer ended; the value is the stable code."""
+
+    LEFT = "peer.left"  # it said so
+    VANISHED = "peer.vanished"  # its line was reset and refused
+    SILENT = "peer.silent"  # GONE_AFTER without a sign
+    UNPROVEN = "peer.unproven"  # no identity in time, or one that did not hold
+    UNREACHABLE = "peer.unreachable"  # proven, but no connection could be built
+    LEAVING = "peer.leaving"  # this box leaves
+
+
+# --- Effects: what the shell must do, in order ---------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ToRelay:
+    """Send a sealed frame over the relay on which the pair was proven."""
+
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ToLine:
+    """Send a sealed frame over the direct line."""
+
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Dial the other box's server and prove who we are there (``core/line.py``)."""
+
+    addresses: tuple[str, ...]
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropLine:
+    """Close the direct line."""
+
+
+@dataclass(frozen=True, slots=True)
+class MakeOffer:
+    """Build a new connection and make its offer; answer with ``Peer.offer_made``."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class MakeAnswer:
+    """Build a new connection for their offer; answer with ``Peer.answer_made``."""
+
+    generation: int
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeAnswer:
+    """Give their answer to the connection that made the offer."""
+
+    generation: int
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToControl:
+    """Send a message on a connection's data channel."""
+
+    generation: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMedia:
+    """The connection is bound: pictures and sound may flow; close every older connection."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropLink:
+    """Close a connection."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Something that the screen or ``status`` shows of this peer changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """The other box's tile of our picture changed size: ``max_height`` pixels, or not visible."""
+
+    max_height: int
+    max_fps: int
+    visible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HeardRoster:
+    peers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeardDoor:
+    door: m.Door
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A frame of this peer was dropped; count it under its code."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The peer is gone: close its line and its connections."""
+
+    reason: GoneReason
+
+
+Effect = (
+    ToRelay
+    | ToLine
+    | Dial
+    | DropLine
+    | MakeOffer
+    | MakeAnswer
+    | TakeAnswer
+    | ToControl
+    | OpenMedia
+    | DropLink
+    | Changed
+    | Wants
+    | HeardRoster
+    | HeardDoor
+    | Refused
+    | Ended
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """This box, as it tells a peer: where its own server is, for the direct line."""
+
+    identity: BoxIdentity
+    name: str
+    peer_id: str
+    addresses: tuple[str, ...]
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What the bind MAC covers of one connection, of one side."""
+
+    fingerprint: str
+    ufrag: str
+
+
+class Peer:
+    """The link machine of one remote box. Every method takes ``now`` and returns effects, in order.
+
+    ``peer_id``: theirs, hex. ``role``: ours in the handshake, "A" or "B". ``seal``: the channel of
+    the proven pair, over the relay. ``transcript``, ``bind_key``: from the handshake's keys.
+    """
+
+    def __init__(
+        self, me: Me, peer_id: str, role: str, seal: SealedChannel, transcript: bytes, bind_key: bytes, now: float
+    ) -> None:
+        self._me = me
+        self.peer_id = peer_id
+        self._role = role
+        self._transcript = transcript
+        self._bind_key = bind_key
+        self._relay = seal
+        self._line: SealedChannel | None = None
+        self._machine = Machine("peer", TABLE, PeerState.PROVEN)
+        self.line_state = LineState.NONE
+        self._since = now  # when the current state began
+
+        self.box_id = ""  # theirs, once identified
+        self.name = ""
+        self._addresses: tuple[str, ...] = ()
+        self._port = 0
+        self._line_since = now
+        self._dial_at: float | None = None
+        self._dialed_both_ways = False
+        self._was_up = False
+
+        self._generation = 0  # the newest connection
+        self._bound: int | None = None  # the connection that carries media
+        self._ends: tuple[Ends, Ends] | None = None  # (ours, theirs) of the newest connection
+        self._bind_sent = False
+        self._early_bind: m.Bind | None = None  # came before our own end knew it was connected
+        self._offers = 0
+        self._offered_at = now
+
+        self.muted = False
+        self.camera_on = True
+        self._my_media = m.MediaState(muted=False, camera_on=True)
+        self._my_constraints: m.Constraints | None = None
+
+        self._heard_at = now  # last heartbeat
+        self._beat_at = now
+        self._seq = 0
+        self._sent_at: OrderedDict[int, float] = OrderedDict()
+        self._their_seq = 0
+        self._their_seq_at = now
+        self.rtt_ms: float | None = None
+
+    # --- what the shell asks ------------------------------------------------------------------
+
+    @property
+    def state(self) -> PeerState:
+        return self._machine.state
+
+    @property
+    def leads(self) -> bool:
+        """True when this box dials and offers; meaningful once identified."""
+        return (self._me.identity.box_id_hex, self._me.peer_id) < (self.box_id, self.peer_id)
+
+    @property
+    def generation(self) -> int:
+        """The newest connection."""
+        return self._generation
+
+    @property
+    def bound(self) -> int | None:
+        """The connection that carries pictures and sound, or None."""
+        return self._bound
+
+    def deadline(self) -> float | None:
+        """When ``tick`` must be called at the latest, or None once the peer is gone."""
+        match self.state:
+            case PeerState.GONE:
+                return None
+            case PeerState.PROVEN:
+                return self._since + limits.IDENTIFY_WITHIN
+            case PeerState.IDENTIFIED:
+                return self._line_since + limits.LINE_WITHIN
+        times = []
+        if self._dial_at is not None:
+            times.append(self._dial_at)
+        if self._bound is not None:
+            times.append(self._beat_at)
+            silence = limits.SILENT_AFTER if self.state is PeerState.LIVE else limits.GONE_AFTER
+            times.append(self._heard_at + silence)
+        if self._bound != self._generation or self._generation == 0:
+            times.append(self._offered_at + limits.CONNECT_WITHIN)
+        return min(times) if times else None
+
+    # --- the pair and its identity ------------------------------------------------------------
+
+    def start(self) -> list[Effect]:
+        """The pair was proven: say who we are, inside the seal."""
+        identity = m.Identity.signed(
+            self._me.identity,
+            self._me.name,
+            self._role,
+            self._transcript,
+            self._me.addresses,
+            self._me.port,
+        )
+        return [ToRelay(self._relay.seal(m.encode_sealed(identity)))]
+
+    def relay_frame(self, frame: bytes, now: float) -> list[Effect]:
+        """A sealed frame of this peer came over the relay."""
+        return self._sealed(self._relay, frame, now)
+
+    def line_frame(self, frame: bytes, now: float) -> list[Effect]:
+        """A sealed frame of this peer came over the direct line."""
+        if self._line is None:
+            return [Refused("line.unexpected")]
+        return self._sealed(self._line, frame, now)
+
+    def _sealed(self, channel: SealedChannel, frame: bytes, now: float) -> list[Effect]:
+        if self.state is PeerState.GONE:
+            return []
+        try:
+            message = m.decode_sealed(channel.open(frame))
+            return self._message(message, now)
+        except RemoteProtocolError as error:
+            return [Refused(error.code)]
+
+    def _message(self, message: m.Sealed, now: float) -> list[Effect]:
+        if isinstance(message, m.Identity):
+            return self._identity(message, now)
+        if self.state is PeerState.PROVEN:
+            raise RemoteProtocolError("peer.not-identified", "a sealed message before the identity")
+        match message:
+            case m.Roster():
+                return [HeardRoster(tuple(message.peers))]
+            case m.Door():
+                return [HeardDoor(message)]
+            case m.Offer():
+                return self._offer(message, now)
+            case m.Answer():
+                if message.generation != self._generation or not self.leads:
+                    raise RemoteProtocolError("peer.stale-answer", "an answer that fits no offer")
+                return [TakeAnswer(message.generation, message.sdp)]
+            case m.Leaving():
+                return self._end(GoneReason.LEFT)
+            case _:
+                raise RemoteProtocolError("peer.unexpected", "a sealed message that has no place here")
+
+    def _identity(self, message: m.Identity, now: float) -> list[Effect]:
+        if self.state is not PeerState.PROVEN:
+            raise RemoteProtocolError("peer.identified-twice", "a second identity on one pair")
+        theirs = "B" if self._role == "A" else "A"
+        try:
+            verify_identity(message, theirs, self._transcript)
+        except RemoteProtocolError as error:
+            return [Refused(error.code), *self._end(GoneReason.UNPROVEN)]
+        self._step(PeerEvent.IDENTIFY, now)
+        self.box_id = message.box_id_hex
+        self.name = message.name
+        self._addresses = tuple(message.addresses)
+        self._port = message.port
+        self._line_since = now
+        if self.leads:
+            return [Changed(), *self._dial(now)]
+        self.line_state = LineState.AWAITING
+        return [Changed()]
+
+    # --- the direct line ----------------------------------------------------------------------
+
+    def _dial(self, now: float) -> list[Effect]:
+        self.line_state = LineState.DIALING
+        self._line_since = now
+        self._dial_at = None
+        return [Dial(self._addresses, self._port)]
+
+    def line_up(self, channel: SealedChannel, now: float) -> list[Effect]:
+        """The direct line's own handshake held, whoever dialed."""
+        if self.state is PeerState.GONE:
+            return [DropLine()]
+        self._line = channel
+        self.line_state = LineState.UP
+        self._dial_at = None
+        if self.state is PeerState.IDENTIFIED:
+            return self._negotiate(now)
+        if self.state is PeerState.SILENT and self.leads:
+            return self._make_offer(now)
+        return []
+
+    def line_failed(self, refused: bool, now: float) -> list[Effect]:
+        """Our dialing failed. ``refused``: nobody listens there."""
+        if self.state is PeerState.GONE or self.line_state is LineState.UP:
+            return []
+        self._line = None
+        if self.state is PeerState.IDENTIFIED:
+            if self._dialed_both_ways:
+                self.line_state = LineState.FAILED
+                return self._negotiate(now)
+            self._dialed_both_ways = True
+            self.line_state = LineState.AWAITING
+            self._line_since = now
+            return []
+        if refused and self.line_state in (LineState.LOST, LineState.DIALING) and self._was_up:
+            return self._end(GoneReason.VANISHED)
+        self.line_state = LineState.LOST if self._was_up else LineState.FAILED
+        self._dial_at = now + limits.LINE_REDIAL_EVERY
+        return []
+
+    def line_lost(self, reset: bool, now: float) -> list[Effect]:
+        """The direct line ended. ``reset``: the other side's system closed it; else it went silent."""
+        if self.state is PeerState.GONE or self._line is None:
+            return []
+        self._line = None
+        self.line_state = LineState.LOST
+        self._was_up = True
+        if reset and self.leads:
+            return self._dial(now)
+        # The leader dials first; the other one makes sure in case the leader can't.
+        self._dial_at = now + (limits.LINE_WITHIN if reset else limits.LINE_REDIAL_EVERY)
+        return []
+
+    # --- the connection -----------------------------------------------------------------------
+
+    def _negotiate(self, now: float) -> list[Effect]:
+        self._step(PeerEvent.NEGOTIATE, now)
+        self._offered_at = now
+        if self.leads:
+            return self._make_offer(now)
+        return []
+
+    def _make_offer(self, now: float) -> list[Effect]:
+        self._new_generation(self._generation + 1, now)
+        self._offers += 1
+        return [MakeOffer(self._generation)]
+
+    def _new_generation(self, generation: int, now: float) -> None:
+        self._generation = generation
+        self._ends = None
+        self._bind_sent = False
+        self._early_bind = None
+        self._offered_at = now
+
+    def offer_made(self, generation: int, sdp: str) -> list[Effect]:
+        """The offer of a new connection is ready."""
+        if generation != self._generation or self.state is PeerState.GONE:
+            return [DropLink(generation)]
+        return self._say(m.Offer(generation=generation, sdp=sdp))
+
+    def _offer(self, message: m.Offer, now: float) -> list[Effect]:
+        if self.leads:
+            raise RemoteProtocolError("peer.glare", "an offer from the side that does not offer")
+        if message.generation <= self._generation:
+            raise RemoteProtocolError("peer.stale-offer", "an offer of an old generation")
+        if self.state is PeerState.IDENTIFIED:  # their line failed for good and they took the relay
+            self.line_state = LineState.FAILED
+            self._step(PeerEvent.NEGOTIATE, now)
+        dropped = self._generation
+        self._new_generation(message.generation, now)
+        effects: list[Effect] = []
+        if dropped and dropped != self._bound:
+            effects.append(DropLink(dropped))
+        return [*effects, MakeAnswer(message.generation, message.sdp)]
+
+    def answer_made(self, generation: int, sdp: str) -> list[Effect]:
+        """The answer to their offer is ready."""
+        if generation != self._generation or self.state is PeerState.GONE:
+            return [DropLink(generation)]
+        return self._say(m.Answer(generation=generation, sdp=sdp))
+
+    def link_refused(self, generation: int, code: str) -> list[Effect]:
+        """Their SDP is not one that this box accepts."""
+        return [Refused(code), DropLink(generation)]
+
+    def link_connected(self, generation: int, ours: Ends, theirs: Ends, now: float) -> list[Effect]:
+        """ICE, DTLS and the data channel are up: prove that the connection is this pair's."""
+        if generation != self._generation or self.state is PeerState.GONE:
+            return [DropLink(generation)]
+        self._ends = (ours, theirs)
+        self._bind_sent = True
+        mac = self._bind_mac(self._role, generation, ours, theirs)
+        effects: list[Effect] = [ToControl(generation, m.encode_control(m.Bind(mac=mac)))]
+        if self._early_bind is not None:
+            early, self._early_bind = self._early_bind, None
+            effects += self._bind(early, now)
+        return effects
+
+    def _bind_mac(self, role: str, generation: int, sender: Ends, receiver: Ends) -> bytes:
+        return bind_mac(
+            self._bind_key,
+            role,
+            generation,
+            (sender.fingerprint, receiver.fingerprint),
+            (sender.ufrag, receiver.ufrag),
+        )
+
+    def link_failed(self, generation: int, now: float) -> list[Effect]:
+        """A connection failed or was closed by the other side."""
+        if self.state is PeerState.GONE:
+            return []
+        effects: list[Effect] = [DropLink(generation)]
+        if generation == self._bound:
+            self._bound = None
+            if self.state is PeerState.LIVE:
+                self._step(PeerEvent.SILENCE, now)
+                effects.append(Changed())
+            if self.leads and self._generation == generation:
+                effects += self._make_offer(now)
+        elif generation == self._generation and self.leads:
+            effects += self._retry(now)
+        return effects
+
+    def _retry(self, now: float) -> list[Effect]:
+        if self._offers >= limits.OFFER_RETRIES:
+            return self._end(GoneReason.UNREACHABLE)
+        return self._make_offer(now)
+
+    # --- the data channel ---------------------------------------------------------------------
+
+    def control_message(self, generation: int, data: bytes, now: float) -> list[Effect]:
+        """A message came on a connection's data channel."""
+        if self.state is PeerState.GONE or generation not in (self._generation, self._bound):
+            return []
+        try:
+            message = m.decode_control(data)
+            if isinstance(message, m.Bind):
+                return self._bind_message(generation, message, now)
+            if generation != self._bound:
+                raise RemoteProtocolError("peer.not-bound", "a message before the bind")
+            return self._control(message, now)
+        except RemoteProtocolError as error:
+            return [Refused(error.code)]
+
+    def _bind_message(self, generation: int, message: m.Bind, now: float) -> list[Effect]:
+        if generation != self._generation or generation == self._bound:
+            raise RemoteProtocolError("peer.bound-twice", "a second bind on one connection")
+        if self._ends is None:
+            self._early_bind = message
+            return []
+        return self._bind(message, now)
+
+    def _bind(self, message: m.Bind, now: float) -> list[Effect]:
+        assert self._ends is not None
+        ours, theirs = self._ends
+        role = "B" if self._role == "A" else "A"
+        if not equal_macs(message.mac, self._bind_mac(role, self._generation, theirs, ours)):
+            return [Refused("peer.bind-wrong"), *self._end(GoneReason.UNPROVEN)]
+        old, self._bound = self._bound, self._generation
+        self._step(PeerEvent.BOUND, now)
+        self._offers = 0
+        self._heard_at = self._beat_at = now
+        effects: list[Effect] = [OpenMedia(self._generation)]
+        if old is not None:
+            effects.append(DropLink(old))
+        effects.append(self._to_control(self._my_media))
+        if self._my_constraints is not None:
+            effects.append(self._to_control(self._my_constraints))
+        return [*effects, *self._beat(now), Changed()]
+
+    def _control(self, message: m.Control, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        self._heard_at = now
+        if self.state is PeerState.SILENT:
+            self._step(PeerEvent.HEARD, now)
+            effects.append(Changed())
+        match message:
+            case m.Heartbeat():
+                self._heartbeat(message, now)
+            case m.MediaState():
+                self.muted, self.camera_on = message.muted, message.camera_on
+                effects.append(Changed())
+            case m.Constraints():
+                effects.append(Wants(message.max_height, message.max_fps, message.visible))
+            case m.Leaving():
+                effects += self._end(GoneReason.LEFT)
+        return effects
+
+    def _heartbeat(self, message: m.Heartbeat, now: float) -> None:
+        self._their_seq, self._their_seq_at = message.seq, now
+        sent = self._sent_at.pop(message.echo, None)
+        if sent is not None:
+            self.rtt_ms = max(0.0, (now - sent) * 1000 - message.held_ms)
+
+    def _beat(self, now: float) -> list[Effect]:
+        self._seq += 1
+        self._sent_at[self._seq] = now
+        while len(self._sent_at) > limits.GONE_AFTER / limits.HEARTBEAT_EVERY:
+            self._sent_at.popitem(last=False)
+        self._beat_at = now + limits.HEARTBEAT_EVERY
+        held = min(int((now - self._their_seq_at) * 1000), 60_000)
+        return [self._to_control(m.Heartbeat(seq=self._seq, echo=self._their_seq, held_ms=held))]
+
+    # --- what this box says -------------------------------------------------------------------
+
+    def say_media(self, muted: bool, camera_on: bool) -> list[Effect]:
+        """Tell the other box whether our microphone and camera are on."""
+        self._my_media = m.MediaState(muted=muted, camera_on=camera_on)
+        return [self._to_control(self._my_media)] if self._bound is not None else []
+
+    def say_constraints(self, max_height: int, max_fps: int, visible: bool) -> list[Effect]:
+        """Tell the other box how large its picture is drawn here."""
+        wanted = m.Constraints(max_height=max_height, max_fps=max_fps, visible=visible)
+        if wanted == self._my_constraints:
+            return []
+        self._my_constraints = wanted
+        return [self._to_control(wanted)] if self._bound is not None else []
+
+    def say_roster(self, peers: tuple[str, ...]) -> list[Effect]:
+        """Tell the other box who is in the room."""
+        return [] if self.state is PeerState.PROVEN else self._say(m.Roster(peers=list(peers)))
+
+    def say_door(self, door: m.Door) -> list[Effect]:
+        """Tell the other box about the joining window."""
+        return [] if self.state is PeerState.PROVEN else self._say(door)
+
+    def leave(self) -> list[Effect]:
+        """This box leaves the room."""
+        if self.state is PeerState.GONE:
+            return []
+        effects: list[Effect] = []
+        if self._bound is not None:
+            effects.append(self._to_control(m.Leaving()))
+        if self.state is not PeerState.PROVEN:
+            effects += self._say(m.Leaving())
+        return [*effects, *self._end(GoneReason.LEAVING)]
+
+    def _say(self, message: m.Sealed) -> list[Effect]:
+        if self.state is PeerState.GONE:
+            return []
+        if self._line is not None:
+            return [ToLine(self._line.seal(m.encode_sealed(message)))]
+        return [ToRelay(self._relay.seal(m.encode_sealed(message)))]
+
+    def _to_control(self, message: m.Control) -> ToControl:
+        assert self._bound is not None
+        return ToControl(self._bound, m.encode_control(message))
+
+    # --- time ---------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> list[Effect]:
+        """Do what is due."""
+        effects: list[Effect] = []
+        match self.state:
+            case PeerState.GONE:
+                return []
+            case PeerState.PROVEN:
+                if now - self._since >= limits.IDENTIFY_WITHIN:
+                    return self._end(GoneReason.UNPROVEN)
+                return []
+            case PeerState.IDENTIFIED:
+                return self._tick_line(now)
+        if self._dial_at is not None and now >= self._dial_at:
+            effects += self._dial(now)
+        if self._bound is not None and now >= self._beat_at:
+            effects += self._beat(now)
+        if self._bound is not None or self.state is PeerState.SILENT:
+            silent_for = now - self._heard_at
+            if silent_for >= limits.GONE_AFTER:
+                return [*effects, *self._end(GoneReason.SILENT)]
+            if self.state is PeerState.LIVE and silent_for >= limits.SILENT_AFTER:
+                self._step(PeerEvent.SILENCE, now)
+                effects.append(Changed())
+                if self.leads and self._line is not None:
+                    effects += self._make_offer(now)
+        connecting = self._bound != self._generation or self._generation == 0
+        if connecting and now - self._offered_at >= limits.CONNECT_WITHIN:
+            effects += self._overdue(now)
+        return effects
+
+    def _tick_line(self, now: float) -> list[Effect]:
+        if now - self._line_since < limits.LINE_WITHIN:
+            return []
+        if self.line_state is LineState.AWAITING and not self._dialed_both_ways:
+            self._dialed_both_ways = True
+            return self._dial(now)
+        self.line_state = LineState.FAILED
+        return self._negotiate(now)
+
+    def _overdue(self, now: float) -> list[Effect]:
+        self._offered_at = now
+        if self.state is PeerState.SILENT:
+            # The tile's own time-out ends it; until then the leader tries again and again.
+            return self._make_offer(now) if self.leads else []
+        if self.leads:
+            return self._retry(now)
+        self._offers += 1
+        return self._end(GoneReason.UNREACHABLE) if self._offers > limits.OFFER_RETRIES else []
+
+    def _end(self, reason: GoneReason) -> list[Effect]:
+        self._machine.step(PeerEvent.END)
+        return [Ended(reason), Changed()]
+
+    def _step(self, event: PeerEvent, now: float) -> None:
+        self._machine.step(event)
+        self._since = now

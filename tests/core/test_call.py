@@ -1,0 +1,116 @@
+"""The call state machine, every row of its table and every verdict on a join."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.core import limits
+from appliance.core.call import TABLE, Call, CallEvent, CallState
+from appliance.errors import LocalProtocolError
+
+
+def joining(now: float = 100.0) -> Call:
+    call = Call()
+    call.join(now)
+    return call
+
+
+def test_every_state_is_reached_and_left_by_the_table() -> None:
+    assert {state for state, _ in TABLE} == set(CallState)
+    assert set(TABLE.values()) == set(CallState)
+
+
+def test_leaving_while_idle_is_our_own_mistake() -> None:
+    with pytest.raises(LocalProtocolError) as error:
+        Call().leave()
+    assert error.value.code == "call.illegal-event"
+
+
+def test_one_acceptance_is_enough() -> None:
+    call = joining()
+    call.handshake_began("rogue")
+    call.handshake_began("friend")
+    call.failed("rogue", 100.1)
+    call.proven("friend")
+    assert call.state is CallState.IN_CALL
+    assert call.tick(200.0) is None
+
+
+def test_a_refusal_waits_for_those_still_answering() -> None:
+    call = joining()
+    call.handshake_began("rogue")
+    call.handshake_began("friend")
+    call.failed("rogue", 100.1)
+    assert call.tick(100.1 + limits.JOIN_SETTLE) is None
+    call.failed("friend", 100.6)
+    assert call.tick(100.6 + limits.JOIN_SETTLE) is CallEvent.REFUSED
+    assert call.state is CallState.IDLE
+
+
+def test_nobody_there_is_decided_soon_after_the_servers_were_reached() -> None:
+    call = joining()
+    call.servers_settled(100.2)
+    assert call.deadline() == pytest.approx(100.2 + limits.JOIN_ALONE_AFTER)
+    assert call.tick(100.2 + limits.JOIN_ALONE_AFTER) is CallEvent.ALONE
+    assert call.state is CallState.IN_CALL
+
+
+def test_nobody_there_is_not_decided_while_somebody_answers() -> None:
+    call = joining()
+    call.servers_settled(100.2)
+    call.handshake_began("slow")
+    assert call.tick(100.2 + limits.JOIN_ALONE_AFTER) is None
+    call.ended("slow")
+    assert call.tick(100.2 + limits.JOIN_ALONE_AFTER) is CallEvent.ALONE
+
+
+def test_a_person_never_waits_longer_than_the_bound() -> None:
+    call = joining()
+    call.handshake_began("hangs")
+    assert call.tick(100.0 + limits.JOIN_GIVE_UP_AFTER) is CallEvent.ALONE
+
+
+def test_a_failed_attempt_of_another_never_ends_a_call() -> None:
+    call = joining()
+    call.proven("friend")
+    call.failed("stranger", 101.0)
+    assert call.tick(500.0) is None
+    assert call.state is CallState.IN_CALL
+
+
+def test_a_second_join_starts_afresh() -> None:
+    call = joining()
+    call.failed("a", 100.1)
+    assert call.tick(101.0) is CallEvent.REFUSED
+    call.join(200.0)
+    call.servers_settled(200.0)
+    assert call.tick(200.0 + limits.JOIN_ALONE_AFTER) is CallEvent.ALONE
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["began", "proven", "failed", "ended", "settled"]), st.sampled_from("abc"))
+    )
+)
+def test_whatever_happens_a_join_has_a_verdict_in_time(events: list[tuple[str, str]]) -> None:
+    call = joining(0.0)
+    accepted = False
+    for step, (event, peer) in enumerate(events):
+        now = step * 0.01
+        match event:
+            case "began":
+                call.handshake_began(peer)
+            case "proven":
+                call.proven(peer)
+                accepted = True
+            case "failed":
+                call.failed(peer, now)
+            case "ended":
+                call.ended(peer)
+            case "settled":
+                call.servers_settled(now)
+    call.tick(limits.JOIN_GIVE_UP_AFTER)
+    assert call.state is not CallState.JOINING
+    assert not accepted or call.state is CallState.IN_CALL

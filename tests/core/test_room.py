@@ -1,0 +1,121 @@
+"""The joining window and the roster of a room."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.core import limits
+from appliance.core.room import JoiningWindow, Roster, Window
+from appliance.errors import RemoteProtocolError
+
+NOW = 1000.0
+
+
+def window(minutes: float = 10.0, meeting: str = "aa") -> JoiningWindow:
+    return JoiningWindow(meeting, minutes, NOW)
+
+
+class TestJoiningWindow:
+    def test_it_is_open_for_its_minutes_and_then_closes_by_itself(self) -> None:
+        joining = window(10)
+        assert not joining.tick(NOW + 599.9)
+        assert joining.tick(NOW + 600)
+        assert not joining.window.open
+        assert joining.deadline() is None
+
+    def test_joining_never_extends_it(self) -> None:
+        older, newcomer = window(10), JoiningWindow("bb", 10, NOW + 300)
+        assert newcomer.heard(older.window, NOW + 300)
+        assert not older.heard(newcomer.window, NOW + 300)
+        assert newcomer.window.closes_at == older.window.closes_at
+
+    def test_the_higher_counter_wins(self) -> None:
+        a, b = window(), window()
+        a.set_open(False, "Bridge", NOW + 1)
+        a.set_open(True, "Bridge", NOW + 2)
+        assert b.heard(a.window, NOW + 2)
+        assert b.window.open
+        assert b.window.by == "Bridge"
+
+    def test_a_tie_closes(self) -> None:
+        a, b = window(), window()
+        a.set_open(True, "A", NOW + 1)
+        b.set_open(False, "B", NOW + 1)
+        assert a.heard(b.window, NOW + 1)
+        assert not b.heard(replace(a.window, open=True, closes_at=NOW + 5), NOW + 1)
+        assert not a.window.open
+
+    def test_a_counter_that_jumps_is_refused(self) -> None:
+        with pytest.raises(RemoteProtocolError) as error:
+            window().heard(Window("aa", limits.DOOR_COUNTER_JUMP_MAX + 1, True, NOW + 1), NOW)
+        assert error.value.code == "door.counter-jump"
+
+    def test_a_window_longer_than_a_day_is_refused(self) -> None:
+        with pytest.raises(RemoteProtocolError) as error:
+            window().heard(Window("aa", 1, True, NOW + 90_000), NOW)
+        assert error.value.code == "door.too-long"
+
+    @given(
+        st.lists(
+            st.tuples(st.integers(0, 4), st.booleans(), st.floats(0, 600), st.sampled_from(["a", "b"])),
+            min_size=2,
+            max_size=5,
+        ),
+        st.randoms(use_true_random=False),
+    )
+    def test_members_that_hear_each_other_agree(
+        self, known: list[tuple[int, bool, float, str]], random
+    ) -> None:
+        members = []
+        for counter, open_, remaining, meeting in known:
+            joining = JoiningWindow(meeting, 10, NOW)
+            joining.heard(Window(meeting, counter, open_, NOW + remaining), NOW)
+            members.append(joining)
+        for _ in range(len(members)):
+            pairs = [(a, b) for a in members for b in members if a is not b]
+            random.shuffle(pairs)
+            for a, b in pairs:
+                a.heard(b.window, NOW)
+        agreed = {(m.window.counter, m.window.open, round(m.window.remaining(NOW))) for m in members}
+        assert len(agreed) == 1
+
+
+class TestRoster:
+    def test_it_names_us_and_those_we_proved(self) -> None:
+        roster = Roster("me")
+        roster.add("b")
+        roster.add("a")
+        assert roster.members == ("me", "a", "b")
+
+    def test_a_peer_that_others_name_and_we_do_not_know_is_a_hole_after_a_while(self) -> None:
+        roster = Roster("me")
+        roster.add("a")
+        roster.heard("a", ["me", "a", "c"], NOW)
+        assert roster.holes(NOW + limits.MESH_REPAIR_AFTER - 0.1) == set()
+        roster.heard("a", ["me", "a", "c"], NOW + 1)
+        assert roster.holes(NOW + limits.MESH_REPAIR_AFTER) == {"c"}
+
+    def test_a_hole_is_worth_a_hello_now_and_then(self) -> None:
+        roster = Roster("me")
+        roster.add("a")
+        roster.heard("a", ["c"], NOW)
+        later = NOW + limits.MESH_REPAIR_AFTER
+        assert roster.wants_hello(later)
+        assert not roster.wants_hello(later + 1)
+        assert roster.wants_hello(later + limits.MESH_REPAIR_EVERY)
+
+    def test_what_a_peer_that_left_named_is_forgotten(self) -> None:
+        roster = Roster("me")
+        roster.add("a")
+        roster.heard("a", ["c"], NOW)
+        roster.remove("a")
+        assert roster.holes(NOW + 100) == set()
+
+    def test_a_roster_of_thousands_is_cut(self) -> None:
+        roster = Roster("me")
+        roster.heard("a", [f"{n:032x}" for n in range(5000)], NOW)
+        assert len(roster.holes(NOW + 100)) <= limits.PEERS_MAX + 1
