@@ -2,12 +2,30 @@
 
 Every key has a default (``default.toml`` shows them all, with comments); an unknown key, a wrong
 type or a value out of range is refused with the file, the key, what was expected and what was
-found, and nothing is started.
+found, and nothing is started. ``config_checks`` says what each value may be.
 """
 
 from __future__ import annotations
 
+import difflib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
 import msgspec
+
+from appliance import config_checks
+from appliance.core import limits
+from appliance.errors import ConfigError, StartError
+
+SYSTEM_CONFIG = Path("/etc/meetingbox/meetingbox.toml")
+SYSTEM_STATE = Path("/var/lib/meetingbox")
+SYSTEM_RUN = Path("/run/meetingbox")
 
 
 class Signaling(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -24,7 +42,7 @@ class Video(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Audio(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """``microphone``, ``speaker``: auto, device, device:ID, file:PATH, test, test:N or none."""
+    """``microphone``, ``speaker``: auto, device, device:ID, file:PATH, test or none; microphone: test:N."""
 
     microphone: str = "auto"
     speaker: str = "auto"
@@ -48,6 +66,12 @@ class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     joining_minutes: float = 10.0
 
 
+class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``socket``: absolute path of the control socket, empty for ``default_socket()``."""
+
+    socket: str = ""
+
+
 class PresetRoom(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A room on the home screen that one press dials."""
 
@@ -69,3 +93,248 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     audio: Audio = Audio()
     display: Display = Display()
     call: Call = Call()
+    control: Control = Control()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration and the file it came from (None: no file, the defaults)."""
+
+    config: Config
+    path: Path | None
+
+
+# --- Reading ------------------------------------------------------------------------------------
+
+
+def find(path: Path | None, environ: Mapping[str, str] | None = None) -> Path | None:
+    """Return the file to read: ``path``, else ``$MEETINGBOX_CONFIG``, else the system's if it is there."""
+    environ = os.environ if environ is None else environ
+    if path is not None:
+        return path
+    if named := environ.get("MEETINGBOX_CONFIG"):
+        return Path(named)
+    return SYSTEM_CONFIG if SYSTEM_CONFIG.exists() else None
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Loaded:
+    """Read the configuration.
+
+    Raises ConfigError for a file that can't be read, is not TOML, or holds something that is not
+    expected there. A file that is named (``path`` or ``$MEETINGBOX_CONFIG``) must exist.
+    """
+    found = find(path, environ)
+    if found is None:
+        return Loaded(Config(), None)
+    return Loaded(parse(_read(found), str(found)), found)
+
+
+def parse(text: str, file: str) -> Config:
+    """Turn TOML text into a checked configuration; ``file`` names it in errors. Raises ConfigError."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax_error(file, text, str(error)) from None
+    except (RecursionError, ValueError) as error:
+        deep = isinstance(error, RecursionError)
+        found = "lists or tables nested too deep" if deep else "a number of thousands of digits"
+        raise ConfigError("config.syntax", file, "", "TOML", found) from None
+    _refuse_unknown(file, data, msgspec.inspect.type_info(Config), "")
+    try:
+        config = msgspec.convert(data, Config, strict=True)
+    except msgspec.ValidationError as error:
+        raise _type_error(file, data, str(error)) from None
+    config_checks.check(msgspec.to_builtins(config), file)
+    return config
+
+
+def _read(path: Path) -> str:
+    file = str(path)
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(limits.CONFIG_MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise ConfigError("config.missing", file, "", "a TOML file", "nothing under this name") from None
+    except IsADirectoryError:
+        raise ConfigError("config.directory", file, "", "a TOML file", "a directory") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        found = f"one that can't be read: {reason}"
+        raise ConfigError("config.unreadable", file, "", "a readable file", found) from None
+    if len(raw) > limits.CONFIG_MAX_BYTES:
+        raise ConfigError(
+            "config.too-large", file, "", f"at most {limits.CONFIG_MAX_BYTES // 1024} kB", "a larger file"
+        )
+    try:
+        # Windows' Notepad may put a byte order mark first; TOML knows none.
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        utf16 = raw[:2] in (b"\xff\xfe", b"\xfe\xff")
+        line = raw.count(b"\n", 0, error.start) + 1
+        found = "UTF-16 (save it as UTF-8)" if utf16 else f"the byte 0x{raw[error.start]:02x}"
+        raise ConfigError(
+            "config.encoding", file, "" if utf16 else f"line {line}", "UTF-8 text", found
+        ) from None
+
+
+def _syntax_error(file: str, text: str, message: str) -> ConfigError:
+    match = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", message, re.DOTALL)
+    what, line, column = match.groups() if match else (message, None, None)
+    where = f"line {line}, column {column}" if line else f"line {text.count(chr(10)) + 1}, at the end"
+    return ConfigError("config.syntax", file, where, "TOML", f"a mistake: {what[:1].lower()}{what[1:]}")
+
+
+def _refuse_unknown(file: str, data: Any, info: msgspec.inspect.Type, path: str) -> None:
+    if isinstance(info, msgspec.inspect.VarTupleType) and isinstance(data, list):
+        for index, item in enumerate(data):
+            _refuse_unknown(file, item, info.item_type, f"{path}[{index}]")
+    elif isinstance(info, msgspec.inspect.StructType) and isinstance(data, dict):
+        fields = {field.encode_name: field.type for field in info.fields}
+        for key, value in data.items():
+            where = f"{path}.{_shown_key(key)}" if path else _shown_key(key)
+            if key not in fields:
+                expected = "one of " + ", ".join(fields) + _hint(key, list(fields), path)
+                raise ConfigError("config.unknown", file, where, expected, "an unknown key")
+            _refuse_unknown(file, value, fields[key], where)
+
+
+def _shown_key(key: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9_-]{1,40}", key):
+        return key
+    return json.dumps(key if len(key) <= 40 else key[:40] + "…")
+
+
+def _hint(key: str, known: list[str], path: str) -> str:
+    """Return what the author may have meant: a similar key here, or the same key in another table."""
+    near = difflib.get_close_matches(key.lower()[:40], known, n=1)
+    if near:
+        return f" (did you mean {near[0]}?)"
+    homes = {
+        field.encode_name: section.encode_name
+        for section in msgspec.structs.fields(Config)
+        if isinstance(section.type, type) and issubclass(section.type, msgspec.Struct)
+        for field in msgspec.structs.fields(section.type)
+    }
+    if key in homes and homes[key] != path:
+        return f" ({key} belongs under [{homes[key]}])"
+    if path and key in {field.encode_name for field in msgspec.structs.fields(Config)}:
+        return f" ({key} belongs above the first [table])"
+    return ""
+
+
+_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text in quotes",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+}
+
+
+def _type_error(file: str, data: Any, message: str) -> ConfigError:
+    """Turn msgspec's message, which names the path and both types, into ours."""
+    text, _, at = message.partition(" - at `$")
+    key = at.rstrip("`").removeprefix(".")
+    missing = re.fullmatch(r"Object missing required field `(.*)`", text)
+    if missing:
+        name = missing[1]
+        where = f"{key}.{name}" if key else name
+        return ConfigError("config.missing-key", file, where, config_checks.expected(where), "nothing")
+    wanted = re.match(r"Expected `(\w+)", text)
+    value: Any = data
+    for name, index in re.findall(r"([A-Za-z_]\w*)|\[(\d+)\]", key):
+        value = value[name] if name else value[int(index)]
+    found = "another type" if key in config_checks.SECRETS else config_checks.shown(value)
+    return ConfigError("config.type", file, key, _WORDS[wanted[1]] if wanted else text, found)
+
+
+# --- Writing ------------------------------------------------------------------------------------
+
+
+def effective_toml(config: Config, masked: bool = True) -> str:
+    """Write a configuration as TOML that ``parse`` reads back; every key is there.
+
+    ``masked`` hides what is nobody else's business: a token that is not the default, the key of
+    another server.
+    """
+    if masked:
+        token = config.signaling.token
+        hidden = token if token == Signaling().token else config_checks.MASK
+        config = msgspec.structs.replace(
+            config,
+            signaling=msgspec.structs.replace(config.signaling, token=hidden),
+            servers=tuple(config_checks.mask_url(url) for url in config.servers),
+        )
+    plain: list[str] = []
+    tables: list[str] = []
+    for key, value in msgspec.to_builtins(config).items():
+        if isinstance(value, dict):
+            tables += ["", f"[{key}]", *(f"{k} = {_toml(v)}" for k, v in value.items())]
+        elif value and isinstance(value[0], dict):
+            for item in value:
+                tables += ["", f"[[{key}]]", *(f"{k} = {_toml(v)}" for k, v in item.items())]
+        else:
+            plain.append(f"{key} = {_toml(value)}")
+    return "\n".join(plain + tables) + "\n"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, str):
+        # JSON's escapes are TOML's, but TOML also wants DEL escaped.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return json.dumps(value)
+
+
+def default_text() -> str:
+    """The commented ``default.toml``: every key with its default."""
+    return (Path(__file__).parent / "default.toml").read_text(encoding="utf-8")
+
+
+# --- Folders ------------------------------------------------------------------------------------
+
+
+def state_dir(environ: Mapping[str, str] | None = None) -> Path:
+    """Return where the box keeps what it must remember (it may not exist yet).
+
+    ``$MEETINGBOX_STATE_DIR``, else ``/var/lib/meetingbox`` where that is ours to write, else the
+    user's XDG state folder. Raises StartError when the user has no home.
+    """
+    environ = os.environ if environ is None else environ
+    if named := environ.get("MEETINGBOX_STATE_DIR"):
+        return Path(named)
+    if os.access(SYSTEM_STATE, os.W_OK | os.X_OK):
+        return SYSTEM_STATE
+    # The XDG specification has relative paths ignored.
+    if (named := environ.get("XDG_STATE_HOME")) and Path(named).is_absolute():
+        return Path(named) / "meetingbox"
+    home = environ.get("HOME")
+    if not home:
+        try:
+            home = str(Path.home())
+        except RuntimeError:
+            sentence = "this user has no home folder: name one for the box's state with --state-dir"
+            raise StartError("start.state-dir", sentence) from None
+    return Path(home) / ".local" / "state" / "meetingbox"
+
+
+def default_socket(environ: Mapping[str, str] | None = None) -> Path:
+    """Return where a box of this user puts its control socket.
+
+    ``/run/meetingbox`` where that is ours to write, else ``$XDG_RUNTIME_DIR/meetingbox``, else the
+    state folder.
+    """
+    environ = os.environ if environ is None else environ
+    if os.access(SYSTEM_RUN, os.W_OK | os.X_OK):
+        return SYSTEM_RUN / "control.sock"
+    if (named := environ.get("XDG_RUNTIME_DIR")) and Path(named).is_absolute():
+        return Path(named) / "meetingbox" / "control.sock"
+    return state_dir(environ) / "control.sock"
+
+
+def find_socket(environ: Mapping[str, str] | None = None) -> Path:
+    """Return the control socket that ``ctl`` asks: the system's box if there is one, else this user's."""
+    system = SYSTEM_RUN / "control.sock"
+    return system if system.exists() else default_socket(environ)

@@ -1,0 +1,314 @@
+"""``meetingbox ctl``: asking the box that runs here, and saying its answers in words."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from appliance.core import limits
+
+_FORMAT = argparse.RawDescriptionHelpFormatter
+
+KEYS = "0 to 9, ok, back, up, down, left, right, delete"
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``ctl`` with one subcommand a verb."""
+    parser = commands.add_parser(
+        "ctl",
+        help="control the box that runs here, and ask it how it is",
+        formatter_class=_FORMAT,
+        description="Control the box that runs here: everything a finger can do, a script can do.",
+        epilog="examples:\n"
+        "  meetingbox ctl status\n"
+        "  meetingbox ctl join 42                              asks for the password\n"
+        "  pass show room | meetingbox ctl join 42 --password-stdin\n"
+        "  meetingbox ctl mute on\n"
+        '  meetingbox ctl peer mute "Reading room"\n'
+        "  meetingbox ctl --json status | jq .peers\n\n"
+        "Only the box's own user and group may. Exit codes: 0 done, 1 refused or no box, 2 wrong usage.",
+    )
+    _add_options(parser, {"socket": None, "json": False})
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+
+    def add(verb: str, help_: str, arguments: Callable[[argparse.Namespace], dict[str, object]] | None = None,
+            words: Callable[[dict[str, Any]], str] | None = None, epilog: str | None = None,
+            ) -> argparse.ArgumentParser:  # fmt: skip
+        sub = verbs.add_parser(
+            verb,
+            help=help_,
+            description=help_[0].upper() + help_[1:] + ".",
+            epilog=epilog,
+            formatter_class=_FORMAT,
+        )
+        _add_options(sub, None)
+        sub.set_defaults(run=_run, verb=verb, collect=arguments or (lambda _: {}), words=words or _done)
+        return sub
+
+    add("status", "say how the box is: its meeting, its peers, the boxes it sees", words=_status)
+
+    sub = add(
+        "join",
+        "join a meeting",
+        lambda a: {"room": a.room, "password": _password(a.password_stdin)},
+        epilog="The password is asked for, or read from standard input; it is never an argument, where\n"
+        "other users of this computer could read it.\n\n"
+        "examples:\n"
+        "  meetingbox ctl join 42\n"
+        "  printf %s 493817 | meetingbox ctl join 42 --password-stdin",
+    )
+    _add_room(sub)
+    sub.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+
+    add("leave", "leave the meeting, or give up joining")
+    _add_room(add("switch", "show another one of the rooms that the box is in", lambda a: {"room": a.room}))
+    for verb, help_ in (
+        ("mute", "mute the microphone (on), open it (off), or the other of the two"),
+        ("camera", "show the camera's picture to the others, or not"),
+    ):
+        sub = add(verb, help_, lambda a: {"state": a.state})
+        sub.add_argument("state", nargs="?", default="toggle", choices=("on", "off", "toggle"))
+    sub = add(
+        "allow-joining", "open the meeting to newcomers, or close it at once", lambda a: {"state": a.state}
+    )
+    sub.add_argument("state", choices=("on", "off"))
+    sub = add(
+        "peer",
+        "mute, close or pin one remote picture",
+        lambda a: {"peer": a.peer, "action": a.action},
+        epilog='example:\n  meetingbox ctl peer pin "Reading room"',
+    )
+    sub.add_argument("action", choices=("mute", "close", "pin"))
+    sub.add_argument("peer", metavar="PEER", help="its id or its name, see `meetingbox ctl status`")
+    sub = add(
+        "layout",
+        "all tiles alike (grid), or the one who speaks large (speaker)",
+        lambda a: {"layout": a.layout},
+    )
+    sub.add_argument("layout", choices=("grid", "speaker"))
+    sub = add(
+        "press",
+        "press keys as a finger would",
+        None,
+        epilog=f"keys: {KEYS}\n\nexample:\n  meetingbox ctl press 4 2 ok",
+    )
+    sub.add_argument("keys", nargs="+", metavar="KEY", help=KEYS)
+    sub.set_defaults(run=_press)
+    sub = add(
+        "screenshot",
+        "write what is on the screen to a PNG file",
+        lambda a: {"file": str(Path(a.file).absolute())},
+        words=lambda reply: f"Written: {reply['file']}" if "file" in reply else "Done.",
+    )
+    sub.add_argument("file", metavar="FILE", help="written by the box's own user")
+    add("stats", "print the numbers behind status", words=_stats)
+    add("doctor", "have the running box look at camera, sound, screen and network", words=_doctor)
+
+
+def _add_options(parser: argparse.ArgumentParser, defaults: dict[str, Any] | None) -> None:
+    """The options that stand before the verb or after it; after it they override."""
+    wanted = defaults or {"socket": argparse.SUPPRESS, "json": argparse.SUPPRESS}
+    parser.add_argument(
+        "--socket",
+        type=Path,
+        metavar="PATH",
+        default=wanted["socket"],
+        help="the box's control socket; default: where `meetingbox run` puts it",
+    )
+    parser.add_argument(
+        "--json", action="store_true", default=wanted["json"], help="print the box's reply as it is"
+    )
+
+
+def _add_room(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "room", type=_room, metavar="ROOM", help=f"its number, {limits.ROOM_MIN} to {limits.ROOM_MAX}"
+    )
+
+
+def _room(text: str) -> int:
+    if text.isascii() and text.isdigit() and limits.ROOM_MIN <= int(text[:9]) <= limits.ROOM_MAX:
+        return int(text)
+    words = f"expected a room number from {limits.ROOM_MIN} to {limits.ROOM_MAX}, found {text!r}"
+    raise argparse.ArgumentTypeError(words)
+
+
+# --- Asking -------------------------------------------------------------------------------------
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from appliance.control.client import ControlClient
+
+    values = arguments.collect(arguments)
+    with ControlClient(_socket(arguments.socket)) as client:
+        reply = client.request(arguments.verb, **values)
+    _print(_raw(reply) if arguments.json else arguments.words(_printable(reply)))
+    # A doctor that found a problem fails here as `meetingbox doctor` does.
+    return 1 if reply.get("healthy") is False else 0
+
+
+def _press(arguments: argparse.Namespace) -> int:
+    from appliance.control.client import ControlClient
+
+    with ControlClient(_socket(arguments.socket)) as client:
+        for key in arguments.keys:
+            reply = client.request("press", key=key)
+            if arguments.json:
+                _print(_raw(reply))
+    return 0
+
+
+def _socket(named: Path | None) -> Path:
+    from appliance import config
+    from appliance.errors import ConfigError
+
+    if named is not None:
+        return named
+    try:
+        configured = config.load().config.control.socket
+    except ConfigError:
+        configured = ""  # a box that runs with its last good file is still to be reached
+    return Path(configured) if configured else config.find_socket()
+
+
+def _password(from_stdin: bool) -> str:
+    import getpass
+
+    from appliance.errors import ControlError
+
+    if sys.stdin.isatty():
+        return getpass.getpass("Password of the meeting: ")
+    if not from_stdin:
+        sentence = "There is nobody to ask for the password: pass it on standard input with --password-stdin."
+        raise ControlError("control.password", sentence)
+    # In bytes, so that a binary file is refused here and not as a traceback.
+    line = sys.stdin.buffer.readline(4 * limits.PASSWORD_MAX_CHARS + 3)
+    try:
+        return line.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise ControlError("control.password", "The password on standard input is not UTF-8.") from None
+
+
+# --- Saying it ----------------------------------------------------------------------------------
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _raw(reply: dict[str, Any]) -> str:
+    import json
+
+    return json.dumps(reply)
+
+
+def _printable(value: Any) -> Any:
+    """The reply without characters that steer a terminal: names come from the network."""
+    if isinstance(value, str):
+        return "".join(c if c.isprintable() else "?" for c in value)
+    if isinstance(value, dict):
+        return {_printable(key): _printable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_printable(item) for item in value]
+    return value
+
+
+def _done(_reply: dict[str, Any]) -> str:
+    return "Done."
+
+
+def _doctor(reply: dict[str, Any]) -> str:
+    import shutil
+
+    from appliance import doctor
+
+    return doctor.to_text(reply, shutil.get_terminal_size().columns)
+
+
+def _stats(reply: dict[str, Any]) -> str:
+    """Nested numbers as one dotted name a line, which is easy to grep."""
+    lines: list[tuple[str, str]] = []
+
+    def walk(value: object, name: str) -> None:
+        if isinstance(value, dict):
+            for key, item in value.items():
+                walk(item, f"{name}.{key}" if name else str(key))
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                walk(item, f"{name}[{index}]")
+        else:
+            lines.append((name, "-" if value is None else str(value)))
+
+    walk({key: value for key, value in reply.items() if key != "ok"}, "")
+    width = max((len(name) for name, _ in lines), default=0)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in lines) or "There are no numbers yet."
+
+
+_PEER_COLUMNS = ("PEER", "ID", "STATE", "LAYER", "PICTURE", "FPS", "DELAY", "ROUND TRIP", "LOSS", "")
+
+
+def _status(reply: dict[str, Any]) -> str:
+    lines = [f"{reply['name']} ({reply['id']}): {_state(reply)}"]
+    joining = reply["joining"]
+    if reply["state"] == "in-call":
+        lines.append(_door(joining))
+    if len(reply["rooms"]) > 1:
+        lines.append("Rooms: " + ", ".join(str(room) for room in reply["rooms"]))
+    boxes = reply["boxes"]
+    if boxes:
+        named = (f"{b['name']} ({b['address']}{'' if b['present'] else ', gone'})" for b in boxes)
+        lines.append("Boxes seen: " + ", ".join(named))
+    else:
+        lines.append("Boxes seen: none")
+    if reply["peers"]:
+        lines += ["", *_table([_PEER_COLUMNS, *(_peer(peer) for peer in reply["peers"])])]
+    noted = {name: count for name, count in reply["counters"].items() if count}
+    if noted:
+        lines += ["", "Counted: " + ", ".join(f"{name} {count}" for name, count in noted.items())]
+    return "\n".join(lines)
+
+
+def _state(reply: dict[str, Any]) -> str:
+    match reply["state"]:
+        case "idle":
+            return "in no meeting"
+        case "joining":
+            return f"joining room {reply['room']}"
+        case "in-call":
+            others = len(reply["peers"])
+            company = {0: "alone", 1: "with one other box"}.get(others, f"with {others} other boxes")
+            return f"in room {reply['room']}, {company}"
+        case other:
+            return str(other)
+
+
+def _door(joining: dict[str, Any]) -> str:
+    if not joining["open"]:
+        return "Closed to newcomers"
+    seconds = joining["closes_in_s"]
+    if seconds is None:
+        return "Open to newcomers"
+    whole = max(0, round(seconds))
+    return f"Open to newcomers for {whole // 60}:{whole % 60:02d}"
+
+
+def _peer(peer: dict[str, Any]) -> tuple[str, ...]:
+    marks = [word for word in ("muted", "speaking") if peer[word]]
+    size = f"{peer['width']}x{peer['height']}" if peer["width"] else "-"
+    loss = "-" if peer["loss"] is None else f"{100 * peer['loss']:.1f} %"
+    return (
+        peer["name"], peer["id"], peer["state"], peer["layer"] or "-", size, f"{peer['fps']:.1f}",
+        _ms(peer["latency_ms"]), _ms(peer["rtt_ms"]), loss, ", ".join(marks),
+    )  # fmt: skip
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f} ms"
+
+
+def _table(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]

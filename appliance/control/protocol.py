@@ -1,0 +1,260 @@
+"""What is said on the control socket: one JSON object a line, a request and its reply in turn.
+
+A request names its verb: ``{"verb":"join","room":42,"password":"…"}``. The reply is
+``{"ok":true, …}`` or ``{"ok":false,"code":"…","message":"…"}``; the code is stable, the message is
+a sentence for a person. ``status`` answers with the fields of ``Status``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from appliance.core import limits
+from appliance.errors import ControlError
+
+Room = Annotated[int, msgspec.Meta(ge=limits.ROOM_MIN, le=limits.ROOM_MAX)]
+Password = Annotated[
+    str, msgspec.Meta(min_length=limits.PASSWORD_MIN_CHARS, max_length=limits.PASSWORD_MAX_CHARS)
+]
+PeerName = Annotated[str, msgspec.Meta(min_length=1, max_length=limits.PEER_ID_MAX_CHARS)]
+FilePath = Annotated[
+    str, msgspec.Meta(min_length=2, max_length=limits.SOURCE_MAX_CHARS, pattern=r"^/[^\0]*$")
+]
+Switch3 = Literal["on", "off", "toggle"]
+Key = Literal[
+    "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "ok", "back", "up", "down", "left", "right", "delete"
+]  # fmt: skip
+
+KEYS: tuple[str, ...] = (*"0123456789", "ok", "back", "up", "down", "left", "right", "delete")
+
+
+class _Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="verb", kw_only=True):
+    pass
+
+
+class GetStatus(_Request, frozen=True, tag="status"):
+    """Everything about the box at this moment: a ``Status``."""
+
+
+class Join(_Request, frozen=True, tag="join"):
+    """Join a meeting. ``password`` never appears in the representation."""
+
+    room: Room
+    password: Password
+
+    def __repr__(self) -> str:
+        return f"Join(room={self.room})"
+
+
+class Leave(_Request, frozen=True, tag="leave"):
+    """Leave the meeting, or give up joining."""
+
+
+class SwitchRoom(_Request, frozen=True, tag="switch"):
+    """Show another one of the rooms this box is in."""
+
+    room: Room
+
+
+class Mute(_Request, frozen=True, tag="mute"):
+    """Mute the microphone (``on``), open it (``off``), or the other of the two."""
+
+    state: Switch3 = "toggle"
+
+
+class Camera(_Request, frozen=True, tag="camera"):
+    """Show the camera's picture to the others, or a poster."""
+
+    state: Switch3 = "toggle"
+
+
+class AllowJoining(_Request, frozen=True, tag="allow-joining"):
+    """Open the meeting's door to newcomers, or close it at once."""
+
+    state: Literal["on", "off"]
+
+
+class Peer(_Request, frozen=True, tag="peer"):
+    """Do something to one remote picture. ``peer`` is its id, or its name where only one has it."""
+
+    peer: PeerName
+    action: Literal["mute", "close", "pin"]
+
+
+class Layout(_Request, frozen=True, tag="layout"):
+    """All tiles alike, or the active speaker large."""
+
+    layout: Literal["grid", "speaker"]
+
+
+class Press(_Request, frozen=True, tag="press"):
+    """Press a key as a finger would."""
+
+    key: Key
+
+
+class Screenshot(_Request, frozen=True, tag="screenshot"):
+    """Write what is on the screen to a PNG file; an absolute path, written by the box's own user."""
+
+    file: FilePath
+
+
+class GetStats(_Request, frozen=True, tag="stats"):
+    """The long list of numbers behind ``status``."""
+
+
+class RunDoctor(_Request, frozen=True, tag="doctor"):
+    """Look at every device and the network: the report of ``meetingbox doctor``."""
+
+
+Request = (
+    GetStatus
+    | Join
+    | Leave
+    | SwitchRoom
+    | Mute
+    | Camera
+    | AllowJoining
+    | Peer
+    | Layout
+    | Press
+    | Screenshot
+    | GetStats
+    | RunDoctor
+)
+
+REQUESTS: tuple[type[_Request], ...] = (
+    GetStatus, Join, Leave, SwitchRoom, Mute, Camera, AllowJoining, Peer, Layout, Press, Screenshot,
+    GetStats, RunDoctor,
+)  # fmt: skip
+VERBS: tuple[str, ...] = tuple(str(request.__struct_config__.tag) for request in REQUESTS)
+
+
+# --- What ``status`` answers ----------------------------------------------------------------------
+
+
+class JoiningStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The door. ``closes_in_s`` is None while it is closed."""
+
+    open: bool = False
+    closes_in_s: float | None = None
+
+
+class BoxStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A box seen on this network."""
+
+    name: str
+    address: str
+    present: bool
+
+
+class PeerStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One remote peer and its picture as drawn here.
+
+    ``state``: connecting, live or reconnecting. ``layer``: H, M, L or "" (no picture). ``width``,
+    ``height``: pixels of the last picture drawn. ``loss``: share of packets, 0 to 1. Times in
+    milliseconds; None: not known (yet).
+    """
+
+    id: str
+    name: str
+    state: str
+    layer: str = ""
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+    latency_ms: float | None = None
+    rtt_ms: float | None = None
+    loss: float | None = None
+    muted: bool = False
+    speaking: bool = False
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """The box at one moment. ``state``: idle, joining or in-call. ``room``: the one on the screen."""
+
+    v: int = 1
+    id: str
+    name: str
+    state: str
+    room: int | None = None
+    rooms: tuple[int, ...] = ()
+    joining: JoiningStatus = JoiningStatus()
+    boxes: tuple[BoxStatus, ...] = ()
+    peers: tuple[PeerStatus, ...] = ()
+    counters: Mapping[str, int] = {}
+
+    def reply(self) -> dict[str, Any]:
+        """The status as the body of a reply."""
+        body: dict[str, Any] = msgspec.to_builtins(self)
+        return body
+
+
+# --- Codec ------------------------------------------------------------------------------------
+
+_decoder: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
+
+
+def decode_request(line: bytes) -> Request:
+    """Parse one line. Raises ControlError: ``control.json``, ``control.verb`` or ``control.argument``."""
+    try:
+        return _decoder.decode(line)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise ControlError("control.json", "The request is not a JSON object on one line.") from None
+
+
+def _explain(message: str) -> ControlError:
+    """Turn msgspec's message into a sentence; it quotes no value, so no password either."""
+    text, _, at = message.partition(" - at `$")
+    key = at.rstrip("`").removeprefix(".")
+    if key == "verb" or "required field `verb`" in text:
+        return ControlError("control.verb", f"A request needs a verb, one of: {', '.join(VERBS)}.")
+    if missing := re.fullmatch(r"Object missing required field `(\w+)`", text):
+        return ControlError("control.argument", f"The request lacks “{missing[1]}”.")
+    if text.startswith("Object contains unknown field"):
+        return ControlError("control.argument", "The request has a field that its verb does not know.")
+    if key == "room":
+        words = f"a number from {limits.ROOM_MIN} to {limits.ROOM_MAX}"
+        return ControlError("control.argument", f"The room must be {words}.")
+    if key == "password":
+        words = f"{limits.PASSWORD_MIN_CHARS} to {limits.PASSWORD_MAX_CHARS} characters"
+        return ControlError("control.argument", f"The password must have {words}.")
+    if key == "file":
+        return ControlError("control.argument", "The file must be an absolute path.")
+    if key == "key":
+        return ControlError("control.argument", f"There is no such key; there are: {' '.join(KEYS)}.")
+    if key:
+        return ControlError("control.argument", f"“{key}” is not what its verb expects.")
+    return ControlError("control.json", "The request is not a JSON object on one line.")
+
+
+def encode_request(request: Request) -> bytes:
+    """The request as one line, with its line end."""
+    return msgspec.json.encode(request) + b"\n"
+
+
+def make_request(verb: str, arguments: Mapping[str, object]) -> Request:
+    """Build a checked request. Raises ControlError as ``decode_request`` does."""
+    return decode_request(msgspec.json.encode({**arguments, "verb": verb}))
+
+
+def encode_reply(body: Mapping[str, object]) -> bytes:
+    """A reply that says yes. Raises ControlError for one that is too large or no JSON."""
+    try:
+        line = msgspec.json.encode({**body, "ok": True}) + b"\n"
+    except (TypeError, ValueError, RecursionError, OverflowError):
+        raise ControlError("control.internal", "The box made a reply that can't be written.") from None
+    if len(line) > limits.CONTROL_REPLY_MAX:
+        raise ControlError("control.reply-size", "The reply is larger than the control socket carries.")
+    return line
+
+
+def encode_refusal(code: str, message: str) -> bytes:
+    """A reply that says no."""
+    return msgspec.json.encode({"ok": False, "code": code, "message": message}) + b"\n"
