@@ -1,0 +1,377 @@
+"""The camera process: real processes that are started, watched, killed and replaced."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import av
+import psutil
+import pytest
+from test_sources import clip
+
+from appliance.core import timecode
+from appliance.core.layers import Layer
+from appliance.core.view import DeviceView, Picture
+from appliance.errors import DeviceError
+from appliance.media.camera import Camera
+from appliance.media.camera_process import CameraProcess
+from appliance.media.encoded import EncodedFrame
+from appliance.media.selfview import SelfViewWriter, create_memory
+from appliance.media.sources.source import SourceSpec, make_source
+from appliance.media.wire import RECEIVE_BYTES, Assembler, Want, pack_command
+
+M, L = Layer.M, Layer.L
+
+
+class Watch:
+    """What a camera process said, and when."""
+
+    def __init__(self) -> None:
+        self.frames: list[tuple[float, EncodedFrame]] = []
+        self.pictures: list[tuple[float, Picture]] = []
+        self.states: list[DeviceView] = []
+        self.camera: CameraProcess
+
+    def of(self, layer: Layer, since: float = 0.0) -> list[EncodedFrame]:
+        return [frame for at, frame in self.frames if frame.layer is layer and at >= since]
+
+
+@asynccontextmanager
+async def running(source: str = "test", label: str = "Room 4") -> AsyncIterator[Watch]:
+    watch = Watch()
+    watch.camera = CameraProcess(
+        source,
+        label,
+        on_frame=lambda frame: watch.frames.append((time.monotonic(), frame)),
+        on_self_view=lambda picture: watch.pictures.append((time.monotonic(), picture)),
+        on_state=watch.states.append,
+    )
+    await watch.camera.start()
+    try:
+        yield watch
+    finally:
+        await watch.camera.stop()
+
+
+async def until(condition: Callable[[], object], within: float = 5.0) -> float:
+    """Wait until the condition holds; return how long it took."""
+    start = time.monotonic()
+    while not condition():
+        assert time.monotonic() - start < within, "it did not happen in time"
+        await asyncio.sleep(0.01)
+    return time.monotonic() - start
+
+
+def decode(frames: list[EncodedFrame]) -> list[av.VideoFrame]:
+    decoder = av.CodecContext.create("h264", "r")
+    decoder.thread_count = 1
+    return [picture for frame in frames for picture in decoder.decode(av.Packet(frame.data))]
+
+
+class TestPictures:
+    def test_the_wanted_layers_flow_and_decode(self) -> None:
+        async def main() -> None:
+            async with running() as watch:
+                watch.camera.want(frozenset({M, L}))
+                await until(lambda: len(watch.of(M)) >= 40)
+                medium, small = watch.of(M), watch.of(L)
+                assert medium[0].keyframe
+                assert small[0].keyframe
+                assert len(small) == pytest.approx(len(medium) / 2, abs=2)
+                for frames, layer in ((medium, M), (small, L)):
+                    pictures = decode(frames)
+                    assert len(pictures) >= len(frames) - 2
+                    assert (pictures[-1].width, pictures[-1].height) == (layer.spec.width, layer.spec.height)
+                assert len({frame.timestamp for frame in medium}) == len(medium)
+                late = [at - frame.captured_ns / 1e9 for at, frame in watch.frames[10:]]
+                assert 0 < sorted(late)[len(late) // 2] < 0.05
+
+        asyncio.run(main())
+
+    def test_a_requested_keyframe_comes_at_once_and_repeats_are_merged(self) -> None:
+        async def main() -> None:
+            async with running() as watch:
+                watch.camera.want(frozenset({M}))
+                await until(lambda: len(watch.of(M)) >= 20)
+                asked = time.monotonic()
+
+                def keyframes() -> list[float]:
+                    return [at - asked for at, f in watch.frames if f.keyframe and at > asked]
+
+                for _ in range(20):
+                    watch.camera.request_keyframe(M)
+                await until(keyframes, within=0.3)
+                for _ in range(20):
+                    watch.camera.request_keyframe(M)
+                    await asyncio.sleep(0.01)
+                watch.camera.request_keyframe(L)  # nobody encodes it
+                await asyncio.sleep(1.0)
+                first, second = keyframes()
+                assert first < 0.15
+                assert 0.45 < second - first < 0.75
+
+        asyncio.run(main())
+
+    def test_self_view_pictures_have_the_exact_size_and_the_newest_content(self) -> None:
+        async def main() -> None:
+            async with running() as watch:
+                watch.camera.set_self_view((401, 225))
+                await until(lambda: len(watch.pictures) >= 10)
+                watch.camera.set_self_view((640, 360))
+                await until(lambda: watch.pictures[-1][1].width == 640)
+                start = len(watch.pictures)
+                await until(lambda: len(watch.pictures) >= start + 5)
+                serials = [picture.serial for _, picture in watch.pictures]
+                assert serials == sorted(set(serials))
+                assert {(p.width, p.height) for _, p in watch.pictures} == {(401, 225), (640, 360)}
+                for _, picture in watch.pictures:
+                    assert len(picture.rgb) == picture.width * picture.height * 3
+                    ms = timecode.read_rgb(picture.rgb, picture.width, picture.height)
+                    assert ms == int(picture.captured_at * 1000) % 2**32
+                assert watch.frames == []
+                watch.camera.set_self_view(None)
+                await asyncio.sleep(0.15)
+                count = len(watch.pictures)
+                await asyncio.sleep(0.2)
+                assert len(watch.pictures) == count
+
+        asyncio.run(main())
+
+    def test_nothing_wanted_costs_nothing(self) -> None:
+        async def main() -> None:
+            async with running() as watch:
+                watch.camera.want(frozenset({M, L}))
+                await until(lambda: watch.of(L))
+                watch.camera.want(frozenset())
+                await until(lambda: watch.camera.stats()["encoders_open"] == 0, within=1.0)
+                process = psutil.Process(watch.camera.stats()["pid"])
+                before, count = sum(process.cpu_times()[:2]), len(watch.frames)
+                await asyncio.sleep(1.0)
+                assert sum(process.cpu_times()[:2]) - before <= 0.02
+                assert len(watch.frames) == count
+                watch.camera.want(frozenset({L}))
+                since = time.monotonic()
+                await until(lambda: watch.of(L, since), within=1.0)
+                assert watch.of(L, since)[0].keyframe
+
+        asyncio.run(main())
+
+    def test_stats_tell_encoder_rates_and_process(self) -> None:
+        async def main() -> None:
+            async with running() as watch:
+                watch.camera.want(frozenset({M, L}))
+                await asyncio.sleep(2.5)
+                stats = watch.camera.stats()
+                assert stats["encoder"] == "libx264"
+                assert stats["encoders_open"] == 2
+                assert stats["restarts"] == 0
+                assert stats["layers"]["M"]["fps"] == pytest.approx(30, abs=2)
+                assert stats["layers"]["L"]["fps"] == pytest.approx(15, abs=1.5)
+                assert 50_000 < stats["layers"]["L"]["bitrate"] < 250_000
+                process = psutil.Process(stats["pid"])
+                assert process.nice() == 5
+                assert process.num_threads() == 2
+
+        asyncio.run(main())
+
+    def test_a_video_file_is_shown(self, tmp_path: Path) -> None:
+        async def main() -> None:
+            async with running(f"file:{clip(tmp_path / 'people.mp4')}") as watch:
+                watch.camera.want(frozenset({M}))
+                await until(lambda: len(watch.of(M)) >= 30)
+                assert watch.states[-1] == DeviceView("camera", "people.mp4")
+                picture = decode(watch.of(M))[-1]
+                luma, stride = memoryview(picture.planes[0]), picture.planes[0].line_size
+                assert luma[180 * stride + 20] < 25  # 4:3 in 16:9: black at the side
+                assert luma[180 * stride + 320] > 35
+
+        asyncio.run(main())
+
+
+class TestFaults:
+    @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP, signal.SIGSEGV])
+    def test_a_process_that_dies_or_hangs_is_replaced_within_4_s(self, how: signal.Signals) -> None:
+        async def main() -> None:
+            async with running() as watch:
+                watch.camera.want(frozenset({M, L}))
+                watch.camera.set_self_view((320, 180))
+                await until(lambda: len(watch.of(M)) >= 10 and watch.pictures)
+                victim = watch.camera.stats()["pid"]
+                os.kill(victim, how)
+                await asyncio.sleep(0.1)  # what was on its way
+                since = time.monotonic()
+                await until(lambda: watch.of(M, since) and watch.of(L, since), within=4.0)
+                assert watch.of(M, since)[0].keyframe
+                assert watch.of(L, since)[0].keyframe
+                await until(lambda: watch.pictures[-1][0] > since, within=1.0)
+                stats = watch.camera.stats()
+                assert stats["restarts"] == 1
+                assert stats["pid"] != victim
+                assert not psutil.pid_exists(victim)
+                problems = [state.problem for state in watch.states]
+                assert problems == ["", "The camera does not answer. It is being restarted.", ""]
+                stamps = [frame.captured_ns for frame in (f for _, f in watch.frames) if frame.layer is M]
+                assert stamps == sorted(stamps)
+
+        asyncio.run(main())
+
+    def test_a_process_that_hangs_while_idle_is_found_when_it_is_wanted(self) -> None:
+        async def main() -> None:
+            async with running() as watch:
+                await until(lambda: watch.states)
+                os.kill(watch.camera.stats()["pid"], signal.SIGSTOP)
+                watch.camera.want(frozenset({L}))
+                await until(lambda: watch.of(L), within=4.0)
+
+        asyncio.run(main())
+
+    def test_a_missing_file_is_a_sentence_and_is_picked_up_when_it_appears(self, tmp_path: Path) -> None:
+        async def main() -> None:
+            path = tmp_path / "later.mp4"
+            async with running(f"file:{path}") as watch:
+                watch.camera.want(frozenset({L}))
+                await until(lambda: watch.states)
+                assert "is not there" in watch.camera.state.problem
+                clip(tmp_path / "made.mp4").rename(path)
+                await until(lambda: watch.of(L), within=4.0)
+                assert watch.camera.state == DeviceView("camera", "later.mp4")
+                assert watch.camera.stats()["restarts"] == 0
+
+        asyncio.run(main())
+
+    def test_without_a_camera_the_box_runs_and_says_so(self, tmp_path: Path) -> None:
+        async def main() -> None:
+            async with running(f"v4l2:{tmp_path}/video0") as watch:
+                watch.camera.want(frozenset({M}))
+                await until(lambda: watch.states)
+                await asyncio.sleep(2.5)
+                assert "Plug it in" in watch.camera.state.problem
+                assert len(watch.states) == 1
+                assert watch.camera.stats()["restarts"] == 0
+
+        asyncio.run(main())
+
+    def test_a_process_that_can_not_start_is_tried_again_ever_more_slowly(self, monkeypatch) -> None:
+        async def main() -> None:
+            monkeypatch.setattr("appliance.media.camera_link.MODULE", "appliance.media.no_such_module")
+            async with running() as watch:
+                await until(lambda: watch.camera.stats()["restarts"] >= 3, within=6.0)
+                assert "Unplug it" in watch.camera.state.problem
+                monkeypatch.undo()
+                watch.camera.want(frozenset({L}))
+                await until(lambda: watch.of(L), within=5.0)
+                assert watch.camera.state.problem == ""
+
+        asyncio.run(main())
+
+
+class TestLife:
+    def test_it_ends_quickly_and_can_start_again(self) -> None:
+        async def main() -> None:
+            async with running() as watch:
+                watch.camera.want(frozenset({M}))
+                for _ in range(3):
+                    await until(lambda: watch.camera.stats()["pid"])
+                    count = len(watch.frames)
+                    await until(lambda count=count: len(watch.frames) > count)
+                    pid = watch.camera.stats()["pid"]
+                    before = time.monotonic()
+                    await watch.camera.stop()
+                    assert time.monotonic() - before < 1.0
+                    assert not psutil.pid_exists(pid)
+                    assert watch.camera.stats()["pid"] is None
+                    await watch.camera.start()
+
+        asyncio.run(main())
+
+    def test_a_stopped_process_does_not_hold_up_the_end(self) -> None:
+        async def main() -> None:
+            async with running() as watch:
+                watch.camera.want(frozenset({M}))
+                await until(lambda: watch.frames)
+                pid = watch.camera.stats()["pid"]
+                os.kill(pid, signal.SIGSTOP)
+                before = time.monotonic()
+                await watch.camera.stop()
+                assert time.monotonic() - before < 2.5
+                assert not psutil.pid_exists(pid)
+
+        asyncio.run(main())
+
+    def test_it_ends_by_itself_when_its_box_is_killed(self) -> None:
+        code = (
+            "import asyncio\n"
+            "from appliance.core.layers import Layer\n"
+            "from appliance.media.camera_process import CameraProcess\n"
+            "async def main():\n"
+            "    told = []\n"
+            "    camera = CameraProcess('test', '', on_frame=told.append,\n"
+            "                           on_self_view=told.append, on_state=told.append)\n"
+            "    camera.want(frozenset({Layer.M}))\n"
+            "    await camera.start()\n"
+            "    while len(told) < 5: await asyncio.sleep(0.01)\n"
+            "    print(camera.stats()['pid'], flush=True)\n"
+            "    await asyncio.sleep(60)\n"
+            "asyncio.run(main())\n"
+        )
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as box:
+            camera = psutil.Process(int(box.stdout.readline()))
+            box.kill()
+        deadline = time.monotonic() + 2.0
+        while camera.is_running() and camera.status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < deadline, "the camera process outlived its box"
+            time.sleep(0.02)
+
+    def test_none_starts_no_process(self) -> None:
+        async def main() -> None:
+            async with running("none") as watch:
+                watch.camera.want(frozenset({M}))
+                assert watch.states == [DeviceView("camera", "None")]
+                assert watch.camera.stats()["pid"] is None
+
+        asyncio.run(main())
+
+    def test_a_source_that_makes_no_sense_is_refused_before_anything_starts(self) -> None:
+        with pytest.raises(DeviceError, match="Use auto, test"):
+            CameraProcess("webcam", "", on_frame=print, on_self_view=print, on_state=print)
+
+    def test_where_pictures_had_to_be_dropped_a_keyframe_comes_next(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ours:
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)
+            ours.setblocking(False)
+            memory = create_memory()
+            camera = Camera(theirs, SelfViewWriter(memory), make_source(SourceSpec("test"), ""))
+            ours.send(pack_command(Want(frozenset({M}), None)))
+            for _ in range(30):  # nobody reads: there is room for a few
+                camera._step()
+            kept = list(received(ours))
+            for _ in range(3):
+                camera._step()
+            after = list(received(ours))
+            ours.close()
+            camera.run()  # sees the end, and closes what it owns
+        assert 1 <= len(kept) < 28
+        assert len(after) == 3
+        assert [frame.keyframe for frame in after] == [True, False, False]
+        assert len(decode(kept[:-1] + after)) >= len(kept) + 1
+
+
+def received(sock: socket.socket) -> Iterator[EncodedFrame]:
+    """The encoded pictures that wait in a socket."""
+    assembler = Assembler()
+    with contextlib.suppress(BlockingIOError):
+        while message := sock.recv(RECEIVE_BYTES):
+            told = assembler.feed(message)
+            if isinstance(told, EncodedFrame):
+                yield told

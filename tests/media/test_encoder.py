@@ -1,0 +1,295 @@
+"""What leaves the encoder: constrained baseline H.264 that any receiver can begin at any keyframe."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable
+from itertools import pairwise
+
+import av
+import pytest
+from av.video.frame import PictureType
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from appliance.core.keyframes import KeyframeMerger
+from appliance.core.layers import Layer
+from appliance.core.limits import CAMERA_MESSAGE_MAX_BYTES, ENCODED_FRAME_MAX_BYTES
+from appliance.errors import LocalProtocolError
+from appliance.media import wire
+from appliance.media.encoded import EncodedFrame, rtp_timestamp
+from appliance.media.encoder import LayerEncoders, RateGate
+from appliance.media.sources.pattern import PatternSource
+from appliance.media.sources.source import CapturedFrame
+
+STEP_NS = 1_000_000_000 // 30
+
+
+def pictures(count: int, size: tuple[int, int] = (640, 360)) -> list[CapturedFrame]:
+    """Test pictures of ``count`` / 30 seconds, at once."""
+    source = PatternSource("Room")
+    source.want_size(*size)
+    source.read()
+    start = time.monotonic_ns()
+    times = [start + index * STEP_NS for index in range(count)]
+    return [CapturedFrame(source._artwork.picture(at), at) for at in times]
+
+
+def encode(encoders: LayerEncoders, captured: Iterable[CapturedFrame]) -> list[EncodedFrame]:
+    return [encoded for one in captured for encoded in encoders.encode(one)]
+
+
+def nal_types(data: bytes) -> list[int]:
+    """The types of the NAL units of an Annex B access unit."""
+    assert data.startswith(b"\0\0\0\1")
+    starts = [at + 3 for at in range(len(data) - 3) if data[at : at + 3] == b"\0\0\1"]
+    return [data[at] & 31 for at in starts]
+
+
+def decode(frames: Iterable[EncodedFrame]) -> list[av.VideoFrame]:
+    decoder = av.CodecContext.create("h264", "r")
+    decoder.thread_count = 1
+    decoder.flags |= av.codec.context.Flags.low_delay
+    return [picture for frame in frames for picture in decoder.decode(av.Packet(frame.data))]
+
+
+class TestStream:
+    def test_it_is_constrained_baseline_without_b_frames(self) -> None:
+        encoders = LayerEncoders()
+        encoders.want({Layer.M})
+        frames = encode(encoders, pictures(20))
+        sps = frames[0].data.index(b"\0\0\0\1\x67") + 5
+        profile, constraints = frames[0].data[sps], frames[0].data[sps + 1]
+        assert profile == 66
+        assert constraints & 0xC0 == 0xC0
+        decoded = decode(frames)
+        assert {PictureType(picture.pict_type) for picture in decoded} == {PictureType.I, PictureType.P}
+        assert len(decoded) == 20
+        assert (decoded[0].width, decoded[0].height) == (640, 360)
+
+    def test_every_picture_leaves_in_the_call_it_entered_by(self) -> None:
+        encoders = LayerEncoders()
+        encoders.want({Layer.M})
+        for captured in pictures(10):
+            (frame,) = encoders.encode(captured)
+            assert frame.captured_ns == captured.captured_ns
+            assert frame.timestamp == rtp_timestamp(captured.captured_ns)
+
+    def test_a_keyframe_brings_its_parameter_sets_and_comes_at_once(self) -> None:
+        encoders = LayerEncoders()
+        encoders.want({Layer.M})
+        captured = pictures(30)
+        encode(encoders, captured[:20])
+        encoders.keyframe(Layer.M)
+        frames = encode(encoders, captured[20:])
+        assert [frame.keyframe for frame in frames] == [True] + [False] * 9
+        assert [kind for kind in nal_types(frames[0].data) if kind != 6] == [7, 8, 5]
+        assert nal_types(frames[1].data) == [1]
+        assert len(decode(frames)) == 10
+
+    def test_without_a_request_keyframes_are_rare(self) -> None:
+        encoders = LayerEncoders()
+        encoders.want({Layer.L})
+        frames = encode(encoders, pictures(330, (320, 180)))
+        keyframes = [index for index, frame in enumerate(frames) if frame.keyframe]
+        assert keyframes == [0, 150]
+
+    @pytest.mark.parametrize("layer", [Layer.L, Layer.M, Layer.H])
+    def test_the_bitrate_is_capped(self, layer: Layer) -> None:
+        encoders = LayerEncoders()
+        encoders.want({layer})
+        spec = layer.spec
+        hard = []
+        start = time.monotonic_ns()
+        noise = [bytes((i * 7919 >> 3 ^ i * i >> 7) & 255 for i in range(spec.width * 3 + k)) for k in (0, 1)]
+        for index in range(60):
+            frame = av.VideoFrame(spec.width, spec.height, "yuv420p")
+            for plane in frame.planes:
+                row = noise[index & 1][index % 50 :]
+                plane.update((row * (plane.buffer_size // len(row) + 1))[: plane.buffer_size])
+            hard.append(CapturedFrame(frame, start + index * 1_000_000_000 // spec.fps))
+        frames = encode(encoders, hard)
+        seconds = 60 / spec.fps
+        assert sum(len(frame.data) for frame in frames) * 8 <= spec.bitrate * (seconds + 1.0)
+
+    def test_time_stamps_are_90_khz_and_wrap(self) -> None:
+        assert rtp_timestamp(1_000_000_000) == 90_000
+        assert rtp_timestamp(2**32 * 100_000 // 9 + 11_112) < 10
+
+
+class TestLayers:
+    def test_each_wanted_layer_is_encoded_once_at_its_rate_and_size(self) -> None:
+        encoders = LayerEncoders()
+        encoders.want({Layer.M, Layer.L})
+        frames = encode(encoders, pictures(60))
+        by_layer = {layer: [f for f in frames if f.layer is layer] for layer in Layer}
+        assert {layer: len(found) for layer, found in by_layer.items()} == {
+            Layer.L: 30,
+            Layer.M: 60,
+            Layer.H: 0,
+        }
+        for layer in (Layer.L, Layer.M):
+            picture = decode(by_layer[layer])[-1]
+            assert (picture.width, picture.height) == (layer.spec.width, layer.spec.height)
+        assert {f.timestamp for f in by_layer[Layer.L]} <= {f.timestamp for f in by_layer[Layer.M]}
+
+    def test_a_layer_that_comes_back_begins_with_a_keyframe(self) -> None:
+        encoders = LayerEncoders()
+        captured = pictures(12)
+        encoders.want({Layer.M, Layer.L})
+        encode(encoders, captured[:4])
+        encoders.want({Layer.M})
+        assert encoders.layers == (Layer.M,)
+        assert {f.layer for f in encode(encoders, captured[4:8])} == {Layer.M}
+        encoders.want({Layer.M, Layer.L})
+        frames = encode(encoders, captured[8:])
+        assert next(f.keyframe for f in frames if f.layer is Layer.L)
+        assert not any(f.keyframe for f in frames if f.layer is Layer.M)
+
+    def test_nothing_wanted_is_nothing_encoded(self) -> None:
+        encoders = LayerEncoders()
+        encoders.want({Layer.M})
+        encoders.close()
+        assert encode(encoders, pictures(3)) == []
+        assert encoders.layers == ()
+
+
+class TestRate:
+    @pytest.mark.parametrize(
+        ("camera", "layer", "expected"),
+        [
+            (30, 30, 30),
+            (30, 15, 15),
+            (60, 30, 30),
+            (60, 15, 15),
+            (25, 30, 25),
+            (25, 15, 15),
+            (15, 15, 15),
+            (10, 15, 10),
+        ],
+    )
+    def test_a_layer_gets_its_rate_or_the_cameras(self, camera: int, layer: int, expected: int) -> None:
+        gate = RateGate(layer)
+        passed = sum(gate.passes(index * 1_000_000_000 // camera) for index in range(camera * 20))
+        assert passed / 20 == pytest.approx(expected, abs=0.2)
+
+    @given(st.lists(st.integers(-9, 9), min_size=90, max_size=90))
+    @settings(max_examples=50)
+    def test_jitter_of_9_ms_does_not_change_it(self, jitter: list[int]) -> None:
+        gate = RateGate(15)
+        times = [1_000_000_000 + i * STEP_NS + j * 1_000_000 for i, j in enumerate(jitter)]
+        passed = [index for index, at in enumerate(times) if gate.passes(at)]
+        assert len(passed) == pytest.approx(45, abs=3)
+        assert max(b - a for a, b in pairwise(passed)) <= 3
+
+    def test_after_a_pause_it_begins_at_once_and_does_not_catch_up(self) -> None:
+        gate = RateGate(15)
+        for index in range(30):
+            gate.passes(index * STEP_NS)
+        later = 60_000_000_000
+        passed = [gate.passes(later + index * STEP_NS) for index in range(8)]
+        assert passed == [True, False] * 4
+
+
+class TestKeyframeRequests:
+    def test_the_first_is_served_at_once_and_repeats_together_after_500_ms(self) -> None:
+        merger = KeyframeMerger()
+        assert merger.request(Layer.M, 10.0)
+        assert [merger.request(Layer.M, 10.1 + index / 100) for index in range(5)] == [False] * 5
+        assert merger.due(10.4) == frozenset()
+        assert merger.next_due() == pytest.approx(10.5)
+        assert merger.due(10.51) == {Layer.M}
+        assert merger.due(11.5) == frozenset()
+        assert merger.request(Layer.M, 11.6)
+
+    def test_a_keyframe_that_comes_anyway_answers_who_waits(self) -> None:
+        merger = KeyframeMerger()
+        merger.request(Layer.M, 10.0)
+        merger.request(Layer.M, 10.1)
+        merger.keyframe(Layer.M, 10.2)
+        assert merger.next_due() is None
+        assert merger.due(12.0) == frozenset()
+
+    def test_layers_do_not_wait_for_each_other(self) -> None:
+        merger = KeyframeMerger()
+        assert merger.request(Layer.M, 10.0)
+        assert merger.request(Layer.L, 10.1)
+        merger.request(Layer.L, 10.2)
+        merger.forget(Layer.L)
+        assert merger.next_due() is None
+
+    @given(st.lists(st.floats(0, 5), min_size=1, max_size=60))
+    def test_no_request_waits_longer_than_500_ms_and_no_two_answers_are_closer(self, times) -> None:
+        merger, answers = KeyframeMerger(), []
+        asked = sorted(times)
+        for tick in range(600):
+            now = tick / 100
+            while asked and asked[0] <= now:
+                asked.pop(0)
+                if merger.request(Layer.M, now):
+                    answers.append(now)
+            answers += [now] * len(merger.due(now))
+        gaps = [b - a for a, b in pairwise(answers)]
+        assert all(gap >= 0.5 - 1e-9 for gap in gaps)
+        assert all(any(at - 1e-9 <= answer <= at + 0.53 for answer in answers) for at in times)
+
+
+class TestWire:
+    @given(
+        st.sampled_from(list(Layer)),
+        st.booleans(),
+        st.integers(0, 3 * CAMERA_MESSAGE_MAX_BYTES),
+        st.integers(0, 2**32 - 1),
+        st.integers(0, 2**63),
+    )
+    @settings(max_examples=30, deadline=None)
+    def test_a_picture_of_any_size_arrives_as_it_was(
+        self, layer, keyframe, size, timestamp, captured
+    ) -> None:
+        frame = EncodedFrame(layer, keyframe, bytes(size), timestamp, captured, 640, 360)
+        messages = list(wire.pack_frame(frame))
+        assert max(map(len, messages)) <= wire.RECEIVE_BYTES
+        assembler = wire.Assembler()
+        told = [assembler.feed(message) for message in messages]
+        assert told[:-1] == [None] * (len(messages) - 1)
+        assert told[-1] == frame
+
+    def test_a_picture_whose_end_was_dropped_is_given_up(self) -> None:
+        large = EncodedFrame(Layer.M, True, bytes(150_000), 1, 2, 640, 360)
+        small = EncodedFrame(Layer.M, True, b"whole", 3, 4, 640, 360)
+        assembler = wire.Assembler()
+        assert assembler.feed(next(wire.pack_frame(large))) is None
+        (message,) = wire.pack_frame(small)
+        assert assembler.feed(message) == small
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            wire.Want(frozenset(), None),
+            wire.Want(frozenset({Layer.L, Layer.H}), (401, 225)),
+            wire.Keyframe(frozenset({Layer.M})),
+        ],
+    )
+    def test_commands_arrive_as_they_were(self, command) -> None:
+        assert wire.unpack_command(wire.pack_command(command)) == command
+
+    def test_status_and_self_view_arrive_as_they_were(self) -> None:
+        status = wire.Status(
+            wire.Phase.MISSING, 2, "Kamera Ä", "libx264", "device.camera.missing", "Plug it in."
+        )
+        view = wire.SelfView(1, 4, 320, 180, 123456789)
+        assembler = wire.Assembler()
+        assert assembler.feed(wire.pack_status(status)) == status
+        assert assembler.feed(wire.pack_self_view(view)) == view
+
+    @given(st.binary(max_size=80))
+    def test_nonsense_raises_nothing_but_a_refusal(self, message: bytes) -> None:
+        for read in (wire.Assembler().feed, wire.unpack_command):
+            with contextlib.suppress(LocalProtocolError):
+                read(message)
+
+    def test_a_picture_beyond_the_bound_is_refused(self) -> None:
+        frame = EncodedFrame(Layer.H, True, bytes(ENCODED_FRAME_MAX_BYTES + 1), 0, 0, 1280, 720)
+        with pytest.raises(LocalProtocolError):
+            wire.Assembler().feed(next(wire.pack_frame(frame)))
