@@ -53,24 +53,17 @@ class Call:
         self._machine = Machine("call", TABLE, CallState.IDLE)
         self._joined_at = 0.0
         self._servers_settled_at: float | None = None
-        self._pending: set[str] = set()  # peers whose handshake is under way
         self._refused_at: float | None = None
 
     @property
     def state(self) -> CallState:
         return self._machine.state
 
-    @property
-    def refusals_only(self) -> bool:
-        """True while somebody refused us and nobody accepted."""
-        return self._refused_at is not None
-
     def join(self, now: float) -> None:
         """The last key was pressed."""
         self._machine.step(CallEvent.JOIN)
         self._joined_at = now
         self._servers_settled_at = None
-        self._pending = set()
         self._refused_at = None
 
     def leave(self) -> None:
@@ -82,41 +75,31 @@ class Call:
         if self._servers_settled_at is None:
             self._servers_settled_at = now
 
-    def handshake_began(self, peer: str) -> None:
-        """A challenge was sent or received: somebody is there."""
-        self._pending.add(peer)
-
-    def proven(self, peer: str) -> None:
+    def proven(self) -> None:
         """A pair was proven: both know the password."""
-        self._pending.discard(peer)
         self._refused_at = None
         if self._machine.allows(CallEvent.ACCEPTED):
             self._machine.step(CallEvent.ACCEPTED)
 
-    def failed(self, peer: str, now: float) -> None:
+    def failed(self, now: float) -> None:
         """A pair's proof failed, in either direction."""
-        self._pending.discard(peer)
         if self.state is CallState.JOINING:
             self._refused_at = now
 
-    def ended(self, peer: str) -> None:
-        """A handshake ended without a verdict: it expired, or its relay closed."""
-        self._pending.discard(peer)
-
-    def deadline(self) -> float | None:
-        """When ``tick`` may decide something, or None."""
+    def deadline(self, pending: bool) -> float | None:
+        """When ``tick`` may decide something, or None. ``pending``: a handshake is under way."""
         if self.state is not CallState.JOINING:
             return None
         give_up = self._joined_at + JOIN_GIVE_UP_AFTER
         if self._refused_at is not None:
-            return give_up if self._pending else min(give_up, self._refused_at + JOIN_SETTLE)
-        if self._pending or self._servers_settled_at is None:
+            return give_up if pending else min(give_up, self._refused_at + JOIN_SETTLE)
+        if pending or self._servers_settled_at is None:
             return give_up
         return min(give_up, self._servers_settled_at + JOIN_ALONE_AFTER)
 
-    def tick(self, now: float) -> CallEvent | None:
+    def tick(self, now: float, pending: bool) -> CallEvent | None:
         """Decide what is due; return ALONE or REFUSED when the state changed by it."""
-        deadline = self.deadline()
+        deadline = self.deadline(pending)
         if deadline is None or now < deadline:
             return None
         event = CallEvent.REFUSED if self._refused_at is not None else CallEvent.ALONE

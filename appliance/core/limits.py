@@ -41,18 +41,56 @@ CONNECT_WITHIN = 8.0  # offer to a data channel that is open, on the slowest LAN
 OFFER_RETRIES = 3  # new connections for one break, before the peer is given up
 CONTROL_MAX_BYTES = 4096  # one message on the data channel
 
+# --- Proving the password --------------------------------------------------------------------------
+HANDSHAKES_MAX = 8  # challenges out at once of one box: each keeps a PAKE half done
+HANDSHAKES_PER_ADDRESS = 2  # of them answering hellos that came over one address
+HELLOS_WAITING_MAX = 16  # verified hellos that wait for a challenge: a full room that starts at once
+CHALLENGES_BURST = 8  # challenges at once after a quiet time, then one every ...
+CHALLENGE_EVERY = 0.5  # ... so long: a flood of hellos costs 2 PAKE starts (1 ms) a second
+CHALLENGE_WITHIN = 5.0  # from a challenge to its proof; a hello waits as long for its challenge
+CHALLENGE_HELD = 4.0  # a challenge we can't answer yet is kept; CHALLENGE_WITHIN less the way there
+PROOF_WITHIN = 3.0  # from a proof to its acceptance, then it counts as a guess
+STRANGER_PROOFS_MAX = 2  # unconfirmed proofs at once until the first acceptance
+ROSTER_PROOFS_MAX = 8  # unconfirmed proofs at once to peers that a roster names
+MERGE_PROOFS_MAX = 2  # proofs of one key press to strangers after the first acceptance, when they ask for it
+TURN_AFTER = 0.3  # a roster that names a challenger comes sooner; then the other side may prove instead
+HELLOS_REMEMBERED = 128  # nonces of hellos that were answered: they come over every relay
+FAILED_REMEMBERED = 32  # peers whose handshake failed
+INTRODUCED_MAX = 64  # peers that rosters named: four times a full room
+
+# --- Guesses ----------------------------------------------------------------------------------------
+GUESSES_PER_PRESS = 5  # proofs a joiner may lose to impostors for one key press, retries included
+GUESSES_PER_ROOM = 10  # ... and in one room within GUESSES_SPAN
+GUESSES_SPAN = 3600.0
+STRANGER_GUESSES = 5  # wrong proofs of strangers at once, in one room
+STRANGER_GUESS_EVERY = 120.0  # one more after so long: 720 a day, a 6-digit PIN lasts years
+MET_GUESSES = 5  # wrong proofs of one box that proved itself before, within MET_GUESSES_SPAN
+MET_GUESSES_SPAN = 600.0
+MET_REMEMBERED = 64  # boxes with a budget of their own in one room
+WRONG_PROOFS_MAX = 50  # in one meeting; after that a person admits strangers by hand
+
+# --- The seal and the direct line -----------------------------------------------------------------
+SEALED_MAX_BYTES = 32 * 1024  # plaintext; an SDP has under 10 kB, and in base64 it still fits a relay's frame
+SEAL_FRAMES_MAX = 2**20  # frames under one key: years of signaling, far below the cipher's bound
+SEAL_LIFETIME = 24 * 3600.0  # of a key
+ADDRESSES_MAX = 8  # addresses at which a box says its own server is
+LINE_SECRETS_MAX = 64  # boxes that were met and may dial a direct line
+LINE_SECRETS_PER_PAIR = 4  # the newest, the one before it, and those of two dials that crossed
+LINE_SECRET_LIFETIME = 12 * 3600.0  # a working day: tomorrow a box types the password again
+LINE_FAILURES_MAX = 10  # failed line handshakes of one address within LINE_FAILURES_SPAN
+LINE_FAILURES_SPAN = 60.0
+LINE_ADDRESSES_REMEMBERED = 256  # addresses with failures
+
 # --- Configuration file -------------------------------------------------------------------------
 CONFIG_MAX_BYTES = 256 * 1024  # a thousand times the commented default; more is the wrong file
 SERVERS_MAX = 16  # further signaling servers: each costs one connection while joining
 INTERFACES_MAX = 16  # network interfaces named in the file: more than a computer of ours has
 INTERFACE_NAME_MAX_BYTES = 15  # the kernel's IFNAMSIZ without its closing zero
-PRESETS_MAX = 8  # rooms on the home screen: as many as stay readable from three metres
+PRESETS_MAX = 6  # rooms on the home screen: PRESETS_SHOWN
 TOKEN_MAX_CHARS = 128  # travels in every URL
 SERVER_URL_MAX_CHARS = 512  # a template with a long path; the request line of a server ends at 8 kB
 SOURCE_MAX_CHARS = 4096  # file:PATH and the like: the kernel's PATH_MAX
-SCREEN_WIDTH_MIN, SCREEN_WIDTH_MAX = 320, 7680  # pixels: a small touch panel to 8K
-SCREEN_HEIGHT_MIN, SCREEN_HEIGHT_MAX = 240, 4320  # pixels
-TEST_VOICE_MAX = 15  # test:N makes as many sounds that can be told apart as a room has remote peers
+TEST_VOICE_MAX = 7  # test:N, from 0: eight known sounds can be told apart in one room
 
 # --- Control socket -----------------------------------------------------------------------------
 CONTROL_CLIENTS_MAX = 16  # connections at once: scripts, a monitor, a person at a terminal
@@ -63,6 +101,9 @@ CONTROL_HANDLER_TIMEOUT = 30.0  # a request: joining and the doctor's slowest pr
 CONTROL_CLIENT_TIMEOUT = 40.0  # the client waits longer than the server, to read its refusal
 CONTROL_WRITE_TIMEOUT = 5.0  # a client that does not read its reply for so long is cut off
 CONTROL_BACKLOG = 16  # connections the kernel holds until they are accepted
+DOCTOR_PROBE_WITHIN = 8.0  # one look at a device: libcamera needs 3 s; twice this is under the line above
+DOCTOR_AT_ONCE = 4  # looks at the same time: each is a process of its own, and the box may be in a call
+DOCTOR_BROWSE = 1.2  # listening for other boxes: an mDNS answer may be delayed by 0.5 s (RFC 6762, 6)
 CONTROL_CLAIM_TIMEOUT = 2.0  # another box that is just taking the same socket is done long before
 SOCKET_PATH_MAX_BYTES = 107  # the kernel's sun_path without its closing zero
 PEER_ID_MAX_CHARS = 64  # a peer's id or name as typed by a person
@@ -81,12 +122,15 @@ BOX_PROBE_GONE_EVERY = 10.0  # a box marked gone costs less, and mDNS usually te
 BOX_PROBE_WITHIN = 1.0  # a TCP connection on a LAN takes 1 ms, one on a bad Wi-Fi 300 ms
 BOX_PROBE_AGAIN_AFTER = 1.0  # a probe that went unanswered is repeated so soon
 BOX_MISSES_MAX = 2  # unanswered probes in a row until a box is gone: one lost packet is not an absence
+BOX_GREETING_EVERY = 0.25  # between two announcements for newcomers: RFC 6762 section 6 allows it for probes
+BOX_GOODBYE_SETTLE = 1.0  # a box that said goodbye closes its server; one that still answers was slandered
 GOODBYE_WITHIN = 1.0  # to leave mDNS: three goodbyes 125 ms apart, and to close its sockets
 
 # --- Signaling server -----------------------------------------------------------------------------
 RELAY_MESSAGE_MAX = 64 * 1024  # a sealed offer is under 10 kB, an ancestor's with all candidates under 32
 RELAY_FRAMES_PER_S = 100.0  # of one client: 15 peers' handshakes and candidates take some 40 a second
 RELAY_FRAMES_BURST = 400  # an ancestor joining 15 peers with 20 candidates each says 300 at once
+RELAY_FRAME_CHARS = 2048  # a longer frame counts as several: 64 kB ones pass at 3 a second
 RELAY_CLIENTS_PER_ADDRESS = 48  # connections of one address: 16 boxes of one demo in one room and their lines
 RELAY_CLIENTS_PER_ROOM = 64  # 16 boxes, and strangers who knock
 RELAY_CONNECTIONS_MAX = 256  # of the whole server, handshakes included: some 20 kB of memory each
@@ -96,7 +140,7 @@ RELAY_BACKLOG_MAX = 256 * 1024  # unsent to one client: four of the largest mess
 RELAY_PING_EVERY = 5.0  # keepalive: a cut cable is noticed within 10 s, websockets' default needs 40
 RELAY_PING_WITHIN = 5.0
 RELAY_CLOSE_WITHIN = 1.0  # for the other side's half of the closing handshake
-RELAY_QUEUE_FRAMES = 16  # received and not yet relayed; then TCP holds the sender back
+RELAY_QUEUE_FRAMES = 8  # received and not yet relayed; then TCP holds the sender back
 RELAY_LISTEN_BACKLOG = 64  # connections the kernel holds until they are accepted
 RELAY_BIND_AGAIN_EVERY = 2.0  # an address that could not be bound: it may still be in somebody's hands
 RELAY_ADDRESSES_MAX = 32  # addresses a server listens on: INTERFACES_MAX with two each
@@ -126,6 +170,7 @@ CAMERA_END_WAIT = 1.0  # a process that was told to end, then one that was kille
 CAMERA_RETRY_EVERY = 2.0  # a missing camera is looked for so often: soon enough after plugging it in
 CAMERA_RESTART_DELAYS = (0.0, 0.5, 1.0, 2.0, 5.0)  # after the 1st, 2nd, … failure in a row; the last repeats
 CAMERA_STEADY_AFTER = 10.0  # pictures for so long: the next failure counts as the first again
+CAMERA_PROBE_EVERY = 5.0  # a camera that nobody uses: is it still there? Asking may wake it up
 CAMERA_IDLE_RELEASE = 3.0  # nobody wants a picture for so long: the device is closed, its light goes out
 CAMERA_READ_WAIT = 0.1  # one wait for a picture: how late a command may be read while a camera is slow
 CAMERA_STALE_AFTER = 0.1  # a captured picture older than this is skipped, undecoded: late is worse than lost
@@ -134,7 +179,125 @@ KEYFRAME_EVERY = 10.0  # a keyframe without a request: only a safety net, it cos
 KEYFRAME_REPEAT_AFTER = 0.5  # requests of all receivers within this time are answered by one keyframe
 ENCODER_VBV_SECONDS = 0.5  # of bitrate that a burst may take at once: a keyframe fits, a LAN port holds it
 CAMERA_MESSAGE_MAX_BYTES = 60_000  # one message of the socket pair; larger pictures go in pieces
-CAMERA_SOCKET_BYTES = 1 << 20  # asked of the kernel: over a second of every layer (it may give 208 kB)
+CAMERA_SOCKET_BYTES = 256 * 1024  # asked of the kernel: about a second of every layer and a large keyframe
 CAMERA_MESSAGES_PER_WAKE = 64  # read at once before the network loop serves others
 ENCODED_FRAME_MAX_BYTES = 1 << 20  # a 720p keyframe of noise has about 300 kB
 SELF_VIEW_MAX_PIXELS = 1920 * 1080  # of the preview; the memfd has two of it, untouched pages cost nothing
+
+# --- The box as a whole ------------------------------------------------------------------------------
+LAG_EVERY = 0.05  # how often the event loop's lateness is measured
+LAG_SAMPLES = 1200  # a minute of them
+INTENTS_MAX = 64  # intents not handled yet; a person presses a few keys a second
+NOTICES_MAX = 8  # notices kept for the screen, newest last
+NOTICE_KEPT_FOR = 6.0  # a notice is in the snapshot for so long; the display shows it about 5 s
+BOX_SEEN_FOR = 3600.0  # a box that went is listed as "seen ... ago" for an hour
+STOP_WITHIN = 4.0  # everything the box owns has ended by then, or is abandoned with a line in the log
+LINK_CLOSE_WITHIN = 1.5  # aiortc's close can hang
+PEER_TASKS_MAX = 8  # offers, answers and dials of one peer under way at once
+
+# --- Display --------------------------------------------------------------------------------------
+INPUT_EVERY = 0.015  # SDL's events are looked at so often: a key waits 20 ms at most, idle costs < 1 % CPU
+REDRAW_EVERY = 0.008  # pictures that arrive within this are drawn together: at most 125 updates a second
+IDLE_WAIT = 1.0  # longest sleep of a display without a screen: whoever has work for it wakes it
+EVENTS_PER_TURN = 64  # input events handled before the screen is brought up to date
+NOTICE_FOR = 5.0  # a notice stays on the screen: two lines are read in 3 s
+NOTICES_SHOWN = 3  # at once, newest below; older ones make room
+NOTICE_IDS_KEPT = 64  # ids remembered as shown; the snapshot carries fewer
+LEAVE_ASKED_FOR = 5.0  # "leave?" waits so long for the second press, then it was a slip
+LEAVE_TOUCH_GAP = 0.3  # a second touch sooner than this is the same finger's bounce
+RING_FOR = 10.0  # in a call the focus ring goes away so long after the last key: people, not buttons
+ANSWER_WITHIN = 3.0  # from an intent to a snapshot that shows it; then the keypad takes keys again
+SPINNER_EVERY = 0.1  # between two positions of a spinner: calm, and 1 % of a core at most
+SPINNER_STEPS = 16  # positions in a turn
+SCREEN_AGAIN_EVERY = 5.0  # a display that found no screen looks for one: a TV switched on late
+SCREENSHOT_WITHIN = 5.0  # from the request to the written file: a 4K PNG takes 1.5 s on a small computer
+SCREENSHOTS_WAITING = 4  # requests at once
+SCREEN_SIDE_MIN = 240  # pixels; smaller than any panel that a person reads
+SCREEN_SIDE_MAX = 4096  # pixels; a larger wish in the configuration is a slip
+SCREEN_DRAWN_MAX = (1920, 1200)  # larger screens are drawn at this size and scaled up by SDL: software speed
+PICTURE_SIDE_MAX = 4096  # pixels; a larger decoded picture is dropped
+PRESETS_SHOWN = 6  # two rows of three on the home screen
+PROBLEMS_SHOWN = 2  # lines on the home screen; doctor tells the rest
+DRAWN_TEXTS_KEPT = 512  # rendered lines of text: every screen needs fewer than 100
+DRAWN_SHAPES_KEPT = 256  # corners, icons, chips and spinner positions
+FONTS_KEPT = 64  # open fonts: sizes times weights times scripts on the screen
+SCRIPTS_KEPT = 64  # Unicode blocks whose font was looked up
+FONT_LOOKUP_WITHIN = 2.0  # fontconfig answers in 30 ms; its cache is rebuilt at most once
+TEXT_CHARS_MAX = 400  # of one text on the screen; a network's longest name or notice is shorter
+
+# --- Media link: SDP and ICE ----------------------------------------------------------------------
+SDP_MAX_BYTES = 16 * 1024  # ours are 5 kB with 16 candidates; a browser's with our codecs is 6 kB
+SDP_LINE_MAX_BYTES = 1024  # the longest line of ours is a candidate of some 90 bytes
+CANDIDATES_MAX = 16  # distinct addresses of one box; each costs us connectivity checks
+ICE_QUEUE_MAX = 2048  # datagrams between socket and DTLS: 1 s of an H layer and sound, then oldest dropped
+SCTP_WINDOW_MAX = 64 * 1024  # bytes of control messages in reassembly: 16 of the largest
+SCTP_RTO_INITIAL = 0.5  # first guess of a retransmission time-out; RFC 9260's 3 s is for the Internet
+SCTP_RTO_MIN = 0.2  # a LAN's round trip and a busy loop; RFC 9260's 1 s would delay every repaired message
+CONTROL_BUFFERED_MAX = 64 * 1024  # bytes waiting to be sent on the data channel: a peer that reads none
+LINK_CLOSE_MAX = 1.0  # the whole of closing a link, the abort included
+LINK_CLOSE_GRACE = 0.7  # of it for saying goodbye (BYE, DTLS close); then sockets are aborted
+
+# --- Media link: sending -----------------------------------------------------------------------------
+FANOUT_FRAMES_MAX = 8  # frames queued for one peer: 270 ms of an M layer; more is late, so drop to a keyframe
+FANOUT_SOUNDS_MAX = 5  # Opus packets queued for one peer: 100 ms, then the oldest is dropped
+SEND_BACKLOG_MAX = 96 * 1024  # bytes that a socket could not take yet: a keyframe of H; then frames wait
+SEND_BACKLOG_POLL = 0.005  # how often a waiting frame looks again: a fifth of a frame at 30 fps
+REPORT_EVERY = 1.0  # receiver reports; RFC 3550 allows 5 s, a layer must go down within 1 s
+
+# --- Media link: receiving ----------------------------------------------------------------------------
+RTP_PAYLOAD_MAX = 2048  # one packet's payload: an Ethernet frame holds 1460
+ASSEMBLY_PACKETS_MAX = 1024  # packets kept for frame assembly: 1 MB; a keyframe of H has about 100
+ASSEMBLY_UNSYNCED_MAX = 128  # packets kept while waiting for a keyframe, whose first packet may be late
+MISSING_MAX = 256  # packets missing at once; a larger hole is an outage, which a keyframe repairs cheaper
+NACK_AFTER = 0.004  # a gap this old is a loss: a LAN reorders within a burst, not across milliseconds
+NACK_EVERY = 0.020  # repeat, or 1.25 round trips where that is longer
+NACK_TRIES_MAX = 7  # fills GAP_MAX at NACK_EVERY
+GAP_MAX = 0.150  # a gap older than this is given up: later than that a keyframe is the faster repair
+PLI_EVERY = 0.300  # repeat of a keyframe request; the sender merges those of 500 ms
+DECODE_QUEUE_MAX = 8  # frames before the decoder: 270 ms at 30 fps; more is late, so drop to a keyframe
+DECODER_JOIN_MAX = 1.0  # a picture of 720p takes 5 ms to decode and convert
+TILE_SIDE_MAX = 7680  # pixels: the widest screen there is, 8K
+FIT_CROP_MAX = 0.03  # aspect ratios that differ by less are cropped at the edge, else bars are drawn
+
+# --- Sound --------------------------------------------------------------------------------------
+SOUND_RATE = 48_000  # samples per second, mono, everywhere: Opus runs at it and no device needs resampling
+SOUND_FRAME = 960  # samples in one frame and one packet, 20 ms: shorter doubles packets, longer adds delay
+SOUND_BITRATE = 32_000  # bit/s: full-band speech with room for in-band FEC
+SOUND_EXPECTED_LOSS = 10  # percent told to the encoder before any loss is reported: FEC from the first packet
+OPUS_PACKET_MAX = 1275  # bytes of one 20 ms Opus frame, RFC 6716 section 3.2.1
+JITTER_TARGET_MIN = 0.020  # one frame: the pull is not in step with the packets
+JITTER_TARGET_START = 0.025  # before jitter is known; more would be taken out again a second later
+JITTER_TARGET_MAX = 0.120  # more delay than this hurts a talk more than a lost frame
+JITTER_MARGIN = 0.020  # added to the p95 of jitter
+JITTER_CAP = 0.200  # playout delay beyond this is cut to the target at once
+JITTER_PACKETS_MAX = 16  # packets held for one peer: the cap, plus a burst; the oldest is dropped
+JITTER_HISTORY = 500  # packets that the jitter is measured over: 10 s of speech
+JITTER_HISTORY_S = 10.0  # and their age
+JITTER_RESET = 1.0  # a timestamp this far off the timeline starts a new one
+JITTER_STRAYS = 3  # ...after so many packets in a row: one forged or delayed packet moves nothing
+JITTER_STALL = 0.1  # without a push or pull for so long this process was paused: no jitter of the network
+JITTER_SEEN = 256  # sequence numbers remembered for duplicates: 5 s of speech
+CONCEAL_MAX = 6  # frames concealed in a row: 100 ms at full level and one that fades
+SOUND_RING = 9_600  # samples between a sound card's callback and its thread, 200 ms; the oldest are dropped
+SOUND_BLOCK = 480  # samples per callback, 10 ms
+SPEAKER_LOW = 960  # samples left in the ring when the next frame is mixed: a block and 10 ms of slack
+SOUND_BEHIND = 0.060  # a paced source or sink later than this skips ahead; up to it, it catches up
+SOUND_WAIT = 0.1  # longest sleep of a sound thread: how long a stop may take
+SOUND_GAP = 0.060  # a hole in the capture times longer than this becomes a jump of the RTP timestamp
+SOUND_STOP = 3.0  # for a sound thread to end; one in a hung driver is abandoned
+SOUND_START = 3.0  # for the sound card to be opened before start() goes on without it
+DEVICE_POLL = 2.0  # between looks at the sound cards: a plugged-in speakerphone works within 3 s
+DEVICE_SILENT = 1.0  # a sound card whose callback was not called for so long is gone
+RECORDING_FLUSH = 1.0  # between updates of a recording's header: what a kill may cost
+RECORDING_MAX = 1 << 31  # bytes of a recording, 6 h: some players read WAV sizes as signed
+SEQUENCE_SECONDS = 120  # of the mix kept for measuring: 2.9 MB
+MADE_UP_DIGITS = 6  # of a made-up password: a million, and a handful of guesses an hour
+FPS_WINDOW = 2.0  # "fps" in status and stats is over so many seconds
+SWITCH_INTERVAL = 0.0005  # of the interpreter lock: nine decoders delay sound 2.0 ms (p99) instead of 3.6
+
+# --- What the bars on a tile mean -------------------------------------------------------------------
+QUALITY_GOOD_LOSS = 0.01  # share of packets; repaired without anybody noticing
+QUALITY_GOOD_RTT_MS = 40.0
+QUALITY_FAIR_LOSS = 0.05  # pictures hold, sound is still whole
+QUALITY_FAIR_RTT_MS = 150.0
+SPEAKING_DBOV = 45  # RFC 6464 level (0 loud .. 127 silent) above which somebody speaks

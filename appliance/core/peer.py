@@ -26,10 +26,32 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from appliance.core import limits
-from appliance.core.channel import SealedChannel, bind_mac, equal_macs
-from appliance.core.identity import BoxIdentity, verify_identity
-from appliance.core.table import Machine
 from appliance.core import messages as m
+from appliance.core.channel import SealedChannel, bind_mac, equal_macs
+from appliance.core.direct_line import DirectLine, LineState, Verdict
+from appliance.core.identity import BoxIdentity, verify_identity
+from appliance.core.peer_effects import (
+    Changed,
+    Dial,
+    DropLine,
+    DropLink,
+    Effect,
+    Ended,
+    GoneReason,
+    HeardDoor,
+    HeardRoster,
+    Identified,
+    MakeAnswer,
+    MakeOffer,
+    OpenMedia,
+    Refused,
+    TakeAnswer,
+    ToControl,
+    ToLine,
+    ToRelay,
+    Wants,
+)
+from appliance.core.table import Machine
 from appliance.errors import RemoteProtocolError
 
 
@@ -64,161 +86,6 @@ TABLE: dict[tuple[PeerState, PeerEvent], PeerState] = {
 }
 
 
-class LineState(enum.Enum):
-    """The direct sealed line, which lives beside the link's own state."""
-
-    NONE = "none"
-    DIALING = "dialing"  # we dial
-    AWAITING = "awaiting"  # the other one dials
-    UP = "up"
-    LOST = "lost"  # was up; dialing again, or waiting to be dialed
-    FAILED = "failed"  # never came up: the relay serves
-
-
-class GoneReason(enum.Enum):
-    """Why a peer ended; the value is the stable code."""
-
-    LEFT = "peer.left"  # it said so
-    VANISHED = "peer.vanished"  # its line was reset and refused
-    SILENT = "peer.silent"  # GONE_AFTER without a sign
-    UNPROVEN = "peer.unproven"  # no identity in time, or one that did not hold
-    UNREACHABLE = "peer.unreachable"  # proven, but no connection could be built
-    LEAVING = "peer.leaving"  # this box leaves
-
-
-# --- Effects: what the shell must do, in order ---------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class ToRelay:
-    """Send a sealed frame over the relay on which the pair was proven."""
-
-    frame: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ToLine:
-    """Send a sealed frame over the direct line."""
-
-    frame: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Dial:
-    """Dial the other box's server and prove who we are there (``core/line.py``)."""
-
-    addresses: tuple[str, ...]
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class DropLine:
-    """Close the direct line."""
-
-
-@dataclass(frozen=True, slots=True)
-class MakeOffer:
-    """Build a new connection and make its offer; answer with ``Peer.offer_made``."""
-
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class MakeAnswer:
-    """Build a new connection for their offer; answer with ``Peer.answer_made``."""
-
-    generation: int
-    sdp: str
-
-
-@dataclass(frozen=True, slots=True)
-class TakeAnswer:
-    """Give their answer to the connection that made the offer."""
-
-    generation: int
-    sdp: str
-
-
-@dataclass(frozen=True, slots=True)
-class ToControl:
-    """Send a message on a connection's data channel."""
-
-    generation: int
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class OpenMedia:
-    """The connection is bound: pictures and sound may flow; close every older connection."""
-
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class DropLink:
-    """Close a connection."""
-
-    generation: int
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """Something that the screen or ``status`` shows of this peer changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wants:
-    """The other box's tile of our picture changed size: ``max_height`` pixels, or not visible."""
-
-    max_height: int
-    max_fps: int
-    visible: bool
-
-
-@dataclass(frozen=True, slots=True)
-class HeardRoster:
-    peers: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class HeardDoor:
-    door: m.Door
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A frame of this peer was dropped; count it under its code."""
-
-    code: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The peer is gone: close its line and its connections."""
-
-    reason: GoneReason
-
-
-Effect = (
-    ToRelay
-    | ToLine
-    | Dial
-    | DropLine
-    | MakeOffer
-    | MakeAnswer
-    | TakeAnswer
-    | ToControl
-    | OpenMedia
-    | DropLink
-    | Changed
-    | Wants
-    | HeardRoster
-    | HeardDoor
-    | Refused
-    | Ended
-)
-
-
 @dataclass(frozen=True, slots=True)
 class Me:
     """This box, as it tells a peer: where its own server is, for the direct line."""
@@ -246,7 +113,14 @@ class Peer:
     """
 
     def __init__(
-        self, me: Me, peer_id: str, role: str, seal: SealedChannel, transcript: bytes, bind_key: bytes, now: float
+        self,
+        me: Me,
+        peer_id: str,
+        role: str,
+        seal: SealedChannel,
+        transcript: bytes,
+        bind_key: bytes,
+        now: float,
     ) -> None:
         self._me = me
         self.peer_id = peer_id
@@ -256,17 +130,13 @@ class Peer:
         self._relay = seal
         self._line: SealedChannel | None = None
         self._machine = Machine("peer", TABLE, PeerState.PROVEN)
-        self.line_state = LineState.NONE
+        self._direct = DirectLine()
         self._since = now  # when the current state began
 
         self.box_id = ""  # theirs, once identified
         self.name = ""
         self._addresses: tuple[str, ...] = ()
         self._port = 0
-        self._line_since = now
-        self._dial_at: float | None = None
-        self._dialed_both_ways = False
-        self._was_up = False
 
         self._generation = 0  # the newest connection
         self._bound: int | None = None  # the connection that carries media
@@ -301,6 +171,11 @@ class Peer:
         return (self._me.identity.box_id_hex, self._me.peer_id) < (self.box_id, self.peer_id)
 
     @property
+    def line_state(self) -> LineState:
+        """Of the direct line."""
+        return self._direct.state
+
+    @property
     def generation(self) -> int:
         """The newest connection."""
         return self._generation
@@ -317,16 +192,14 @@ class Peer:
                 return None
             case PeerState.PROVEN:
                 return self._since + limits.IDENTIFY_WITHIN
-            case PeerState.IDENTIFIED:
-                return self._line_since + limits.LINE_WITHIN
         times = []
-        if self._dial_at is not None:
-            times.append(self._dial_at)
+        if (at := self._direct.deadline()) is not None:
+            times.append(at)
         if self._bound is not None:
             times.append(self._beat_at)
             silence = limits.SILENT_AFTER if self.state is PeerState.LIVE else limits.GONE_AFTER
             times.append(self._heard_at + silence)
-        if self._bound != self._generation or self._generation == 0:
+        if self._connecting:
             times.append(self._offered_at + limits.CONNECT_WITHIN)
         return min(times) if times else None
 
@@ -397,27 +270,26 @@ class Peer:
         self.name = message.name
         self._addresses = tuple(message.addresses)
         self._port = message.port
-        self._line_since = now
-        if self.leads:
-            return [Changed(), *self._dial(now)]
-        self.line_state = LineState.AWAITING
-        return [Changed()]
+        return [Identified(), *self._line_verdict(self._direct.begin(self.leads, now), now)]
 
     # --- the direct line ----------------------------------------------------------------------
 
-    def _dial(self, now: float) -> list[Effect]:
-        self.line_state = LineState.DIALING
-        self._line_since = now
-        self._dial_at = None
-        return [Dial(self._addresses, self._port)]
+    def _line_verdict(self, verdict: Verdict, now: float) -> list[Effect]:
+        match verdict:
+            case Verdict.DIAL:
+                return [Dial(self._addresses, self._port)]
+            case Verdict.VANISHED:
+                return self._end(GoneReason.VANISHED)
+            case Verdict.NO_LINE if self.state is PeerState.IDENTIFIED:
+                return self._negotiate(now)
+        return []
 
     def line_up(self, channel: SealedChannel, now: float) -> list[Effect]:
         """The direct line's own handshake held, whoever dialed."""
         if self.state is PeerState.GONE:
             return [DropLine()]
         self._line = channel
-        self.line_state = LineState.UP
-        self._dial_at = None
+        self._direct.up()
         if self.state is PeerState.IDENTIFIED:
             return self._negotiate(now)
         if self.state is PeerState.SILENT and self.leads:
@@ -426,35 +298,16 @@ class Peer:
 
     def line_failed(self, refused: bool, now: float) -> list[Effect]:
         """Our dialing failed. ``refused``: nobody listens there."""
-        if self.state is PeerState.GONE or self.line_state is LineState.UP:
+        if self.state is PeerState.GONE:
             return []
-        self._line = None
-        if self.state is PeerState.IDENTIFIED:
-            if self._dialed_both_ways:
-                self.line_state = LineState.FAILED
-                return self._negotiate(now)
-            self._dialed_both_ways = True
-            self.line_state = LineState.AWAITING
-            self._line_since = now
-            return []
-        if refused and self.line_state in (LineState.LOST, LineState.DIALING) and self._was_up:
-            return self._end(GoneReason.VANISHED)
-        self.line_state = LineState.LOST if self._was_up else LineState.FAILED
-        self._dial_at = now + limits.LINE_REDIAL_EVERY
-        return []
+        return self._line_verdict(self._direct.failed(refused, now), now)
 
     def line_lost(self, reset: bool, now: float) -> list[Effect]:
         """The direct line ended. ``reset``: the other side's system closed it; else it went silent."""
         if self.state is PeerState.GONE or self._line is None:
             return []
         self._line = None
-        self.line_state = LineState.LOST
-        self._was_up = True
-        if reset and self.leads:
-            return self._dial(now)
-        # The leader dials first; the other one makes sure in case the leader can't.
-        self._dial_at = now + (limits.LINE_WITHIN if reset else limits.LINE_REDIAL_EVERY)
-        return []
+        return self._line_verdict(self._direct.lost(reset, self.leads, now), now)
 
     # --- the connection -----------------------------------------------------------------------
 
@@ -489,7 +342,7 @@ class Peer:
         if message.generation <= self._generation:
             raise RemoteProtocolError("peer.stale-offer", "an offer of an old generation")
         if self.state is PeerState.IDENTIFIED:  # their line failed for good and they took the relay
-            self.line_state = LineState.FAILED
+            self._direct.none()
             self._step(PeerEvent.NEGOTIATE, now)
         dropped = self._generation
         self._new_generation(message.generation, now)
@@ -683,10 +536,7 @@ class Peer:
                 if now - self._since >= limits.IDENTIFY_WITHIN:
                     return self._end(GoneReason.UNPROVEN)
                 return []
-            case PeerState.IDENTIFIED:
-                return self._tick_line(now)
-        if self._dial_at is not None and now >= self._dial_at:
-            effects += self._dial(now)
+        effects += self._line_verdict(self._direct.tick(now), now)
         if self._bound is not None and now >= self._beat_at:
             effects += self._beat(now)
         if self._bound is not None or self.state is PeerState.SILENT:
@@ -698,19 +548,16 @@ class Peer:
                 effects.append(Changed())
                 if self.leads and self._line is not None:
                     effects += self._make_offer(now)
-        connecting = self._bound != self._generation or self._generation == 0
-        if connecting and now - self._offered_at >= limits.CONNECT_WITHIN:
+        if self._connecting and now - self._offered_at >= limits.CONNECT_WITHIN:
             effects += self._overdue(now)
         return effects
 
-    def _tick_line(self, now: float) -> list[Effect]:
-        if now - self._line_since < limits.LINE_WITHIN:
-            return []
-        if self.line_state is LineState.AWAITING and not self._dialed_both_ways:
-            self._dialed_both_ways = True
-            return self._dial(now)
-        self.line_state = LineState.FAILED
-        return self._negotiate(now)
+    @property
+    def _connecting(self) -> bool:
+        """A connection is being built, or should be: it has a deadline."""
+        return self.state is not PeerState.IDENTIFIED and (
+            self._bound != self._generation or self._generation == 0
+        )
 
     def _overdue(self, now: float) -> list[Effect]:
         self._offered_at = now

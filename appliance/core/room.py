@@ -131,6 +131,11 @@ class Roster:
         named = [peer for peer in peers if peer != self._me][: PEERS_MAX + 1]
         self._named[by] = {peer: before.get(peer, now) for peer in named}
 
+    @property
+    def holes_known(self) -> bool:
+        """True while a member names a peer that we don't know, however short."""
+        return any(peer not in self._known for named in self._named.values() for peer in named)
+
     def holes(self, now: float) -> set[str]:
         """Peers that a member has named for ``MESH_REPAIR_AFTER`` and that we don't know."""
         return {

@@ -1,0 +1,119 @@
+"""The box as a program: two threads, started in order and ended in reverse.
+
+The main thread draws (``display``), because SDL wants it so; the network thread runs everything
+else on one event loop (``app.box``). They share the ``bridge`` and nothing more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from appliance.app.box import Box, box_name, check_state_dir
+from appliance.bridge import Bridge
+from appliance.config import Config
+from appliance.core import limits
+from appliance.core.view import Snapshot
+from appliance.display.loop import Display
+from appliance.errors import MeetingBoxError
+
+log = logging.getLogger("meetingbox")
+
+
+class NetworkThread:
+    """Runs a box's event loop on a thread of its own; owns that thread."""
+
+    def __init__(self, make_box: Callable[[], Box], display: Display) -> None:
+        self._make_box = make_box
+        self._display = display
+        self._thread = threading.Thread(target=self._run, name="network")
+        self._started = threading.Event()
+        self._failure: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+
+    def start(self) -> None:
+        """Start the box; returns when it runs. Raises what kept it from starting."""
+        self._thread.start()
+        self._started.wait()
+        if self._failure is not None:
+            self._thread.join()
+            raise self._failure
+
+    def stop(self) -> None:
+        """End the box and its thread; bounded by the sum of its own steps."""
+        if self._loop is not None and self._stop is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._main())
+        except BaseException as error:
+            self._failure = error
+            if self._started.is_set():
+                log.exception("network.died")
+        finally:
+            self._started.set()
+            self._display.stop()
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        box = self._make_box()
+        await box.start()
+        self._started.set()
+        try:
+            await self._stop.wait()
+        finally:
+            await box.stop()
+
+
+def run(config: Config, *, config_path: Path | None, socket_path: Path, state_dir: Path) -> int:
+    """Be a box until it is told to stop; returns the exit code. Call it on the main thread."""
+    check_state_dir(state_dir)
+    # Every candidate pair of every link, at INFO: noise, and other people's addresses.
+    logging.getLogger("aioice").setLevel(logging.WARNING)
+    # Nine decoders and one drawing thread share the interpreter: sound must not wait 5 ms for it.
+    sys.setswitchinterval(limits.SWITCH_INTERVAL)
+    log.info("box.config %s", config_path or "defaults")
+    bridge = Bridge(Snapshot(name=box_name(config)))
+    display = Display(bridge, config.display, wall=datetime.now)
+    network = NetworkThread(
+        lambda: Box(
+            config,
+            bridge,
+            display,
+            config_path=config_path,
+            state_dir=state_dir,
+            socket_path=socket_path,
+        ),
+        display,
+    )
+    network.start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: display.stop())
+    try:
+        _draw(display)
+    finally:
+        network.stop()
+    return 0
+
+
+def _draw(display: Display) -> None:
+    """Draw until the end; without a screen draw headless, and take the screen when it appears."""
+    try:
+        display.open()
+    except MeetingBoxError as error:
+        log.warning("%s %s", error.code, error.sentence)
+        display.open_headless()
+    try:
+        display.run()
+    finally:
+        display.close()

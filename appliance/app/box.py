@@ -1,0 +1,454 @@
+"""The box on its network thread: devices, discovery, server, and at most one meeting at a time.
+
+``start`` shows the order in which things begin, ``stop`` is its reverse. Intents from the screen and
+requests from the control socket end up in the same methods here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections import Counter
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, Protocol
+
+from appliance.app import meeting, status
+from appliance.app.commands import Commands
+from appliance.app.identity_file import load_or_make
+from appliance.app.lag import LagMeter
+from appliance.app.line_in import answer_line
+from appliance.app.peer_shell import MediaParts
+from appliance.app.session import Session, Surroundings
+from appliance.bridge import Bridge
+from appliance.config import Config
+from appliance.control.server import ControlServer
+from appliance.core import limits, view
+from appliance.core.call import CallState
+from appliance.core.layers import Layer
+from appliance.core.peer import Me
+from appliance.core.view import SELF_TILE, DeviceView, Notice, Picture, Tone
+from appliance.errors import ControlError, StartError
+from appliance.media.audio.engine import AudioEngine
+from appliance.media.camera_process import CameraProcess
+from appliance.media.fanout import Fanout, Sound, SoundFanout
+from appliance.signaling.client import ServerAddress
+from appliance.signaling.discovery import Discovery, FoundBox
+from appliance.signaling.interfaces import Interface, InterfaceWatcher, host_addresses
+from appliance.signaling.line_socket import LineSocket
+from appliance.signaling.server import SignalingServer
+
+log = logging.getLogger("meetingbox")
+
+OWN_SERVER = "own"
+
+
+class ScreenControl(Protocol):
+    """What the control socket needs of the display (its methods are thread-safe)."""
+
+    def press(self, key: str) -> None: ...
+    def screenshot(self, path: Path) -> None: ...
+
+
+class Box:
+    """Everything of one box that lives on the network thread."""
+
+    def __init__(
+        self,
+        config: Config,
+        bridge: Bridge,
+        screen: ScreenControl,
+        *,
+        config_path: Path | None,
+        state_dir: Path,
+        socket_path: Path,
+    ) -> None:
+        self.config = config
+        self.config_path = config_path
+        self.state_dir = state_dir
+        self.bridge = bridge
+        self.screen = screen
+        self.name = box_name(config)
+        self.counters: Counter[str] = Counter()
+        self.session: Session | None = None
+        self.interfaces: tuple[Interface, ...] = ()
+        self.found: tuple[FoundBox, ...] = ()
+        self.notices: list[Notice] = []
+        self.refusal: str | None = None
+        self.refusal_id = 0
+        self.muted = False
+        self.camera_on = True
+        self.layout = "grid"
+        self.pinned: str | None = None
+        self._devices: dict[str, DeviceView] = {}
+        self._notice_id = 0
+        self._tiles: dict[str, tuple[int, int]] = {}
+        self._self_size: tuple[int, int] | None = None
+        self._loop = asyncio.get_running_loop()
+        self.now = self._loop.time  # the monotonic clock
+        self.lag = LagMeter(self._loop)
+        self._identity = load_or_make(state_dir)
+        self._budgets = meeting.load_budgets(state_dir, self.now())
+        self._intents: asyncio.Queue[view.Intent] = asyncio.Queue(limits.INTENTS_MAX)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stale = False  # a snapshot is due
+        self._notice_timer: asyncio.TimerHandle | None = None
+
+        self.video = Fanout(on_wanted=self._layers_wanted, on_keyframe=self._keyframe_wanted)
+        self.sound = SoundFanout()
+        self.engine = AudioEngine(
+            config.audio.microphone,
+            config.audio.speaker,
+            on_sound=self._sound_captured,
+            on_state=lambda device: self._call_soon(self._device, device),
+        )
+        self.camera = CameraProcess(
+            config.video.source,
+            self.name,
+            on_frame=self.video.publish,
+            on_self_view=self._self_view,
+            on_state=self._device,
+        )
+        self.server = SignalingServer(
+            config.signaling.token,
+            config.signaling.port,
+            allow_room=self._room_allowed,
+            on_line=self._line_in,
+        )
+        self.discovery: Discovery | None = None
+        self._watcher = InterfaceWatcher(config.interfaces, self._interfaces_changed)
+        self.control = ControlServer(socket_path, Commands(self).handle)
+
+    # --- life ---------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start everything, in order. Raises StartError; what was started is stopped again then."""
+        try:
+            await self.control.start()
+            self.interfaces = self._watcher.start()
+            await self.server.start(self._addresses())
+            self.discovery = Discovery(self.name, self.server.port, self._boxes_changed)
+            await self.discovery.start(self.interfaces)
+            await self.camera.start()
+            self.engine.start()
+            self._spawn(self._follow_intents(), "intents")
+            self.bridge.listen(lambda intent: self._call_soon(self._intent, intent))
+            self.lag.start()
+        except BaseException:
+            await self.stop()
+            raise
+        self.changed()
+        log.info("box.started name=%r port=%d", self.name, self.server.port)
+
+    async def stop(self) -> None:
+        """The reverse of ``start``; every step is bounded and none keeps the next from running."""
+        self.bridge.listen(None)
+        self.lag.stop()
+        if self._notice_timer is not None:
+            self._notice_timer.cancel()
+        await self._step("session", self._end_session())
+        for task in list(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=limits.STOP_WITHIN)
+        await self._step("sound", asyncio.to_thread(self.engine.stop))
+        await self._step("camera", self.camera.stop())
+        if self.discovery is not None:
+            await self._step("discovery", self.discovery.stop())
+        await self._step("server", self.server.stop())
+        self._watcher.stop()
+        await self._step("control", self.control.stop())
+        log.info("box.stopped")
+
+    async def _step(self, what: str, work: Coroutine[Any, Any, object]) -> None:
+        try:
+            async with asyncio.timeout(limits.STOP_WITHIN):
+                await work
+        except TimeoutError:
+            log.warning("stop.hangs %s", what)
+        except Exception:
+            log.exception("stop.failed %s", what)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = self._loop.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("task.failed %s", task.get_name(), exc_info=error)
+
+    def _call_soon(self, call: Any, *arguments: Any) -> None:
+        """From any thread; dropped when the loop is closed already."""
+        try:
+            self._loop.call_soon_threadsafe(call, *arguments)
+        except RuntimeError:
+            self.counters["loop.closed"] += 1
+
+    # --- intents --------------------------------------------------------------------------------
+
+    def _intent(self, intent: view.Intent) -> None:
+        try:
+            self._intents.put_nowait(intent)
+        except asyncio.QueueFull:
+            self.count("intent.dropped")
+
+    async def _follow_intents(self) -> None:
+        while True:
+            intent = await self._intents.get()
+            try:
+                await self.perform(intent)
+            except ControlError as error:
+                log.info("%s", error.code)
+            except Exception:
+                # One press that fails must not make the keypad dead.
+                log.exception("intent.failed %s", type(intent).__name__)
+
+    async def perform(self, intent: view.Intent) -> None:
+        """Do what a person wants. Raises ControlError when that is not possible now."""
+        match intent:
+            case view.Join(room, password, pressed_at):
+                await self.join(room, password, made_up=False, pressed_at=pressed_at)
+            case view.StartMeeting(pressed_at):
+                room, password = meeting.make_up(secrets.randbelow)
+                await self.join(room, password, made_up=True, pressed_at=pressed_at)
+            case view.Leave():
+                await self.leave()
+            case view.SetMuted(muted):
+                self.set_media(muted=muted)
+            case view.SetCamera(on):
+                self.set_media(camera_on=on)
+            case view.AllowJoining(is_open):
+                self.in_call().allow_joining(is_open)
+            case view.TilesShown(sizes, self_view):
+                self._tiles_shown({peer: (width, height) for peer, width, height in sizes}, self_view)
+            case view.Quit():
+                pass  # the display ends and with it the box
+
+    def in_call(self) -> Session:
+        """The meeting this box is in. Raises ControlError when there is none."""
+        if self.session is None or self.session.call.state is not CallState.IN_CALL:
+            raise ControlError("call.none", "This box is in no meeting.")
+        return self.session
+
+    # --- the meeting ------------------------------------------------------------------------------
+
+    async def join(self, room: int, password: str, *, made_up: bool, pressed_at: float) -> None:
+        """Leave the meeting we are in, if any, and join a room."""
+        await self._end_session()
+        self.refusal = None
+        media = MediaParts(
+            hosts=lambda: tuple(self._addresses()),
+            video=self.video,
+            sound=self.sound,
+            engine=self.engine,
+            show=self._show,
+            forget=self.bridge.forget,
+            used_fingerprints=self._fingerprints,
+        )
+        around = Surroundings(
+            me=self._me,
+            token=self.config.signaling.token,
+            joining_minutes=self.config.call.joining_minutes,
+            media=media,
+            budgets=self._budgets,
+            now=self.now,
+            count=self.count,
+            guess_spent=self._save_budgets,
+            notify=self.notify,
+            changed=self.changed,
+            refused=self._refused,
+            close_room=self.server.close_room,
+        )
+        self.engine.set_active(True)
+        self.session = Session(around, room, password, made_up=made_up, pressed_at=pressed_at)
+        self.session.set_media(self.muted, self.camera_on)
+        self.session.show_tiles(self._tiles)
+        self.session.set_servers(self._servers())
+        self.changed()
+
+    async def leave(self) -> None:
+        """Leave the meeting, or give up joining."""
+        await self._end_session()
+        self.refusal = None
+        self.changed()
+
+    def set_layout(self, layout: str) -> None:
+        """All tiles alike ("grid"), or one large ("speaker")."""
+        self.layout = layout
+        self.changed()
+
+    def pin(self, peer_id: str | None) -> None:
+        """Keep one peer large, or none."""
+        self.pinned = peer_id
+        self.changed()
+
+    def _refused(self, code: str, sentence: str) -> None:
+        self.count(code)
+        self.refusal = sentence
+        self.refusal_id += 1
+        self._spawn(self._after_refusal(), "refused")
+
+    async def _after_refusal(self) -> None:
+        await self._end_session()
+        self.changed()
+
+    async def _end_session(self) -> None:
+        session, self.session = self.session, None
+        if session is None:
+            return
+        self.engine.set_active(False)
+        self.pinned = None
+        await session.leave()
+        self._save_budgets()
+
+    def _save_budgets(self) -> None:
+        meeting.save_budgets(self.state_dir, self._budgets, self.now())
+
+    def set_media(self, muted: bool | None = None, camera_on: bool | None = None) -> None:
+        """Mute or open the microphone, switch the camera off or on."""
+        if muted is not None:
+            self.muted = muted
+            self.engine.set_muted(muted)
+        if camera_on is not None:
+            self.camera_on = camera_on
+            self._layers_wanted(self.video.wanted_layers())
+            self.camera.set_self_view(self._self_size if camera_on else None)
+            if not camera_on:
+                self._show(SELF_TILE, None)
+        if self.session is not None:
+            self.session.set_media(self.muted, self.camera_on)
+        self.changed()
+
+    def _me(self, peer_id: str) -> Me:
+        return Me(self._identity, self.name, peer_id, tuple(self._addresses()), self.server.port)
+
+    @property
+    def box_id(self) -> str:
+        return self._identity.box_id_hex
+
+    def _fingerprints(self) -> list[str]:
+        session = self.session
+        return [f for shell in session.peers.values() for f in shell.fingerprints] if session else []
+
+    # --- pictures and sound -------------------------------------------------------------------------
+
+    def _layers_wanted(self, layers: frozenset[Layer]) -> None:
+        self.camera.want(layers if self.camera_on else frozenset())
+
+    def _keyframe_wanted(self, layer: Layer) -> None:
+        self.camera.request_keyframe(layer)
+
+    def _sound_captured(self, sound: Sound) -> None:
+        self._call_soon(self.sound.publish, sound)
+
+    def _self_view(self, picture: Picture) -> None:
+        if self.camera_on:
+            self._show(SELF_TILE, picture)
+
+    def _show(self, tile: str, picture: Picture | None) -> None:
+        self.bridge.slot(tile).put(picture)
+
+    def _tiles_shown(self, sizes: dict[str, tuple[int, int]], self_view: tuple[int, int] | None) -> None:
+        self._tiles, self._self_size = sizes, self_view
+        self.camera.set_self_view(self_view if self.camera_on else None)
+        if self.session is not None:
+            self.session.show_tiles(sizes)
+
+    def _device(self, device: DeviceView) -> None:
+        if self._devices.get(device.kind) != device:
+            self._devices[device.kind] = device
+            log.info("device.%s %s", device.kind, device.problem or device.label)
+            self.changed()
+
+    @property
+    def devices(self) -> tuple[DeviceView, ...]:
+        """Camera, microphone and speaker, in this order."""
+        found = {**{d.kind: d for d in self.engine.devices}, "camera": self.camera.state, **self._devices}
+        return tuple(found[kind] for kind in ("camera", "microphone", "speaker") if kind in found)
+
+    # --- the network ----------------------------------------------------------------------------------
+
+    def _addresses(self) -> list[str]:
+        return host_addresses(self.interfaces)
+
+    def _interfaces_changed(self, interfaces: tuple[Interface, ...]) -> None:
+        self.interfaces = interfaces
+        self._spawn(self._follow_interfaces(), "interfaces")
+
+    async def _follow_interfaces(self) -> None:
+        await self.server.update(self._addresses())
+        if self.discovery is not None:
+            await self.discovery.update(self.interfaces)
+        if self.session is not None:
+            self.session.set_servers(self._servers())
+        self.changed()
+
+    def _boxes_changed(self, boxes: tuple[FoundBox, ...]) -> None:
+        self.found = boxes
+        if self.session is not None:
+            self.session.set_servers(self._servers())
+        self.changed()
+
+    def _servers(self) -> list[ServerAddress]:
+        """Our own server, those a person configured, those of the boxes that are there."""
+        servers = []
+        if addresses := self._addresses():
+            servers.append(ServerAddress.discovered(OWN_SERVER, addresses, self.server.port))
+        servers += [ServerAddress.configured(url) for url in self.config.servers]
+        servers += [
+            ServerAddress.discovered(box.instance, box.addresses, box.port)
+            for box in self.found
+            if box.present
+        ]
+        return servers
+
+    def _room_allowed(self, room: int) -> bool:
+        return self.session is None or self.session.room != room or self.session.door_open
+
+    async def _line_in(self, line: LineSocket) -> None:
+        await answer_line(line, lambda: self.session, self.line_answerer, self.now, self.count)
+
+    # --- what people read -------------------------------------------------------------------------------
+
+    def count(self, code: str) -> None:
+        """Count something that was dropped, refused or lost, by its stable code."""
+        self.counters[code] += 1
+
+    def notify(self, text: str, tone: Tone) -> None:
+        """Show a line on the screen for some seconds."""
+        self._notice_id += 1
+        self.notices = [*self.notices, Notice(self._notice_id, text, tone, self.now())][-limits.NOTICES_MAX :]
+        self.changed()
+
+    def changed(self) -> None:
+        """Publish a new snapshot, once, after whatever is going on now."""
+        if not self._stale:
+            self._stale = True
+            self._loop.call_soon(self._publish)
+
+    def _publish(self) -> None:
+        self._stale = False
+        now = self.now()
+        self.notices = [notice for notice in self.notices if now - notice.at < limits.NOTICE_KEPT_FOR]
+        self.bridge.publish(status.snapshot(self))
+
+
+def box_name(config: Config) -> str:
+    """The name of the box: the configured one, or the host's."""
+    return config.name or socket.gethostname().split(".")[0] or "meetingbox"
+
+
+def check_state_dir(state_dir: Path) -> None:
+    """Raise StartError unless the state folder can be used."""
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StartError("start.state", f"The state folder {state_dir} can't be made: {reason}.") from None
+    if not os.access(state_dir, os.W_OK):
+        raise StartError("start.state", f"The state folder {state_dir} can't be written to.")

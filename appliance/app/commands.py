@@ -1,0 +1,102 @@
+"""The verbs of the control socket, each a few lines over what a finger does too."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from appliance import doctor, probes
+from appliance.app import status
+from appliance.config import Loaded
+from appliance.control import protocol as p
+from appliance.core.call import CallState
+from appliance.errors import ControlError
+
+if TYPE_CHECKING:
+    from appliance.app.box import Box
+    from appliance.app.peer_shell import PeerShell
+
+
+class Commands:
+    """Answers requests of the control socket."""
+
+    def __init__(self, box: Box) -> None:
+        self._box = box
+
+    async def handle(self, request: p.Request) -> dict[str, Any]:
+        """Do one thing; return the reply's fields. Raises ControlError when it can't be done."""
+        box = self._box
+        match request:
+            case p.GetStatus():
+                return status.status(box)
+            case p.GetStats():
+                return status.stats(box, await asyncio.to_thread(status.sequences, box))
+            case p.Join(room=room, password=password):
+                await box.join(room, password, made_up=False, pressed_at=time.monotonic())
+            case p.Leave():
+                await box.leave()
+            case p.SwitchRoom(room=room):
+                return self._switch(room)
+            case p.Mute(state=state):
+                box.set_media(muted=_wanted(state, box.muted))
+                return {"muted": box.muted}
+            case p.Camera(state=state):
+                box.set_media(camera_on=_wanted(state, box.camera_on))
+                return {"camera_on": box.camera_on}
+            case p.AllowJoining(state=state):
+                box.in_call().allow_joining(state == "on")
+            case p.Peer(peer=peer, action=action):
+                self._peer(peer, action)
+            case p.Layout(layout=layout):
+                box.set_layout(layout)
+            case p.Press(key=key):
+                box.screen.press(key)
+            case p.Screenshot(file=file):
+                await asyncio.to_thread(box.screen.screenshot, Path(file))
+                return {"file": file}
+            case p.RunDoctor():
+                return await asyncio.to_thread(self._doctor)
+        return {}
+
+    def _doctor(self) -> dict[str, Any]:
+        box = self._box
+        loaded = Loaded(box.config, box.config_path)
+        return doctor.to_dict(doctor.examine(probes.all_probes(loaded, box.state_dir, box.control.path)))
+
+    def _switch(self, room: int) -> dict[str, Any]:
+        session = self._box.session
+        if session is None or session.room != room or session.call.state is CallState.IDLE:
+            raise ControlError(
+                "call.other-room", f"This box is not in room {room}; join it with its password."
+            )
+        return {"room": room}
+
+    def _peer(self, name: str, action: str) -> None:
+        shell = self._find(name)
+        match action:
+            case "mute":
+                shell.mute_here(not shell.muted_here)
+                self._box.changed()
+            case "close":
+                self._box.in_call().close_peer(shell.machine.peer_id)
+            case "pin":
+                peer_id = shell.machine.peer_id
+                self._box.pin(None if self._box.pinned == peer_id else peer_id)
+
+    def _find(self, name: str) -> PeerShell:
+        """The peer of this id, or of this name where only one has it."""
+        peers = self._box.in_call().peers
+        if name in peers:
+            return peers[name]
+        named = [shell for shell in peers.values() if shell.machine.name == name]
+        if not named:
+            raise ControlError("peer.unknown", f"There is no “{name}” in this meeting.")
+        if len(named) > 1:
+            raise ControlError("peer.ambiguous", f"There are {len(named)} boxes named “{name}”: use an id.")
+        return named[0]
+
+
+def _wanted(state: str, now: bool) -> bool:
+    return not now if state == "toggle" else state == "on"

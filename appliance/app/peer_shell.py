@@ -1,0 +1,372 @@
+"""Performs what the link machine of one peer decides: its line, its connections, its tasks.
+
+Everything runs on the network thread, except that decoded pictures go from the decode thread
+straight into the tile's frame slot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from appliance.core import limits
+from appliance.core import messages as m
+from appliance.core import peer_effects as core
+from appliance.core.channel import SealedChannel
+from appliance.core.layers import Layer, layer_for_height
+from appliance.core.line import LineDialer, LineSecrets
+from appliance.core.peer import Ends, Peer, PeerState
+from appliance.core.peer_effects import GoneReason
+from appliance.core.view import Picture
+from appliance.errors import MeetingBoxError, RemoteProtocolError
+from appliance.media.audio.engine import AudioEngine
+from appliance.media.audio.receive import PeerSound
+from appliance.media.fanout import Fanout, SoundFanout
+from appliance.media.link import CONNECTED, MediaLink
+from appliance.signaling.line_socket import LineClosed, LineRefused, LineSocket, dial_line
+
+log = logging.getLogger(__name__)
+
+
+class Listener(Protocol):
+    """What a peer's shell tells the session."""
+
+    def send_relay(self, peer: Peer, frame: bytes) -> None: ...
+    def peer_changed(self, peer: Peer) -> None: ...
+    def peer_ended(self, peer: Peer, reason: GoneReason) -> None: ...
+    def peer_identified(self, peer: Peer) -> None: ...
+    def heard_roster(self, peer: Peer, peers: tuple[str, ...]) -> None: ...
+    def heard_door(self, peer: Peer, door: m.Door) -> None: ...
+    def count(self, code: str) -> None: ...
+    def arm(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class MediaParts:
+    """What every link of this box shares.
+
+    ``show(tile, picture)`` may be called on any thread; None takes the picture off the tile.
+    ``forget(tile)``: nothing will be shown there again.
+    ``used_fingerprints``: of every certificate in use by this box's links.
+    """
+
+    hosts: Callable[[], tuple[str, ...]]
+    video: Fanout
+    sound: SoundFanout
+    engine: AudioEngine
+    show: Callable[[str, Picture | None], None]
+    forget: Callable[[str], None]
+    used_fingerprints: Callable[[], Collection[str]]
+
+
+@dataclass(slots=True)
+class _Link:
+    media: MediaLink
+    sound: PeerSound
+    sound_key: str
+
+
+class PeerShell:
+    """Owns everything of one peer that lives: its line's socket, its connections, its tasks."""
+
+    def __init__(
+        self,
+        machine: Peer,
+        secrets: LineSecrets,
+        media: MediaParts,
+        listener: Listener,
+        now: Callable[[], float],
+    ) -> None:
+        self.machine = machine
+        self.secrets = secrets
+        self._media = media
+        self._listener = listener
+        self._now = now
+        self._line: LineSocket | None = None
+        self._links: dict[int, _Link] = {}
+        self._closing: dict[int, _Link] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._tile: tuple[int, int] | None = None
+        self._layer: Layer | None = None
+        self.muted_here = False  # a person muted this peer in this room
+        self._ended = False
+
+    # --- what the session asks ----------------------------------------------------------------
+
+    @property
+    def fingerprints(self) -> list[str]:
+        """Of every certificate that this peer's connections use, ours and theirs."""
+        found = []
+        for link in (*self._links.values(), *self._closing.values()):
+            found.append(link.media.local_fingerprint)
+            if (theirs := link.media.remote_fingerprint) is not None:
+                found.append(theirs)
+        return found
+
+    @property
+    def media(self) -> MediaLink | None:
+        """The connection that carries media, or None."""
+        link = self._bound
+        return link.media if link is not None else None
+
+    @property
+    def sound(self) -> PeerSound | None:
+        """The sound of the connection that carries media, or None."""
+        link = self._bound
+        return link.sound if link is not None else None
+
+    @property
+    def _bound(self) -> _Link | None:
+        bound = self.machine.bound
+        return self._links.get(bound) if bound is not None else None
+
+    def run(self, effects: list[core.Effect]) -> None:
+        """Carry out what the machine decided, in order, and arm the session's next deadline."""
+        for effect in effects:
+            self._perform(effect)
+        self._listener.arm()
+
+    def show_at(self, size: tuple[int, int] | None) -> None:
+        """The tile's size on this box's screen in pixels, None while it is hidden."""
+        self._tile = size
+        for link in self._links.values():
+            link.media.set_tile(size)
+        height = size[1] if size else 0
+        layer = layer_for_height(height)
+        self.run(self.machine.say_constraints(height, layer.spec.fps if size else 0, size is not None))
+
+    def mute_here(self, muted: bool) -> None:
+        """Play this peer's sound here, or not."""
+        self.muted_here = muted
+        for link in self._links.values():
+            link.sound.silenced = muted
+
+    def line_opened(self, socket: LineSocket, channel: SealedChannel) -> None:
+        """A direct line to this peer is proven; keep it, whoever dialed."""
+        old, self._line = self._line, socket
+        if old is not None:
+            self._spawn(old.close(), "close line")
+        self._spawn(self._read_line(socket), "line")
+        self.run(self.machine.line_up(channel, self._now()))
+
+    async def close(self) -> None:
+        """End everything of this peer; bounded."""
+        self._ended = True
+        for generation in list(self._links):
+            self._drop(generation)
+        if self._line is not None:
+            line, self._line = self._line, None
+            await line.close()
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        closers = [task for task in tasks if task.get_name().startswith("close")]
+        for task in tasks:
+            if task not in closers:
+                task.cancel()
+        if tasks:
+            _, pending = await asyncio.wait(tasks, timeout=limits.LINK_CLOSE_WITHIN)
+            for task in pending:
+                log.warning("peer.close-hangs %s", task.get_name())
+                task.cancel()
+        self._media.forget(self.machine.peer_id)
+
+    # --- effects ------------------------------------------------------------------------------
+
+    def _perform(self, effect: core.Effect) -> None:
+        match effect:
+            case core.ToRelay(frame):
+                self._listener.send_relay(self.machine, frame)
+            case core.ToLine(frame):
+                self._spawn(self._send_line(frame), "send")
+            case core.Dial(addresses, port):
+                self._spawn(self._dial(addresses, port), "dial")
+            case core.DropLine():
+                if self._line is not None:
+                    line, self._line = self._line, None
+                    self._spawn(line.close(), "close line")
+            case core.MakeOffer(generation):
+                self._spawn(self._offer(generation), "offer")
+            case core.MakeAnswer(generation, sdp):
+                self._spawn(self._answer(generation, sdp), "answer")
+            case core.TakeAnswer(generation, sdp):
+                self._spawn(self._accept(generation, sdp), "accept")
+            case core.ToControl(generation, data):
+                link = self._links.get(generation)
+                if link is not None and not link.media.send_control(data):
+                    self._listener.count("control.not-sent")
+            case core.OpenMedia(generation):
+                self._open(generation)
+            case core.DropLink(generation):
+                self._drop(generation)
+            case core.Wants(max_height, _, visible):
+                self._layer = layer_for_height(max_height) if visible else None
+                if (bound := self._bound) is not None:
+                    bound.media.set_layer(self._layer)
+            case core.Identified():
+                self._listener.peer_identified(self.machine)
+            case core.Changed():
+                self._listener.peer_changed(self.machine)
+            case core.HeardRoster(peers):
+                self._listener.heard_roster(self.machine, peers)
+            case core.HeardDoor(door):
+                self._listener.heard_door(self.machine, door)
+            case core.Refused(code):
+                self._listener.count(code)
+            case core.Ended(reason):
+                self._listener.peer_ended(self.machine, reason)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], what: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=f"{what} {self.machine.peer_id[:8]}")
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("peer.task-failed %s", task.get_name(), exc_info=error)
+
+    # --- the direct line ----------------------------------------------------------------------
+
+    async def _dial(self, addresses: tuple[str, ...], port: int) -> None:
+        try:
+            socket = await dial_line(addresses, port, limits.LINE_WITHIN)
+        except LineRefused:
+            self.run(self.machine.line_failed(True, self._now()))
+            return
+        except MeetingBoxError:
+            self.run(self.machine.line_failed(False, self._now()))
+            return
+        try:
+            async with asyncio.timeout(limits.LINE_WITHIN):
+                channel = await dial_handshake(socket, self.secrets, self._now)
+        except (RemoteProtocolError, LineClosed, TimeoutError) as error:
+            await socket.close()
+            if isinstance(error, RemoteProtocolError):
+                self._listener.count(error.code)
+            self.run(self.machine.line_failed(False, self._now()))
+            return
+        except asyncio.CancelledError:
+            await socket.close()
+            raise
+        self.line_opened(socket, channel)
+
+    async def _read_line(self, socket: LineSocket) -> None:
+        try:
+            while True:
+                frame = await socket.receive()
+                self.run(self.machine.line_frame(frame, self._now()))
+        except LineClosed as closed:
+            if self._line is socket:
+                self._line = None
+                self.run(self.machine.line_lost(closed.reset, self._now()))
+
+    async def _send_line(self, frame: bytes) -> None:
+        if self._line is None:
+            self._listener.count("line.not-sent")
+            return
+        try:
+            await self._line.send(frame)
+        except LineClosed:
+            self._listener.count("line.not-sent")  # its reader tells the machine
+
+    # --- connections --------------------------------------------------------------------------
+
+    def _make(self, generation: int) -> _Link:
+        self._drop(generation)
+        key = f"{self.machine.peer_id}/{generation}"
+        sound = self._media.engine.add_peer(key)
+        sound.silenced = self.muted_here
+        media = MediaLink(
+            hosts=self._media.hosts(),
+            video=self._media.video,
+            audio=self._media.sound,
+            sound_in=sound,
+            on_picture=lambda picture: self._media.show(self.machine.peer_id, picture),
+            on_control=lambda data: self.run(self.machine.control_message(generation, data, self._now())),
+            on_state=lambda state: self._link_state(generation, state),
+            used_fingerprints=self._media.used_fingerprints,
+            name=self.machine.peer_id[:8],
+        )
+        media.set_tile(self._tile)
+        link = self._links[generation] = _Link(media, sound, key)
+        return link
+
+    async def _offer(self, generation: int) -> None:
+        try:
+            sdp = await self._make(generation).media.offer()
+        except (OSError, MeetingBoxError) as error:
+            log.warning("link.offer-failed %s", type(error).__name__)
+            self.run(self.machine.link_failed(generation, self._now()))
+            return
+        self.run(self.machine.offer_made(generation, sdp))
+
+    async def _answer(self, generation: int, sdp: str) -> None:
+        try:
+            answer = await self._make(generation).media.answer(sdp)
+        except RemoteProtocolError as error:
+            self.run(self.machine.link_refused(generation, error.code))
+            return
+        except (OSError, MeetingBoxError) as error:
+            log.warning("link.answer-failed %s", type(error).__name__)
+            self.run(self.machine.link_failed(generation, self._now()))
+            return
+        self.run(self.machine.answer_made(generation, answer))
+
+    async def _accept(self, generation: int, sdp: str) -> None:
+        link = self._links.get(generation)
+        if link is None:
+            return
+        try:
+            await link.media.accept(sdp)
+        except RemoteProtocolError as error:
+            self.run(self.machine.link_refused(generation, error.code))
+
+    def _link_state(self, generation: int, state: str) -> None:
+        link = self._links.get(generation)
+        if link is None or self._ended:
+            return
+        if state == CONNECTED:
+            ours, theirs = (
+                Ends(fingerprint, ufrag)
+                for fingerprint, ufrag in zip(link.media.fingerprints, link.media.ufrags, strict=True)
+            )
+            self.run(self.machine.link_connected(generation, ours, theirs, self._now()))
+        else:
+            self.run(self.machine.link_failed(generation, self._now()))
+
+    def _open(self, generation: int) -> None:
+        link = self._links[generation]
+        link.media.set_layer(self._layer)
+        link.media.open_media()
+        for old in [g for g in self._links if g < generation]:
+            self._drop(old)
+
+    def _drop(self, generation: int) -> None:
+        link = self._links.pop(generation, None)
+        if link is not None:
+            self._closing[generation] = link
+            self._spawn(self._close_link(generation, link), "close link")
+
+    async def _close_link(self, generation: int, link: _Link) -> None:
+        try:
+            await link.media.close()
+        finally:
+            self._media.engine.remove_peer(link.sound_key)
+            if self._closing.get(generation) is link:
+                del self._closing[generation]
+
+    # --- for status ---------------------------------------------------------------------------
+
+    @property
+    def reconnecting(self) -> bool:
+        return self.machine.state is PeerState.SILENT
+
+
+async def dial_handshake(socket: LineSocket, secrets: LineSecrets, now: Callable[[], float]) -> SealedChannel:
+    """Prove over a fresh line who we are; return its channel."""
+    dialer = LineDialer(secrets)
+    await socket.send(dialer.start())
+    await socket.send(dialer.second(await socket.receive()))
+    return dialer.channel(now())

@@ -1,0 +1,392 @@
+"""One joined room: its relays, its handshakes, its peers, its joining window.
+
+The session is a shell: what happens is decided by ``core/handshake``, ``core/peer``, ``core/room``
+and ``core/call``; here their effects are carried out and the next deadline is armed. Everything runs
+on the network thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from appliance.app.peer_shell import MediaParts, PeerShell
+from appliance.core import handshake as hs
+from appliance.core import limits
+from appliance.core import messages as m
+from appliance.core.call import Call, CallEvent, CallState
+from appliance.core.channel import SealedChannel
+from appliance.core.guesses import GuessBudgets
+from appliance.core.line import LineSecrets
+from appliance.core.peer import Me, Peer, PeerState
+from appliance.core.peer_effects import GoneReason
+from appliance.core.room import JoiningWindow, Roster, Window
+from appliance.core.view import Tone
+from appliance.errors import RemoteProtocolError
+from appliance.signaling.client import RelayPool, ServerAddress
+
+REFUSAL = "That is not the right number or password.\nCheck both with the others and try again."
+"""The sentence of the code ``join.wrong-room-or-password``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a session needs of its box."""
+
+    me: Callable[[str], Me]  # by peer id
+    token: str
+    joining_minutes: float
+    media: MediaParts
+    budgets: GuessBudgets
+    now: Callable[[], float]
+    count: Callable[[str], None]
+    guess_spent: Callable[[], None]  # the budgets changed: keep them
+    notify: Callable[[str, Tone], None]
+    changed: Callable[[], None]
+    refused: Callable[[str, str], None]  # code and sentence: joining failed
+    close_room: Callable[[int], None]  # our own server: everybody out of this room
+
+
+class Session:
+    """A room from the key press to leaving it."""
+
+    def __init__(
+        self, around: Surroundings, room: int, password: str, *, made_up: bool, pressed_at: float
+    ) -> None:
+        now = around.now()
+        self._around = around
+        self.room = room
+        self.pressed_at = pressed_at
+        self.since = now
+        self.made_up_password = password if made_up else None
+        self.call = Call()
+        self.call.join(now)
+        self._handshakes = hs.Handshakes(room, password, now, os.urandom, around.budgets)
+        self.peer_id = self._handshakes.peer_id
+        self._me = around.me(self.peer_id)
+        self._relays = RelayPool(
+            room,
+            around.token,
+            on_open=self._relay_open,
+            on_text=self._relay_text,
+            on_close=self._relay_closed,
+            rng=random.Random(int.from_bytes(os.urandom(8))),  # noqa: S311 - jitter of redials
+        )
+        self._servers: tuple[ServerAddress, ...] = ()
+        self.peers: dict[str, PeerShell] = {}
+        self.roster = Roster(self.peer_id)
+        self.joining = JoiningWindow(os.urandom(16).hex(), around.joining_minutes, now)
+        self._door: m.Door | None = None  # the newest signed one, passed on as it is
+        self._door_shut = False
+        self._sizes: dict[str, tuple[int, int]] = {}
+        self.muted = False
+        self.camera_on = True
+        self._timer: asyncio.TimerHandle | None = None
+        self._ending: set[asyncio.Task[None]] = set()
+        self._over = False
+
+    # --- what the box asks ------------------------------------------------------------------------
+
+    def set_servers(self, servers: Iterable[ServerAddress]) -> None:
+        """The servers known now: our own, those found, those configured."""
+        self._servers = tuple(servers)
+        if not self._door_shut:
+            self._relays.set_servers(self._servers)
+        self.arm()
+
+    @property
+    def door_open(self) -> bool:
+        """May our own server let anybody into this room?"""
+        return self.joining.window.open
+
+    def set_media(self, muted: bool, camera_on: bool) -> None:
+        """Our microphone and camera, as the others should show them."""
+        self.muted, self.camera_on = muted, camera_on
+        for shell in self.peers.values():
+            shell.run(shell.machine.say_media(muted, camera_on))
+
+    def show_tiles(self, sizes: dict[str, tuple[int, int]]) -> None:
+        """The sizes at which the peers are drawn; one that is not named is hidden."""
+        self._sizes = sizes
+        for peer_id, shell in self.peers.items():
+            shell.show_at(sizes.get(peer_id))
+
+    def allow_joining(self, is_open: bool) -> None:
+        """A person at this box opens or closes the door, for everybody."""
+        now = self._around.now()
+        window = self.joining.set_open(is_open, self._me.name, now)
+        self._door = m.Door.signed(
+            self._me.identity,
+            self._me.name,
+            self.room,
+            bytes.fromhex(window.meeting),
+            window.counter,
+            window.open,
+            int(window.remaining(now) * 1000),
+        )
+        self._tell_door()
+        self._follow_door()
+
+    def close_peer(self, peer_id: str) -> None:
+        """A person closes one remote picture: that pair is over, for both."""
+        shell = self.peers.get(peer_id)
+        if shell is not None:
+            shell.run(shell.machine.leave())
+
+    @property
+    def relay_counters(self) -> Counter[str]:
+        """What the relays dropped or lost, by stable code."""
+        return self._relays.counters
+
+    async def leave(self) -> None:
+        """Say so to everybody and end everything; bounded."""
+        if self._over:
+            return
+        self._over = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.call.state is not CallState.IDLE:
+            self.call.leave()
+        for shell in list(self.peers.values()):
+            shell.run(shell.machine.leave())
+        # One turn of the loop, so that "leaving" is on its way before its sockets close.
+        await asyncio.sleep(0)
+        if self._ending:  # every peer ended just now and closes itself
+            await asyncio.wait(set(self._ending), timeout=2 * limits.LINK_CLOSE_WITHIN)
+        await self._relays.close()
+        self._around.budgets.member(self.room, self._around.now()).meeting_over()
+
+    # --- relays -----------------------------------------------------------------------------------
+
+    def _relay_open(self, relay: str) -> None:
+        self._relays.send(relay, self._handshakes.hello())
+        self._settle()
+
+    def _relay_closed(self, relay: str, reason: str) -> None:  # noqa: ARG002 - the pool dials again
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._relays.settled:
+            self.call.servers_settled(self._around.now())
+        self.arm()
+
+    def _relay_text(self, relay: str, text: str) -> None:
+        self._follow(self._handshakes.receive(relay, relay, text, self._around.now()))
+
+    # --- handshakes -------------------------------------------------------------------------------
+
+    def _follow(self, effects: list[hs.Effect]) -> None:
+        now = self._around.now()
+        for effect in effects:
+            match effect:
+                case hs.SendFrame():
+                    self._relays.send(str(effect.relay), effect.text)
+                case hs.SealFrame():
+                    shell = self.peers.get(effect.peer_id)
+                    if shell is not None:
+                        shell.run(shell.machine.relay_frame(effect.payload, now))
+                case hs.Proven():
+                    self._proven(effect, now)
+                case hs.ProofFailed():
+                    self._around.count("join.refused" if effect.as_joiner else "join.wrong-proof")
+                    if not effect.as_joiner and self.call.state is CallState.IN_CALL:
+                        self._around.notify("Somebody tried to join with a wrong password", Tone.WARNING)
+                    self.call.failed(now)
+                    self._around.guess_spent()
+                case hs.Refused():
+                    self._around.count(effect.code)
+        self.arm()
+
+    def _proven(self, effect: hs.Proven, now: float) -> None:
+        older = self.peers.pop(effect.peer_id, None)
+        if older is not None:  # it missed our acceptance and proved again
+            self._spawn(older.close())
+        elif self.roster.full:
+            self._around.count("room.full")
+            self._handshakes.forget(effect.peer_id)
+            return
+        self.call.proven()
+        self.roster.add(effect.peer_id)
+        seal = SealedChannel.of_pair(effect.keys, effect.role, now)
+        machine = Peer(
+            self._me, effect.peer_id, effect.role, seal, effect.keys.transcript, effect.keys.bind, now
+        )
+        shell = PeerShell(
+            machine, LineSecrets.of_pair(effect.keys, effect.role), self._around.media, self, self._around.now
+        )
+        self.peers[effect.peer_id] = shell
+        shell.run(machine.start())
+        shell.run(machine.say_media(self.muted, self.camera_on))
+
+    # --- what peers tell (the listener of every PeerShell) -------------------------------------------
+
+    def send_relay(self, peer: Peer, frame: bytes) -> None:
+        """Send a sealed frame over the relay on which the pair was proven."""
+        send = self._handshakes.seal_frame(peer.peer_id, frame)
+        if not self._relays.send(str(send.relay), send.text):
+            self._around.count("relay.not-sent")
+
+    def peer_identified(self, peer: Peer) -> None:
+        """A peer is who it says: tell it and everybody who is here, and how long the door is open."""
+        self._tell_roster()
+        shell = self.peers[peer.peer_id]
+        shell.run(peer.say_door(self._door_now()))
+        self._around.notify(f"{peer.name} joined", Tone.CALM)
+        self.made_up_password = None
+        self._around.changed()
+
+    def peer_changed(self, peer: Peer) -> None:
+        if peer.state is PeerState.SILENT or not peer.camera_on:
+            self._around.media.show(peer.peer_id, None)
+        self._around.changed()
+
+    def peer_ended(self, peer: Peer, reason: GoneReason) -> None:
+        """A peer left or vanished."""
+        shell = self.peers.pop(peer.peer_id, None)
+        if shell is None:
+            return
+        self._around.count(reason.value)
+        self.roster.remove(peer.peer_id)
+        self._handshakes.forget(peer.peer_id)
+        self._spawn(shell.close())
+        if peer.name and not self._over:
+            self._around.notify(*_farewell(peer.name, reason))
+        self._tell_roster()
+        self._around.changed()
+
+    def heard_roster(self, peer: Peer, peers: tuple[str, ...]) -> None:
+        self.roster.heard(peer.peer_id, peers, self._around.now())
+        self._follow(self._handshakes.introduce(peers, self._around.now()))
+
+    def heard_door(self, peer: Peer, door: m.Door) -> None:
+        """A member says how long the door is open; the newest of all is passed on."""
+        now = self._around.now()
+        try:
+            door.verify(self.room)
+            window = Window(
+                door.meeting.hex(), door.counter, door.open, now + door.remaining_ms / 1000, door.name
+            )
+            changed = self.joining.heard(window, now)
+        except RemoteProtocolError as error:
+            self._around.count(error.code)
+            return
+        if changed:
+            by_hand = door.counter > 0 and (self._door is None or door.counter > self._door.counter)
+            self._door = door
+            self._tell_door(but=peer.peer_id)
+            if by_hand:
+                did = "opened the meeting to newcomers" if door.open else "closed the meeting to newcomers"
+                self._around.notify(f"{door.name} {did}", Tone.CALM)
+            self._follow_door()
+
+    def count(self, code: str) -> None:
+        self._around.count(code)
+
+    # --- the door ---------------------------------------------------------------------------------
+
+    def _door_now(self) -> m.Door:
+        """The signed door with the time that is left by our clock."""
+        now = self._around.now()
+        window = self.joining.window
+        remaining = int(window.remaining(now) * 1000)
+        door = self._door
+        if door is None or (door.counter, door.meeting.hex()) != (window.counter, window.meeting):
+            door = self._door = m.Door.signed(
+                self._me.identity,
+                self._me.name,
+                self.room,
+                bytes.fromhex(window.meeting),
+                window.counter,
+                window.open,
+                remaining,
+            )
+        return msgspec.structs.replace(door, remaining_ms=remaining)
+
+    def _tell_door(self, but: str = "") -> None:
+        door = self._door_now()
+        for peer_id, shell in self.peers.items():
+            if peer_id != but:
+                shell.run(shell.machine.say_door(door))
+
+    def _follow_door(self) -> None:
+        """Be in the channels while the door is open, and nowhere when it is closed."""
+        shut = not self.joining.window.open
+        if shut != self._door_shut:
+            self._door_shut = shut
+            self._relays.set_servers(() if shut else self._servers)
+            if shut:
+                self._around.close_room(self.room)
+        self._around.changed()
+        self.arm()
+
+    def _tell_roster(self) -> None:
+        members = self.roster.members
+        for shell in list(self.peers.values()):
+            shell.run(shell.machine.say_roster(members))
+
+    # --- time -------------------------------------------------------------------------------------
+
+    def arm(self) -> None:
+        """Wake up at the next deadline of anything in this room."""
+        if self._over:
+            return
+        deadlines = [
+            self.call.deadline(bool(self._handshakes.pending)),
+            self._handshakes.deadline(),
+            self.joining.deadline(),
+            *(shell.machine.deadline() for shell in self.peers.values()),
+        ]
+        if self.roster.holes_known:
+            deadlines.append(self._around.now() + limits.MESH_REPAIR_AFTER)
+        due = min((at for at in deadlines if at is not None), default=None)
+        if self._timer is not None:
+            if self._timer.when() == due:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if due is not None:
+            self._timer = asyncio.get_running_loop().call_at(due, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        now = self._around.now()
+        for shell in list(self.peers.values()):
+            shell.run(shell.machine.tick(now))
+        self._follow(self._handshakes.tick(now))
+        if self.roster.wants_hello(now) and not self._door_shut:
+            self._handshakes.renew(now)
+            for relay in self._relays.open:
+                self._relays.send(relay, self._handshakes.hello())
+        if self.joining.tick(now):
+            self._follow_door()
+            self._around.notify("The meeting is closed to newcomers now", Tone.CALM)
+        verdict = self.call.tick(now, bool(self._handshakes.pending))
+        if verdict is CallEvent.REFUSED:
+            self._around.refused("join.wrong-room-or-password", REFUSAL)
+        if verdict is not None:
+            self._around.changed()
+        self.arm()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+
+def _farewell(name: str, reason: GoneReason) -> tuple[str, Tone]:
+    match reason:
+        case GoneReason.LEFT:
+            return f"{name} left", Tone.CALM
+        case GoneReason.VANISHED | GoneReason.SILENT:
+            return f"The connection to {name} is lost", Tone.WARNING
+        case GoneReason.UNREACHABLE:
+            return f"No connection to {name} could be made", Tone.BAD
+        case _:
+            return f"{name} could not prove who it is", Tone.BAD

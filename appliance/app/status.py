@@ -1,0 +1,276 @@
+"""What the box says about itself: the snapshot for the screen, ``status`` and ``stats`` for a script."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from appliance.app.peer_shell import PeerShell
+from appliance.bridge import DrawnStats
+from appliance.control import protocol
+from appliance.core.call import CallState
+from appliance.core.layers import Layer
+from appliance.core.limits import (
+    FPS_WINDOW,
+    QUALITY_FAIR_LOSS,
+    QUALITY_FAIR_RTT_MS,
+    QUALITY_GOOD_LOSS,
+    QUALITY_GOOD_RTT_MS,
+    SPEAKING_DBOV,
+)
+from appliance.core.peer import PeerState
+from appliance.core.view import (
+    BoxSeen,
+    CallView,
+    JoiningView,
+    NetworkView,
+    Phase,
+    Preset,
+    Snapshot,
+    TileState,
+    TileView,
+)
+from appliance.media.audio.sequence import BANDS
+
+if TYPE_CHECKING:
+    from appliance.app.box import Box
+
+_PHASES = {CallState.IDLE: Phase.IDLE, CallState.JOINING: Phase.JOINING, CallState.IN_CALL: Phase.IN_CALL}
+_TILE_STATES = {
+    PeerState.IDENTIFIED: TileState.CONNECTING,
+    PeerState.CONNECTING: TileState.CONNECTING,
+    PeerState.LIVE: TileState.LIVE,
+    PeerState.SILENT: TileState.RECONNECTING,
+}
+
+
+def snapshot(box: Box) -> Snapshot:
+    """What the screen shows now."""
+    session = box.session
+    return Snapshot(
+        name=box.name,
+        phase=_PHASES[session.call.state] if session is not None else Phase.IDLE,
+        boxes=tuple(
+            BoxSeen(found.name, next(iter(found.addresses), ""), found.present, found.seen_at)
+            for found in box.found
+        ),
+        network=_network(box),
+        devices=box.devices,
+        presets=tuple(Preset(preset.label, preset.room) for preset in box.config.presets),
+        call=_call(box),
+        refusal=box.refusal,
+        refusal_id=box.refusal_id,
+        notices=tuple(box.notices),
+    )
+
+
+def _network(box: Box) -> NetworkView:
+    interface = next(iter(box.interfaces), None)
+    if interface is None or not interface.addresses:
+        return NetworkView("none", "")
+    return NetworkView(interface.kind, interface.addresses[0])
+
+
+def _call(box: Box) -> CallView | None:
+    session = box.session
+    if session is None or session.call.state is not CallState.IN_CALL:
+        return None
+    window = session.joining.window
+    return CallView(
+        room=session.room,
+        since=session.since,
+        joining=JoiningView(window.open, window.closes_at if window.open else None),
+        tiles=tuple(_tile(shell) for shell in session.peers.values() if shell.machine.state in _TILE_STATES),
+        muted=box.muted,
+        camera_on=box.camera_on,
+        password=session.made_up_password,
+    )
+
+
+def _tile(shell: PeerShell) -> TileView:
+    machine = shell.machine
+    return TileView(
+        peer=machine.peer_id,
+        name=machine.name,
+        state=_TILE_STATES[machine.state],
+        muted=machine.muted,
+        camera_on=machine.camera_on,
+        speaking=_speaking(shell),
+        quality=_quality(shell),
+        layer=shell.media.stats().layer if shell.media is not None else "",
+    )
+
+
+def _speaking(shell: PeerShell) -> bool:
+    sound = shell.sound
+    return sound is not None and not shell.machine.muted and sound.level_dbov <= SPEAKING_DBOV
+
+
+def _quality(shell: PeerShell) -> int:
+    """3 good, 2 fair, 1 bad, 0 not known yet."""
+    if shell.media is None or shell.machine.rtt_ms is None:
+        return 0
+    loss, rtt = _loss(shell) or 0.0, shell.machine.rtt_ms
+    if loss <= QUALITY_GOOD_LOSS and rtt <= QUALITY_GOOD_RTT_MS:
+        return 3
+    return 2 if loss <= QUALITY_FAIR_LOSS and rtt <= QUALITY_FAIR_RTT_MS else 1
+
+
+def _loss(shell: PeerShell) -> float | None:
+    if shell.media is None:
+        return None
+    stats = shell.media.stats()
+    total = stats.packets_received + stats.packets_lost
+    return stats.packets_lost / total if total else 0.0
+
+
+# --- status and stats -----------------------------------------------------------------------------
+
+
+def status(box: Box) -> dict[str, Any]:
+    """The reply to ``status``."""
+    session = box.session
+    in_room = session is not None and session.call.state is not CallState.IDLE
+    window = session.joining.window if session is not None and in_room else None
+    now = box.now()
+    return protocol.Status(
+        id=box.box_id,
+        name=box.name,
+        state=session.call.state.value if session is not None else CallState.IDLE.value,
+        room=session.room if session is not None and in_room else None,
+        rooms=(session.room,) if session is not None and in_room else (),
+        joining=protocol.JoiningStatus(
+            open=window is not None and window.open,
+            closes_in_s=round(window.remaining(now), 1) if window is not None and window.open else None,
+        ),
+        boxes=tuple(
+            protocol.BoxStatus(
+                name=found.name, address=next(iter(found.addresses), ""), present=found.present
+            )
+            for found in box.found
+        ),
+        peers=tuple(
+            _peer_status(box, shell)
+            for shell in (session.peers.values() if session is not None else ())
+            if shell.machine.state in _TILE_STATES
+        ),
+        counters=counters(box),
+    ).reply()
+
+
+def counters(box: Box) -> dict[str, int]:
+    """Everything that was dropped, refused or lost, by stable code."""
+    total = box.counters + box.server.counters
+    if box.session is not None:
+        total += box.session.relay_counters
+    if box.discovery is not None:
+        total += box.discovery.counters
+    return dict(sorted(total.items()))
+
+
+def _peer_status(box: Box, shell: PeerShell) -> protocol.PeerStatus:
+    machine = shell.machine
+    drawn = box.bridge.drawn(machine.peer_id)
+    return protocol.PeerStatus(
+        id=machine.peer_id,
+        name=machine.name,
+        state=_TILE_STATES[machine.state].value,
+        layer=shell.media.stats().layer if shell.media is not None else "",
+        width=drawn.width if drawn else 0,
+        height=drawn.height if drawn else 0,
+        fps=_fps(drawn),
+        latency_ms=_percentile(drawn.latencies_ms, 0.5) if drawn else None,
+        rtt_ms=round(machine.rtt_ms, 2) if machine.rtt_ms is not None else None,
+        loss=_loss(shell),
+        muted=machine.muted,
+        speaking=_speaking(shell),
+    )
+
+
+def _fps(drawn: DrawnStats | None) -> float:
+    """Pictures drawn per second over the last ``FPS_WINDOW``."""
+    if drawn is None:
+        return 0.0
+    now = time.monotonic()
+    recent = sum(1 for at in drawn.times if now - at <= FPS_WINDOW)
+    return round(recent / min(FPS_WINDOW, max(now - drawn.first_at, 0.1)), 1)
+
+
+def sequences(box: Box) -> dict[str, dict[str, Any]]:
+    """What the test speaker heard of each test sequence, by band; takes some tens of milliseconds."""
+    reports = {str(band): box.engine.sequence_report(band) for band in range(BANDS)}
+    return {band: asdict(report) for band, report in reports.items() if report is not None}
+
+
+def stats(box: Box, heard: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The reply to ``stats``: the long list of numbers behind ``status``; ``heard``: see ``sequences``."""
+    session = box.session
+    return {
+        "v": 1,
+        "id": box.box_id,
+        "name": box.name,
+        "now": box.now(),
+        "pressed_at": session.pressed_at if session is not None else None,
+        "peers": [_peer_stats(box, shell) for shell in (session.peers.values() if session else ())],
+        "sequence": heard,
+        "camera": box.camera.stats(),
+        "audio": box.engine.stats(),
+        "loop_lag_ms": box.lag.stats(),
+        "counters": counters(box),
+        "process": _process(),
+    }
+
+
+def _peer_stats(box: Box, shell: PeerShell) -> dict[str, Any]:
+    machine = shell.machine
+    drawn = box.bridge.drawn(machine.peer_id)
+    layer = shell.media.stats().layer if shell.media is not None else ""
+    late = sorted(drawn.latencies_ms) if drawn else []
+    return {
+        "id": machine.peer_id,
+        "box_id": machine.box_id,
+        "name": machine.name,
+        "state": machine.state.value,
+        "line": machine.line_state.value,
+        "generation": machine.bound,
+        "drawn": drawn.count if drawn else 0,
+        "first_drawn_at": drawn.first_at if drawn else None,
+        "fps": _fps(drawn),
+        "layer": layer,
+        "layer_fps": Layer(layer).spec.fps if layer else 0,
+        "width": drawn.width if drawn else 0,
+        "height": drawn.height if drawn else 0,
+        "latency_ms": {
+            "p50": _percentile(late, 0.5),
+            "p95": _percentile(late, 0.95),
+            "samples": len(late),
+        },
+        "rtt_ms": machine.rtt_ms,
+        "link": asdict(shell.media.stats()) if shell.media is not None else None,
+    }
+
+
+def _percentile(samples: Any, share: float) -> float | None:
+    ordered = sorted(samples)
+    return round(ordered[round(share * (len(ordered) - 1))], 2) if ordered else None
+
+
+def _process() -> dict[str, Any]:
+    me = psutil.Process()
+    with me.oneshot():
+        times = me.cpu_times()
+        return {
+            "rss_mb": round(me.memory_info().rss / 2**20, 2),
+            "threads": threading.active_count(),
+            "fds": me.num_fds(),
+            "tasks": len(asyncio.all_tasks()),
+            "children": len(me.children(recursive=True)),
+            "cpu_s": round(times.user + times.system, 2),
+            "pid": os.getpid(),
+        }

@@ -1,0 +1,401 @@
+"""The link machine: two of them, joined by a network that the test holds in its hand."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from appliance.core import limits
+from appliance.core import messages as m
+from appliance.core import peer_effects as peer
+from appliance.core.channel import SealedChannel
+from appliance.core.direct_line import LineState
+from appliance.core.identity import BoxIdentity
+from appliance.core.keys import PairKeys
+from appliance.core.peer import TABLE, Ends, Me, Peer, PeerState
+from appliance.core.peer_effects import GoneReason
+
+KEYS = PairKeys(*(bytes([n]) * 32 for n in range(1, 6)))
+LINE_KEYS = PairKeys(*(bytes([n]) * 32 for n in range(11, 16)))
+
+
+class Side:
+    """One machine and a shell that keeps what it was told to do."""
+
+    def __init__(self, pair: Pair, role: str, seed: int) -> None:
+        self.pair = pair
+        self.role = role
+        identity = BoxIdentity(bytes([seed]) * 32)
+        me = Me(identity, f"box {role}", f"{seed:032x}", ("127.0.0.1",), 4000 + seed)
+        other = f"{3 - seed:032x}"
+        self.machine = Peer(
+            me, other, role, SealedChannel.of_pair(KEYS, role, 0.0), KEYS.transcript, KEYS.bind, 0.0
+        )
+        self.log: list[peer.Effect] = []
+        self.dialing = False
+        self.links: set[int] = set()
+
+    @property
+    def other(self) -> Side:
+        return self.pair.b if self is self.pair.a else self.pair.a
+
+    def run(self, effects: list[peer.Effect]) -> None:
+        for effect in effects:
+            self.log.append(effect)
+            self.pair.carry(self, effect)
+
+    def did(self, kind: type) -> list:
+        return [effect for effect in self.log if isinstance(effect, kind)]
+
+
+class Pair:
+    """Two sides and the frames between them. ``relay``, ``line``, ``media``: does it carry anything?"""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.relay = self.line = self.media = True
+        self.refusing = False
+        self.queue: deque[Callable[[], None]] = deque()
+        self.a = Side(self, "A", 1)
+        self.b = Side(self, "B", 2)
+        self.tamper: Callable[[peer.Effect], peer.Effect | None] = lambda effect: effect
+
+    @property
+    def leader(self) -> Side:
+        return self.a if self.a.machine.leads else self.b
+
+    @property
+    def follower(self) -> Side:
+        return self.leader.other
+
+    def carry(self, side: Side, effect: peer.Effect) -> None:
+        changed = self.tamper(effect)
+        if changed is None:
+            return
+        other = side.other.machine
+        match changed:
+            case peer.ToRelay(frame):
+                if self.relay:
+                    self.queue.append(lambda: side.other.run(other.relay_frame(frame, self.now)))
+            case peer.ToLine(frame):
+                if self.line:
+                    self.queue.append(lambda: side.other.run(other.line_frame(frame, self.now)))
+            case peer.Dial():
+                self.queue.append(lambda: self.dialed(side))
+            case peer.MakeOffer(generation):
+                side.links.add(generation)
+                self.queue.append(
+                    lambda: side.run(side.machine.offer_made(generation, f"offer {generation}"))
+                )
+            case peer.MakeAnswer(generation, _):
+                side.links.add(generation)
+                self.queue.append(
+                    lambda: side.run(side.machine.answer_made(generation, f"answer {generation}"))
+                )
+            case peer.TakeAnswer(generation, _):
+                self.queue.append(lambda: self.connect(generation))
+            case peer.ToControl(generation, data):
+                if self.media and generation in side.other.links:
+                    self.queue.append(
+                        lambda: side.other.run(other.control_message(generation, data, self.now))
+                    )
+            case peer.OpenMedia(generation):
+                side.links = {link for link in side.links if link >= generation}
+            case peer.DropLink(generation):
+                side.links.discard(generation)
+
+    def dialed(self, side: Side) -> None:
+        if not self.line:
+            side.run(side.machine.line_failed(self.refusing, self.now))
+            return
+        for end in (side, side.other):
+            channel = SealedChannel.of_pair(LINE_KEYS, end.role, self.now)
+            end.run(end.machine.line_up(channel, self.now))
+
+    def connect(self, generation: int) -> None:
+        if not self.media:
+            return
+        for side in (self.a, self.b):
+            ours, theirs = self.ends(side, generation), self.ends(side.other, generation)
+            self.queue.append(
+                lambda side=side, ours=ours, theirs=theirs: side.run(
+                    side.machine.link_connected(generation, ours, theirs, self.now)
+                )
+            )
+
+    @staticmethod
+    def ends(side: Side, generation: int) -> Ends:
+        byte = f"{generation:X}{side.role}"
+        return Ends(":".join([byte.zfill(2)[-2:]] * 32), f"ufrag{side.role}{generation}")
+
+    def settle(self) -> None:
+        for _ in range(10_000):
+            if not self.queue:
+                return
+            self.queue.popleft()()
+        raise AssertionError("the two never come to rest")
+
+    def start(self) -> None:
+        self.a.run(self.a.machine.start())
+        self.b.run(self.b.machine.start())
+        self.settle()
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, waking each machine at its own deadlines."""
+        end = self.now + seconds
+        while True:
+            due = [s.machine.deadline() for s in (self.a, self.b)]
+            at = min((d for d in due if d is not None), default=end)
+            self.now = min(max(at, self.now), end)
+            for side in (self.a, self.b):
+                deadline = side.machine.deadline()
+                if deadline is not None and deadline <= self.now:
+                    side.run(side.machine.tick(self.now))
+            self.settle()
+            due = [s.machine.deadline() for s in (self.a, self.b)]
+            if self.now >= end and all(d is None or d > end for d in due):
+                return
+
+    def states(self) -> tuple[PeerState, PeerState]:
+        return self.a.machine.state, self.b.machine.state
+
+
+@pytest.fixture
+def live() -> Pair:
+    pair = Pair()
+    pair.start()
+    assert pair.states() == (PeerState.LIVE, PeerState.LIVE)
+    return pair
+
+
+def test_every_state_is_reached_by_the_table() -> None:
+    assert set(TABLE.values()) | {PeerState.PROVEN} == set(PeerState)
+
+
+class TestToLive:
+    def test_a_proven_pair_becomes_a_live_one_over_its_direct_line(self, live: Pair) -> None:
+        for side in (live.a, live.b):
+            assert side.machine.line_state is LineState.UP
+            assert side.machine.name == f"box {side.other.role}"
+            assert side.machine.bound == 1
+            assert side.links == {1}
+
+    def test_only_the_identity_goes_over_the_relay(self, live: Pair) -> None:
+        assert len(live.a.did(peer.ToRelay)) == len(live.b.did(peer.ToRelay)) == 1
+
+    def test_one_dials_and_one_offers_and_it_is_the_same_one(self, live: Pair) -> None:
+        assert len(live.leader.did(peer.Dial)) == 1
+        assert not live.follower.did(peer.Dial)
+        assert len(live.leader.did(peer.MakeOffer)) == 1
+        assert not live.follower.did(peer.MakeOffer)
+
+    def test_media_opens_after_the_bind_and_not_before(self, live: Pair) -> None:
+        for side in (live.a, live.b):
+            opened = next(i for i, e in enumerate(side.log) if isinstance(e, peer.OpenMedia))
+            sent = next(i for i, e in enumerate(side.log) if isinstance(e, peer.ToControl))
+            assert sent < opened
+            assert m.decode_control(side.log[sent].data).__class__ is m.Bind
+
+    def test_without_a_line_the_relay_carries_the_offer(self) -> None:
+        pair = Pair()
+        pair.line = False
+        pair.start()
+        pair.pass_time(3 * limits.LINE_WITHIN)
+        assert pair.states() == (PeerState.LIVE, PeerState.LIVE)
+        assert len(pair.a.did(peer.Dial)) + len(pair.b.did(peer.Dial)) >= 2
+
+    def test_the_other_one_dials_when_the_leader_can_not(self) -> None:
+        pair = Pair()
+        once = []
+
+        def leader_fails(effect: peer.Effect) -> peer.Effect | None:
+            if isinstance(effect, peer.Dial) and not once:
+                once.append(effect)
+                leader = pair.leader
+                pair.queue.append(lambda: leader.run(leader.machine.line_failed(False, pair.now)))
+                return None
+            return effect
+
+        pair.tamper = leader_fails
+        pair.start()
+        assert pair.states() == (PeerState.IDENTIFIED, PeerState.IDENTIFIED)
+        pair.pass_time(2 * limits.LINE_WITHIN)
+        assert pair.states() == (PeerState.LIVE, PeerState.LIVE)
+        assert pair.a.machine.line_state is LineState.UP
+
+    def test_no_identity_in_time_ends_the_pair(self) -> None:
+        pair = Pair()
+        pair.relay = False
+        pair.start()
+        pair.pass_time(limits.IDENTIFY_WITHIN)
+        assert pair.a.did(peer.Ended) == [peer.Ended(GoneReason.UNPROVEN)]
+
+    def test_no_connection_is_given_up_after_the_retries(self) -> None:
+        pair = Pair()
+        pair.media = False
+        pair.start()
+        pair.pass_time(limits.CONNECT_WITHIN * (limits.OFFER_RETRIES + 2))
+        assert pair.states() == (PeerState.GONE, PeerState.GONE)
+        assert pair.leader.did(peer.Ended) == [peer.Ended(GoneReason.UNREACHABLE)]
+        assert len(pair.leader.did(peer.MakeOffer)) == limits.OFFER_RETRIES
+
+
+class TestHostile:
+    def test_a_connection_with_another_certificate_is_never_opened(self) -> None:
+        pair = Pair()
+        real = pair.ends
+        # A man in the middle has his own DTLS certificate: each side sees his instead of the other's.
+        pair.connect = lambda generation: [  # type: ignore[method-assign,assignment]
+            side.run(
+                side.machine.link_connected(
+                    generation, real(side, generation), Ends(":".join(["EE"] * 32), "ufragM"), pair.now
+                )
+            )
+            for side in (pair.a, pair.b)
+        ]
+        pair.start()
+        for side in (pair.a, pair.b):
+            assert not side.did(peer.OpenMedia)
+        assert peer.Refused("peer.bind-wrong") in [*pair.a.log, *pair.b.log]
+
+    def test_nothing_is_believed_before_the_bind(self) -> None:
+        pair = Pair()
+        pair.tamper = lambda effect: None if isinstance(effect, peer.ToControl) else effect
+        pair.start()
+        side = pair.a
+        side.run(
+            side.machine.control_message(1, m.encode_control(m.MediaState(muted=True, camera_on=True)), 0)
+        )
+        assert side.log[-1] == peer.Refused("peer.not-bound")
+        assert not side.machine.muted
+
+    def test_a_bind_reflected_at_its_sender_is_refused(self) -> None:
+        pair = Pair()
+        pair.tamper = lambda effect: None if isinstance(effect, peer.ToControl) else effect
+        pair.start()
+        own = pair.a.did(peer.ToControl)[0].data
+        pair.a.run(pair.a.machine.control_message(1, own, 0.0))
+        assert peer.Refused("peer.bind-wrong") in pair.a.log
+        assert pair.a.machine.state is PeerState.GONE
+
+    def test_a_frame_replayed_on_the_line_is_counted_and_changes_nothing(self, live: Pair) -> None:
+        frame = live.leader.did(peer.ToLine)[0].frame
+        live.follower.run(live.follower.machine.line_frame(frame, live.now))
+        assert live.follower.log[-1] == peer.Refused("seal.replay")
+        assert live.follower.machine.state is PeerState.LIVE
+
+    def test_an_identity_signed_for_another_pair_ends_this_one(self) -> None:
+        pair = Pair()
+        identity = m.Identity.signed(BoxIdentity(bytes(32)), "rogue", "B", bytes(32), (), 1)
+        frame = SealedChannel.of_pair(KEYS, "B", 0.0).seal(m.encode_sealed(identity))
+        pair.a.run(pair.a.machine.relay_frame(frame, 0.0))
+        assert pair.a.did(peer.Ended) == [peer.Ended(GoneReason.UNPROVEN)]
+
+    @given(st.lists(st.binary(max_size=200), max_size=20))
+    @settings(max_examples=50, deadline=None)
+    def test_garbage_anywhere_is_dropped_and_counted(self, garbage: list[bytes]) -> None:
+        pair = Pair()
+        pair.start()
+        for data in garbage:
+            for side in (pair.a, pair.b):
+                before = len(side.log)
+                side.run(side.machine.relay_frame(data, pair.now))
+                side.run(side.machine.line_frame(data, pair.now))
+                side.run(side.machine.control_message(1, data, pair.now))
+                assert all(isinstance(e, peer.Refused) for e in side.log[before:])
+        assert pair.states() == (PeerState.LIVE, PeerState.LIVE)
+
+
+class TestLive:
+    def test_heartbeats_measure_the_round_trip(self, live: Pair) -> None:
+        live.pass_time(2.5)
+        assert live.a.machine.rtt_ms is not None
+        assert live.a.machine.rtt_ms == pytest.approx(0.0, abs=1.0)
+
+    def test_mute_and_camera_reach_the_other_side(self, live: Pair) -> None:
+        live.a.run(live.a.machine.say_media(muted=True, camera_on=False))
+        live.settle()
+        assert live.b.machine.muted
+        assert not live.b.machine.camera_on
+
+    def test_what_was_said_before_the_bind_is_told_after_it(self) -> None:
+        pair = Pair()
+        pair.a.run(pair.a.machine.say_media(muted=True, camera_on=True))
+        pair.a.run(pair.a.machine.say_constraints(360, 30, True))
+        pair.start()
+        assert pair.b.machine.muted
+        assert pair.b.did(peer.Wants) == [peer.Wants(360, 30, True)]
+
+    def test_the_same_constraint_is_not_said_twice(self, live: Pair) -> None:
+        assert live.a.machine.say_constraints(180, 15, True)
+        assert not live.a.machine.say_constraints(180, 15, True)
+
+    def test_leaving_is_known_at_once(self, live: Pair) -> None:
+        live.a.run(live.a.machine.leave())
+        live.settle()
+        assert live.b.did(peer.Ended) == [peer.Ended(GoneReason.LEFT)]
+        assert live.a.did(peer.Ended) == [peer.Ended(GoneReason.LEAVING)]
+
+
+class TestBroken:
+    def test_silence_is_shown_after_three_seconds_and_ends_after_thirty(self, live: Pair) -> None:
+        live.media = live.line = live.relay = False
+        live.pass_time(limits.SILENT_AFTER + limits.HEARTBEAT_EVERY)
+        assert live.states() == (PeerState.SILENT, PeerState.SILENT)
+        live.pass_time(limits.GONE_AFTER)
+        assert live.a.did(peer.Ended) == [peer.Ended(GoneReason.SILENT)]
+
+    def test_a_cable_that_comes_back_heals_by_itself(self, live: Pair) -> None:
+        live.media = live.line = live.relay = False
+        live.leader.run(live.leader.machine.line_lost(False, live.now))
+        live.follower.run(live.follower.machine.line_lost(False, live.now))
+        live.pass_time(10)
+        assert live.states() == (PeerState.SILENT, PeerState.SILENT)
+        live.media = live.line = live.relay = True
+        live.pass_time(limits.LINE_REDIAL_EVERY + 1)
+        assert live.states() == (PeerState.LIVE, PeerState.LIVE)
+        assert live.a.machine.bound == live.b.machine.bound
+
+    def test_a_broken_connection_is_replaced_beside_the_old_one(self, live: Pair) -> None:
+        live.media = False
+        live.pass_time(limits.SILENT_AFTER + limits.HEARTBEAT_EVERY)
+        live.media = True
+        live.pass_time(limits.CONNECT_WITHIN + 1)
+        assert live.states() == (PeerState.LIVE, PeerState.LIVE)
+        assert live.a.machine.bound is not None
+        assert live.a.machine.bound > 1
+        assert live.a.links == live.b.links == {live.a.machine.bound}
+
+    def test_a_line_that_was_reset_and_refuses_means_gone_at_once(self, live: Pair) -> None:
+        live.line, live.refusing = False, True
+        side = live.leader
+        side.run(side.machine.line_lost(True, live.now))
+        live.settle()
+        assert side.did(peer.Ended) == [peer.Ended(GoneReason.VANISHED)]
+
+    def test_the_follower_notices_too_within_a_second(self, live: Pair) -> None:
+        live.line, live.refusing = False, True
+        side = live.follower
+        side.run(side.machine.line_lost(True, live.now))
+        live.settle()
+        assert not side.did(peer.Ended)
+        live.pass_time(limits.LINE_WITHIN)
+        assert side.did(peer.Ended) == [peer.Ended(GoneReason.VANISHED)]
+
+    def test_a_line_that_was_reset_and_is_dialed_again_disturbs_nobody(self, live: Pair) -> None:
+        live.leader.run(live.leader.machine.line_lost(True, live.now))
+        live.settle()
+        live.pass_time(5)
+        assert live.states() == (PeerState.LIVE, PeerState.LIVE)
+        assert live.a.machine.bound == 1
+
+    def test_a_connection_that_fails_is_offered_again(self, live: Pair) -> None:
+        for side in (live.a, live.b):
+            side.run(side.machine.link_failed(1, live.now))
+        live.settle()
+        assert live.states() == (PeerState.LIVE, PeerState.LIVE)
+        assert live.a.machine.bound == 2

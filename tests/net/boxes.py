@@ -1,0 +1,163 @@
+"""Whole boxes for tests: each its own process, on loopback or inside a host of a ``Lan``.
+
+::
+
+    with Boxes(tmp_path) as boxes:
+        a, b = boxes.start("Bridge"), boxes.start("Galley")
+        boxes.wait(lambda: a.sees("Galley") and b.sees("Bridge"))
+        a.type("42", "123456")
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from net.namespaces import Host
+
+from appliance.control.client import ControlClient
+from appliance.errors import ControlError
+
+READY_WITHIN = 20.0
+STOP_WITHIN = 6.0
+
+
+class TestBox:
+    """One box's process and its control socket."""
+
+    __test__ = False
+
+    def __init__(self, name: str, folder: Path, process: subprocess.Popen[bytes]) -> None:
+        self.name = name
+        self.folder = folder
+        self.process = process
+        self.client = ControlClient(folder / "control.sock")
+
+    def ask(self, verb: str, **arguments: Any) -> dict[str, Any]:
+        return self.client.request(verb, **arguments)
+
+    def status(self) -> dict[str, Any]:
+        return self.ask("status")
+
+    def stats(self) -> dict[str, Any]:
+        return self.ask("stats")
+
+    def sees(self, *names: str) -> bool:
+        """Are boxes of these names present on the network?"""
+        return set(names) <= {box["name"] for box in self.status()["boxes"] if box["present"]}
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.ask("press", key=key)
+
+    def type(self, room: str, password: str) -> None:
+        """Join by key presses on the keypad."""
+        self.press(*room, "ok", *password, "ok")
+
+    def peers(self) -> dict[str, str]:
+        """The state of every peer on the screen, by name."""
+        return {peer["name"]: peer["state"] for peer in self.status()["peers"]}
+
+    def drawn(self) -> set[str]:
+        """Names of the peers whose picture was drawn."""
+        return {peer["name"] for peer in self.stats()["peers"] if peer["drawn"] > 0}
+
+    def kill(self) -> None:
+        """SIGKILL: no goodbye."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def log(self) -> str:
+        return (self.folder / "log.txt").read_text(errors="replace")
+
+
+class Boxes:
+    """Starts boxes and ends them by their pids."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.all: list[TestBox] = []
+
+    def __enter__(self) -> Boxes:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for box in self.all:
+            box.client.close()
+            if box.process.poll() is None:
+                box.process.terminate()
+        for box in self.all:
+            try:
+                box.process.wait(STOP_WITHIN)
+            except subprocess.TimeoutExpired:
+                box.process.kill()
+                box.process.wait()
+
+    def start(
+        self,
+        name: str,
+        *,
+        host: Host | None = None,
+        band: int | None = None,
+        extra: Sequence[str] = (),
+        video: str = "test",
+        servers: Sequence[str] = (),
+        ready: bool = True,
+    ) -> TestBox:
+        """Start a box; ``extra``: further lines for the end of its configuration."""
+        index = len(self.all)
+        folder = self._folder / f"box-{index}"
+        folder.mkdir()
+        interface = "lo" if host is None else host.interface
+        config = folder / "meetingbox.toml"
+        config.write_text(
+            f"name = {json.dumps(name)}\n"
+            f"interfaces = [{json.dumps(interface)}]\n"
+            f"servers = {json.dumps(list(servers))}\n"
+            f"[signaling]\nport = {0 if host is None else 8787}\n"
+            f"[video]\nsource = {json.dumps(video)}\n"
+            f'[audio]\nmicrophone = "test:{index % 8 if band is None else band}"\nspeaker = "test"\n'
+            f'[display]\nmode = "headless"\nwidth = 640\nheight = 360\nmeasure = true\n' + "\n".join(extra)
+        )
+        argv = [
+            *(sys.executable, "-m", "appliance", "run", "--config", str(config)),
+            *("--socket", str(folder / "control.sock"), "--state-dir", str(folder / "state")),
+        ]
+        with (folder / "log.txt").open("wb") as log:
+            options: dict[str, Any] = {
+                "stdin": subprocess.DEVNULL,
+                "stdout": log,
+                "stderr": subprocess.STDOUT,
+                "env": {**os.environ, "PYTHONWARNINGS": "error::ResourceWarning"},
+            }
+            process = subprocess.Popen(argv, **options) if host is None else host.popen(argv, **options)
+        box = TestBox(name, folder, process)
+        self.all.append(box)
+        if ready:
+            self.wait(lambda: bool(box.status()), READY_WITHIN)
+        return box
+
+    def wait(self, holds: Callable[[], bool], within: float = 10.0) -> float:
+        """Wait until ``holds()``; return the seconds it took. Raises AssertionError with the boxes' logs."""
+        begun = time.monotonic()
+        while True:
+            try:
+                if holds():
+                    return time.monotonic() - begun
+            except ControlError as error:
+                if error.code not in ("control.no-box", "control.closed"):
+                    raise
+            if time.monotonic() - begun > within:
+                logs = "\n".join(f"--- {box.name}\n{box.log()[-3000:]}" for box in self.all)
+                raise AssertionError(f"did not happen within {within:g} s\n{logs}")
+            time.sleep(0.05)
