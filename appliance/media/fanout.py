@@ -1,0 +1,262 @@
+"""Encoded pictures and sounds to every peer: encoded once, split into packets once, queued per peer.
+
+The rules:
+
+- Everything here runs on the network thread.
+- A frame's payloads are made when the first peer sends it, and shared by all.
+- Each peer has its own short queue. A full one is emptied, and the peer gets nothing more until the
+  next keyframe, which is asked for; a slow peer never delays another.
+- A peer changes layer on a keyframe of the new layer only, and gets the old layer until then.
+- Sounds are worth nothing late: a full queue loses its oldest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from appliance.core import limits
+from appliance.core.layers import Layer
+from appliance.media.aiortc_seam import split_h264
+from appliance.media.encoded import CLOCK_RATE, EncodedFrame
+
+
+class Sound(Protocol):
+    """One encoded sound: Opus ``data``, RTP ``timestamp`` at 48 kHz, ``level_dbov`` 0 (loud) to 127 (silent),
+    ``captured_ns`` on the monotonic clock.
+    """
+
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def level_dbov(self) -> int: ...
+    @property
+    def captured_ns(self) -> int: ...
+
+
+class SharedFrame:
+    """An encoded frame and its RTP payloads, which are made once."""
+
+    __slots__ = ("_payloads", "frame")
+
+    def __init__(self, frame: EncodedFrame) -> None:
+        self.frame = frame
+        self._payloads: list[bytes] | None = None
+
+    @property
+    def payloads(self) -> list[bytes]:
+        if self._payloads is None:
+            self._payloads = split_h264(self.frame.data)
+        return self._payloads
+
+
+@dataclass(slots=True)
+class SubscriptionCounts:
+    """``taken``: handed to the sender. ``dropped``: lost to a full queue, ``overflows`` times."""
+
+    taken: int = 0
+    dropped: int = 0
+    overflows: int = 0
+
+
+class Subscription:
+    """What one peer gets: frames of one layer at a time, in order."""
+
+    def __init__(self, fanout: Fanout) -> None:
+        self.counts = SubscriptionCounts()
+        self._fanout = fanout
+        self._queue: deque[SharedFrame] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._wanted: Layer | None = None  # asked for by set_layer
+        self._current: Layer | None = None  # being sent; None until the first keyframe
+        self._last: int | None = None  # RTP timestamp last taken
+        self._closed = False
+
+    @property
+    def layer(self) -> Layer | None:
+        """The layer that is being sent, None while there is none."""
+        return self._current
+
+    @property
+    def layers(self) -> frozenset[Layer]:
+        """The layers that must be encoded for this peer now."""
+        return frozenset(layer for layer in (self._wanted, self._current) if layer is not None)
+
+    def set_layer(self, layer: Layer | None) -> None:
+        """Send this layer from its next keyframe on; None stops at once."""
+        if layer is self._wanted or self._closed:
+            return
+        self._wanted = layer
+        if layer is None:
+            self._current = None
+            self._queue.clear()
+        self._fanout.subscription_changed()
+        if layer is not None and layer is not self._current:
+            self._fanout.on_keyframe(layer)
+
+    def request_keyframe(self) -> None:
+        """The peer can't decode what it has."""
+        if self._wanted is not None:
+            self._fanout.on_keyframe(self._wanted)
+
+    def offer(self, shared: SharedFrame) -> None:
+        """Queue a frame if this peer wants it (called by the fan-out)."""
+        frame = shared.frame
+        if frame.layer is self._wanted:
+            if self._current is not frame.layer:
+                if not frame.keyframe:
+                    return
+                self._current = frame.layer
+                self._fanout.subscription_changed()
+        elif frame.layer is not self._current:
+            return
+        if len(self._queue) >= limits.FANOUT_FRAMES_MAX:
+            self.counts.overflows += 1
+            self.counts.dropped += len(self._queue)
+            self._queue.clear()
+            if not frame.keyframe:
+                self.counts.dropped += 1
+                self._current = None
+                self._fanout.subscription_changed()
+                self.request_keyframe()
+                return
+        self._queue.append(shared)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def next(self) -> tuple[SharedFrame, int]:
+        """Wait for the next frame; return it and its RTP timestamp.
+
+        Layers share a clock, so a change of layer could repeat a timestamp: it is moved on by one.
+        """
+        while not self._queue:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        shared = self._queue.popleft()
+        timestamp = shared.frame.timestamp & 0xFFFFFFFF
+        if self._last is not None and ((self._last - timestamp) & 0xFFFFFFFF) < CLOCK_RATE:
+            timestamp = (self._last + 1) & 0xFFFFFFFF
+        self._last = timestamp
+        self.counts.taken += 1
+        return shared, timestamp
+
+    def close(self) -> None:
+        """Want nothing more; idempotent."""
+        if not self._closed:
+            self.set_layer(None)
+            self._closed = True
+            self._fanout.unsubscribe(self)
+
+
+class Fanout:
+    """Encoded frames to the peers that watch them.
+
+    ``on_wanted(layers)`` is called whenever the set of layers that somebody watches changes, and
+    ``on_keyframe(layer)`` whenever a peer needs a keyframe of a layer: merging the requests of
+    several peers is the encoder's.
+    """
+
+    def __init__(
+        self, *, on_wanted: Callable[[frozenset[Layer]], None], on_keyframe: Callable[[Layer], None]
+    ) -> None:
+        self.on_keyframe = on_keyframe
+        self._on_wanted = on_wanted
+        self._subscriptions: list[Subscription] = []
+        self._wanted: frozenset[Layer] = frozenset()
+
+    def publish(self, frame: EncodedFrame) -> None:
+        """Hand a frame to every peer that wants its layer; never waits."""
+        shared = SharedFrame(frame)
+        for subscription in self._subscriptions:
+            subscription.offer(shared)
+
+    def subscribe(self) -> Subscription:
+        """A new peer, which gets nothing before ``set_layer``."""
+        subscription = Subscription(self)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Forget a peer (called by its ``close``)."""
+        self._subscriptions.remove(subscription)
+        self.subscription_changed()
+
+    def wanted_layers(self) -> frozenset[Layer]:
+        """The layers that somebody watches."""
+        return self._wanted
+
+    def subscription_changed(self) -> None:
+        """Find out anew what is watched (called by the subscriptions)."""
+        wanted: frozenset[Layer] = frozenset().union(*(s.layers for s in self._subscriptions))
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._on_wanted(wanted)
+
+
+class SoundSubscription:
+    """The sounds for one peer: the latest few."""
+
+    def __init__(self, fanout: SoundFanout) -> None:
+        self.counts = SubscriptionCounts()
+        self._fanout = fanout
+        self._queue: deque[Sound] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._closed = False
+
+    def offer(self, sound: Sound) -> None:
+        """Queue a sound, dropping the oldest of a full queue (called by the fan-out)."""
+        if len(self._queue) >= limits.FANOUT_SOUNDS_MAX:
+            self._queue.popleft()
+            self.counts.overflows += 1
+            self.counts.dropped += 1
+        self._queue.append(sound)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def next(self) -> Sound:
+        """Wait for the next sound."""
+        while not self._queue:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        self.counts.taken += 1
+        return self._queue.popleft()
+
+    def close(self) -> None:
+        """Want nothing more; idempotent."""
+        if not self._closed:
+            self._closed = True
+            self._queue.clear()
+            self._fanout.unsubscribe(self)
+
+
+class SoundFanout:
+    """Encoded sounds to every peer."""
+
+    def __init__(self) -> None:
+        self._subscriptions: list[SoundSubscription] = []
+
+    def publish(self, sound: Sound) -> None:
+        """Hand a sound to every peer; never waits."""
+        for subscription in self._subscriptions:
+            subscription.offer(sound)
+
+    def subscribe(self) -> SoundSubscription:
+        """A new peer, which gets every sound from now on."""
+        subscription = SoundSubscription(self)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def unsubscribe(self, subscription: SoundSubscription) -> None:
+        """Forget a peer (called by its ``close``)."""
+        self._subscriptions.remove(subscription)

@@ -1,0 +1,399 @@
+"""One WebRTC link to one other box: ICE, DTLS, SRTP by aiortc, everything else ours.
+
+The life of a link:
+
+1. One side ``offer``s, the other ``answer``s, the first ``accept``s. Both check what they get
+   (core/sdp.py) before anything else reads it.
+2. ``on_state("connected")``: the control channel is open. The app exchanges the bind MAC over
+   ``fingerprints`` and ``ufrags`` on it.
+3. ``open_media``: from here on, and not before, pictures and sound are sent, decoded and played.
+4. ``close``: within a second, whatever the network does.
+
+A link never comes back: a healed connection is a new link beside the old one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from aiortc import RTCSessionDescription
+from aiortc.sdp import candidate_from_sdp
+
+from appliance.core import limits, sdp
+from appliance.core.layers import Layer
+from appliance.core.view import Picture
+from appliance.errors import LocalProtocolError, RemoteProtocolError
+from appliance.media import aiortc_seam as seam
+from appliance.media.fanout import Fanout, SoundFanout, SoundSubscription, Subscription
+from appliance.media.video_receive import VideoReceive
+
+log = logging.getLogger(__name__)
+
+CONNECTED = "connected"
+FAILED = "failed"
+CLOSED = "closed"
+
+
+class SoundIn(Protocol):
+    """Takes the Opus packets of one remote. ``timestamp``: 48 kHz. ``now``: monotonic seconds of arrival.
+    ``level``: 0 (loud) to 127 (silent), None when it was not told.
+    """
+
+    def push(
+        self, sequence_number: int, timestamp: int, payload: bytes, now: float, level: int | None
+    ) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStats:
+    """One moment of a link. Rates are per second over the last one; counts are since the start.
+
+    ``layer``: what we get, by its height, "" before the first picture. ``fps_received``: whole frames.
+    ``fps_decoded``: pictures handed to the tile. ``packets_lost``: did not come by themselves.
+    ``jitter_ms``: of the pictures' packets. ``sending``: the layer this peer gets, "" for none.
+    ``frames_dropped``: lost to this peer's full queue. ``loss_out``: 0 to 1, as the other side reports.
+    """
+
+    layer: str
+    width: int
+    height: int
+    fps_received: float
+    fps_decoded: float
+    packets_received: int
+    packets_lost: int
+    packets_recovered: int
+    nacks: int
+    plis: int
+    jitter_ms: float
+    frames_undecodable: int
+    decode_ms: float
+    sounds_received: int
+    sounds_lost: int
+    sending: str
+    frames_sent: int
+    frames_dropped: int
+    sounds_sent: int
+    sounds_dropped: int
+    loss_out: float
+    keyframe_requests: int
+    bad_input: int
+
+
+class MediaLink:
+    """A link to one other box.
+
+    ``hosts``: addresses of ours to use. ``video``, ``audio``: what we send, shared by all links.
+    ``sound_in``: takes the other box's sound. ``on_picture`` is called on the decode thread, the
+    other callbacks on the network thread. ``allowed``: which addresses may the other box have?
+    ``used_fingerprints``: those of all other links, ours and theirs.
+    """
+
+    def __init__(
+        self,
+        *,
+        hosts: Sequence[str],
+        video: Fanout,
+        audio: SoundFanout,
+        sound_in: SoundIn,
+        on_picture: Callable[[Picture], None],
+        on_control: Callable[[bytes], None],
+        on_state: Callable[[str], None],
+        allowed: Callable[[sdp.IPAddress], bool] = sdp.lan_address,
+        used_fingerprints: Callable[[], Collection[str]] = tuple,
+        name: str = "peer",
+    ) -> None:
+        self._video_fanout = video
+        self._audio_fanout = audio
+        self._sound_in = sound_in
+        self._on_control = on_control
+        self._on_state = on_state
+        self._allowed = allowed
+        self._used_fingerprints = used_fingerprints
+        self._state = ""
+        self._local: sdp.SdpFacts | None = None
+        self._remote: sdp.SdpFacts | None = None
+        self._opened = asyncio.Event()
+        self._closing: asyncio.Task[None] | None = None
+        self._layer: Layer | None = None
+        self._frames_out: Subscription | None = None  # while media is open
+        self._sounds_out: SoundSubscription | None = None
+        self._bad_control = 0  # messages refused: oversize, text, or the app's handler failed
+        self._early = 0  # media packets that came before open_media
+
+        self._connection = seam.open_connection(hosts)
+        self._pictures = VideoReceive(on_picture=on_picture, name=f"decoder {name}")
+        self._video_in = seam.attach_receiver(self._connection.video, self._video_packet)
+        self._audio_in = seam.attach_receiver(self._connection.audio, self._audio_packet)
+        self._video_report = seam.attach_sender(
+            self._connection.video, self._next_frame, self._keyframe_wanted
+        )
+        self._audio_report = seam.attach_sender(self._connection.audio, self._next_sound, lambda: None)
+        self._connection.pc.on("connectionstatechange", self._connection_state)
+        self._connection.control.on("open", lambda: self._set_state(CONNECTED))
+        self._connection.control.on("message", self._control_message)
+
+    # --- offer and answer -------------------------------------------------------------------------
+
+    async def offer(self) -> str:
+        """Return our offer, all candidates in it."""
+        pc = self._connection.pc
+        await pc.setLocalDescription(await pc.createOffer())
+        return self._described(pc.localDescription.sdp)
+
+    async def answer(self, offer: str) -> str:
+        """Return our answer to the other box's offer. Raises RemoteProtocolError for a bad offer."""
+        await self._set_remote(offer, "offer")
+        pc = self._connection.pc
+        await pc.setLocalDescription(await pc.createAnswer())
+        return self._described(pc.localDescription.sdp)
+
+    async def accept(self, answer: str) -> None:
+        """Take the other box's answer to our offer. Raises RemoteProtocolError for a bad answer."""
+        if self._local is None:
+            raise LocalProtocolError("link.order", "An answer was accepted before an offer was made")
+        await self._set_remote(answer, "answer")
+
+    async def add_candidate(self, candidate: str) -> bool:
+        """Take one more candidate (``candidate:...``) of the other box; False when it came too late.
+
+        A description says that it is complete, as ours do; then nothing is added. Raises
+        RemoteProtocolError for one that we don't send to.
+        """
+        value = candidate.removeprefix("a=").removeprefix("candidate:")
+        sdp.check_candidate(value, allowed=self._allowed)
+        if self._remote is None:
+            raise LocalProtocolError("link.order", "A candidate was added before the description")
+        ice = self._connection.video.sender.transport.transport
+        if len(ice.getRemoteCandidates()) >= limits.CANDIDATES_MAX or self._connection.candidates_complete:
+            return False
+        await ice.addRemoteCandidate(candidate_from_sdp(value))
+        return True
+
+    @property
+    def fingerprints(self) -> tuple[str, str]:
+        """(ours, theirs): SHA-256 of the DTLS certificates, upper case with colons."""
+        local, remote = self._facts()
+        return local.fingerprint, remote.fingerprint
+
+    @property
+    def local_fingerprint(self) -> str:
+        """Ours alone, known from the start: for the ``used_fingerprints`` of other links."""
+        return self._connection.fingerprint
+
+    @property
+    def remote_fingerprint(self) -> str | None:
+        """Theirs, or None before their description came."""
+        return self._remote.fingerprint if self._remote is not None else None
+
+    @property
+    def ufrags(self) -> tuple[str, str]:
+        """(ours, theirs): the ICE user fragments."""
+        local, remote = self._facts()
+        return local.ufrag, remote.ufrag
+
+    @property
+    def state(self) -> str:
+        """ "", then "connected", "failed" or "closed"."""
+        return self._state
+
+    # --- media ------------------------------------------------------------------------------------
+
+    def open_media(self) -> None:
+        """Send and show pictures and sound from now on: the bind MAC was right. Idempotent."""
+        if self._opened.is_set() or self._closing is not None:
+            return
+        self._frames_out = self._video_fanout.subscribe()
+        self._sounds_out = self._audio_fanout.subscribe()
+        self._opened.set()
+        self._pictures.start(self._video_in)
+        self._frames_out.set_layer(self._layer)
+
+    def set_layer(self, layer: Layer | None) -> None:
+        """What this peer gets from us, from the next keyframe of that layer on; None: no pictures."""
+        self._layer = layer
+        if self._frames_out is not None:
+            self._frames_out.set_layer(layer)
+
+    def set_tile(self, size: tuple[int, int] | None) -> None:
+        """Show the peer's pictures at this width and height in pixels; None: not at all."""
+        self._pictures.set_tile(size)
+
+    def request_keyframe(self) -> None:
+        """Ask the other box for a keyframe."""
+        self._pictures.request_keyframe()
+
+    def set_rtt(self, seconds: float) -> None:
+        """The round trip that the heartbeats measured: repairs are asked for at its pace."""
+        self._pictures.set_rtt(seconds)
+
+    # --- control ----------------------------------------------------------------------------------
+
+    def send_control(self, message: bytes) -> bool:
+        """Send a message on the control channel; False when the channel is not open or its buffer full.
+
+        Raises LocalProtocolError for more than ``CONTROL_MAX_BYTES``.
+        """
+        if len(message) > limits.CONTROL_MAX_BYTES:
+            raise LocalProtocolError("control.size", f"A control message of {len(message)} bytes")
+        channel = self._connection.control
+        if channel.readyState != "open":
+            return False
+        if channel.bufferedAmount + len(message) > limits.CONTROL_BUFFERED_MAX:
+            return False
+        channel.send(message)
+        return True
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """Close within ``LINK_CLOSE_MAX``; leaves no task, thread or socket. Idempotent."""
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        if self._frames_out is not None:
+            self._frames_out.close()
+        if self._sounds_out is not None:
+            self._sounds_out.close()
+        await self._connection.close()
+        await self._pictures.stop()
+        self._set_state(CLOSED)
+
+    # --- statistics -------------------------------------------------------------------------------
+
+    def stats(self) -> LinkStats:
+        """How the link does at this moment."""
+        now = time.monotonic()
+        width, height = self._pictures.size
+        decoder, assembly = self._pictures.decoder, self._pictures.assembly
+        frames = self._frames_out.counts if self._frames_out is not None else None
+        sounds = self._sounds_out.counts if self._sounds_out is not None else None
+        sending = self._frames_out.layer if self._frames_out is not None else None
+        counts = self._connection.counts
+        return LinkStats(
+            layer=next((layer.value for layer in Layer if layer.spec.height == height), ""),
+            width=width,
+            height=height,
+            fps_received=self._pictures.received.read(now),
+            fps_decoded=self._pictures.shown.read(now),
+            packets_received=self._video_in.reception.received,
+            packets_lost=self._video_in.reception.lost,
+            packets_recovered=assembly.recovered,
+            nacks=self._video_in.nacks_sent,
+            plis=self._video_in.plis_sent,
+            jitter_ms=self._video_in.reception.jitter_seconds * 1000,
+            frames_undecodable=decoder.dropped + decoder.errors,
+            decode_ms=decoder.busy_s / decoder.decoded * 1000 if decoder.decoded else 0.0,
+            sounds_received=self._audio_in.reception.received,
+            sounds_lost=self._audio_in.reception.lost,
+            sending=sending.value if sending is not None else "",
+            frames_sent=frames.taken if frames is not None else 0,
+            frames_dropped=frames.dropped if frames is not None else 0,
+            sounds_sent=sounds.taken if sounds is not None else 0,
+            sounds_dropped=sounds.dropped if sounds is not None else 0,
+            loss_out=self._video_report.fraction_lost,
+            keyframe_requests=self._video_report.keyframe_requests,
+            bad_input=self._bad_control
+            + self._early
+            + counts.bad_datagrams
+            + counts.refused_chunks
+            + self._video_in.refused
+            + self._audio_in.refused
+            + assembly.malformed,
+        )
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    def _facts(self) -> tuple[sdp.SdpFacts, sdp.SdpFacts]:
+        if self._local is None or self._remote is None:
+            raise LocalProtocolError("link.order", "The descriptions were not exchanged yet")
+        return self._local, self._remote
+
+    def _described(self, description: str) -> str:
+        ours = sdp.only_sha256(description)
+        self._local = sdp.check_remote(ours, allowed=lambda _: True, used_fingerprints=())
+        return ours
+
+    async def _set_remote(self, description: str, kind: str) -> None:
+        used = {*self._used_fingerprints(), self._connection.fingerprint}
+        facts = sdp.check_remote(description, allowed=self._allowed, used_fingerprints=used)
+        try:
+            await self._connection.pc.setRemoteDescription(RTCSessionDescription(description, kind))
+        except Exception as error:  # aiortc's parser raises whatever comes
+            raise RemoteProtocolError(
+                "sdp.unusable", f"The other box's {kind} can't be used ({type(error).__name__})"
+            ) from error
+        self._remote = facts
+
+    def _connection_state(self) -> None:
+        state = self._connection.pc.connectionState
+        if state in (FAILED, CLOSED):
+            self._set_state(state)
+
+    def _set_state(self, state: str) -> None:
+        if state == self._state or self._state == CLOSED:
+            return
+        self._state = state
+        try:
+            self._on_state(state)
+        except Exception:
+            log.exception("the link's state handler failed")
+
+    def _control_message(self, message: bytes | str) -> None:
+        if not isinstance(message, bytes) or len(message) > limits.CONTROL_MAX_BYTES:
+            self._bad_control += 1
+            return
+        try:
+            self._on_control(message)
+        except Exception:
+            self._bad_control += 1
+            log.exception("a control message could not be handled")
+
+    def _keyframe_wanted(self) -> None:
+        if self._frames_out is not None:
+            self._frames_out.request_keyframe()
+
+    async def _next_frame(self) -> seam.Outgoing:
+        await self._opened.wait()
+        assert self._frames_out is not None
+        await self._connection.drained()
+        shared, timestamp = await self._frames_out.next()
+        return seam.Outgoing(shared.payloads, timestamp, shared.frame.captured_ns)
+
+    async def _next_sound(self) -> seam.Outgoing:
+        await self._opened.wait()
+        assert self._sounds_out is not None
+        sound = await self._sounds_out.next()
+        return seam.Outgoing([sound.data], sound.timestamp & 0xFFFFFFFF, sound.captured_ns, sound.level_dbov)
+
+    def _video_packet(
+        self,
+        sequence_number: int,
+        timestamp: int,
+        marker: bool,
+        payload: bytes,
+        level_dbov: int | None,  # noqa: ARG002
+    ) -> None:
+        if not self._opened.is_set():
+            self._early += 1
+            return
+        self._pictures.push(sequence_number, timestamp, marker, payload, time.monotonic())
+
+    def _audio_packet(
+        self,
+        sequence_number: int,
+        timestamp: int,
+        marker: bool,  # noqa: ARG002
+        payload: bytes,
+        level_dbov: int | None,
+    ) -> None:
+        if not self._opened.is_set():
+            self._early += 1
+            return
+        self._sound_in.push(sequence_number, timestamp, payload, time.monotonic(), level_dbov)

@@ -1,0 +1,410 @@
+"""Frame assembly: completion at the marker bit, repair, giving up, and hostile payloads."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from appliance.core import limits
+from appliance.core.assembly import (
+    START_CODE,
+    AssembledFrame,
+    FrameAssembler,
+    depacketize,
+    starts_keyframe,
+)
+
+SPS, PPS = b"\x67sps", b"\x68pps"
+
+
+@dataclass(frozen=True)
+class Rtp:
+    seq: int
+    timestamp: int
+    marker: bool
+    payload: bytes
+
+
+def stap_a(*units: bytes) -> bytes:
+    return b"\x78" + b"".join(len(u).to_bytes(2, "big") + u for u in units)
+
+
+def fu_a(unit: bytes, parts: int) -> list[bytes]:
+    body, header = unit[1:], unit[0]
+    step = -(-len(body) // parts)
+    pieces = [body[i : i + step] for i in range(0, len(body), step)]
+    last = len(pieces) - 1
+    return [
+        bytes((header & 0xE0 | 28, header & 0x1F | (i == 0) << 7 | (i == last) << 6)) + piece
+        for i, piece in enumerate(pieces)
+    ]
+
+
+def units_of(number: int, keyframe: bool) -> list[bytes]:
+    body = number.to_bytes(4, "big") * 20
+    return [SPS, PPS, b"\x65" + body] if keyframe else [b"\x41" + body]
+
+
+def annex_b(number: int, keyframe: bool) -> bytes:
+    return b"".join(START_CODE + unit for unit in units_of(number, keyframe))
+
+
+def stream(frames: int, key_every: int = 0, first_seq: int = 65530) -> list[list[Rtp]]:
+    """Frames of 1 to 4 packets; frame 0 and each ``key_every``-th is a keyframe; sequence numbers wrap."""
+    out: list[list[Rtp]] = []
+    seq = first_seq
+    for number in range(frames):
+        keyframe = number == 0 or bool(key_every and number % key_every == 0)
+        units = units_of(number, keyframe)
+        if keyframe:
+            payloads = [stap_a(SPS, PPS), *fu_a(units[2], 3)]
+        else:
+            payloads = fu_a(units[0], 3) if number % 3 else [units[0]]
+        packets = []
+        for i, payload in enumerate(payloads):
+            timestamp = (0xFFFFF000 + number * 3000) & 0xFFFFFFFF
+            packets.append(Rtp(seq & 0xFFFF, timestamp, i == len(payloads) - 1, payload))
+            seq += 1
+        out.append(packets)
+    return out
+
+
+def push(assembler: FrameAssembler, packet: Rtp, now: float = 0.0) -> list[AssembledFrame]:
+    return assembler.push(packet.seq, packet.timestamp, packet.marker, packet.payload, now)
+
+
+def test_a_frame_is_complete_at_its_marker_bit():
+    assembler = FrameAssembler()
+    for number, packets in enumerate(stream(8)):
+        for packet in packets[:-1]:
+            assert push(assembler, packet) == []
+        assert [f.data for f in push(assembler, packets[-1])] == [annex_b(number, number == 0)]
+
+
+def test_only_a_frame_with_an_idr_is_a_keyframe():
+    frames = [f for packets in stream(5, key_every=3) for p in packets for f in push_once(p)]
+    assert [f.keyframe for f in frames] == [True, False, False, True, False]
+
+
+_shared = FrameAssembler()
+
+
+def push_once(packet: Rtp) -> list[AssembledFrame]:
+    return push(_shared, packet)
+
+
+def test_reordered_packets_make_the_same_frames_in_order():
+    packets = [p for frame in stream(30) for p in frame]
+    order = random.Random(1)
+    head, tail = packets[:4], packets[4:]
+    for i in range(0, len(tail) - 4, 4):
+        block = tail[i : i + 4]
+        order.shuffle(block)
+        tail[i : i + 4] = block
+    assembler = FrameAssembler()
+    data = [f.data for p in head + tail for f in push(assembler, p)]
+    assert data == [annex_b(n, n == 0) for n in range(30)]
+    assert assembler.nacks(0.0) == []  # nothing is missing in the end
+
+
+def test_duplicates_change_nothing():
+    assembler = FrameAssembler()
+    data = [f.data for frame in stream(10) for p in frame for _ in range(2) for f in push(assembler, p)]
+    assert data == [annex_b(n, n == 0) for n in range(10)]
+    assert assembler.counts.duplicates > 0
+
+
+def test_nothing_comes_out_before_a_keyframe_and_one_is_asked_for_once():
+    frames = stream(6)
+    assembler = FrameAssembler()
+    assert not assembler.keyframe_due(0.0)  # a sender that is silent is not asked
+    assert push(assembler, frames[1][0], 1.0) == []
+    assert assembler.wants_keyframe
+    assert assembler.deadline() is not None
+    assert assembler.keyframe_due(1.0)
+    assert not assembler.keyframe_due(1.0)
+    push(assembler, frames[1][1], 1.1)
+    assert not assembler.keyframe_due(1.1)
+    assert assembler.keyframe_due(1.0 + limits.PLI_EVERY)
+
+
+def test_a_hole_is_nacked_after_a_while_then_on_a_timer_up_to_a_limit():
+    frames = stream(3)
+    assembler = FrameAssembler()
+    for packet in (*frames[0], *frames[1][1:]):
+        push(assembler, packet, 0.0)
+    lost = frames[1][0].seq
+    assert assembler.nacks(0.0) == []
+    assert assembler.deadline() == limits.NACK_AFTER
+    asked, now = 0, 0.0
+    while now < limits.GAP_MAX and (due := assembler.deadline()) is not None and due < limits.GAP_MAX:
+        now = due
+        assert assembler.nacks(now) == [lost]
+        assert assembler.nacks(now) == []
+        asked += 1
+    assert asked == limits.NACK_TRIES_MAX
+    assert assembler.deadline() == limits.GAP_MAX
+
+
+def test_nacks_are_repeated_no_faster_than_a_repair_can_come():
+    frames = stream(3)
+    assembler = FrameAssembler()
+    assembler.rtt = 0.08
+    for packet in (*frames[0], *frames[1][1:]):
+        push(assembler, packet, 0.0)
+    assert assembler.nacks(0.01)
+    assert assembler.nacks(0.10) == []
+    assert assembler.nacks(0.12)
+
+
+def test_a_repaired_hole_gives_all_frames_behind_it_at_once():
+    frames = stream(5)
+    assembler = FrameAssembler()
+    late = frames[1][1]
+    for packet in [p for f in frames for p in f if p is not late]:
+        push(assembler, packet)
+    assert [f.data for f in push(assembler, late, 0.1)] == [annex_b(n, False) for n in range(1, 5)]
+    assert assembler.deadline() is None
+    assert assembler.counts.recovered == 1
+
+
+def test_a_hole_is_given_up_by_age_and_a_keyframe_wanted():
+    frames = stream(12, key_every=10)
+    assembler = FrameAssembler()
+    for packet in [p for f in frames[:6] for p in f if p is not frames[2][0]]:
+        push(assembler, packet, 0.0)
+    assert assembler.expire(limits.GAP_MAX - 0.001) == []
+    assert not assembler.wants_keyframe
+    assert assembler.expire(limits.GAP_MAX) == []
+    assert assembler.wants_keyframe
+    assert assembler.keyframe_due(limits.GAP_MAX)
+    out = [f for frame in frames[6:] for p in frame for f in push(assembler, p, 0.2)]
+    assert [f.data for f in out] == [annex_b(10, True), annex_b(11, False)]
+
+
+def test_giving_up_goes_on_at_a_keyframe_that_came_already():
+    frames = stream(12, key_every=5)
+    assembler = FrameAssembler()
+    for packet in [p for f in frames[:8] for p in f if p is not frames[2][1]]:
+        push(assembler, packet, 0.0)
+    out = assembler.expire(limits.GAP_MAX)
+    assert [f.data for f in out] == [annex_b(5, True), annex_b(6, False), annex_b(7, False)]
+    assert not assembler.keyframe_due(1.0)
+
+
+def test_the_lost_end_of_a_frame_is_asked_for_without_the_next_frame():
+    frames = stream(3)
+    assembler = FrameAssembler()
+    for packet in (*frames[0], frames[1][0]):
+        push(assembler, packet, 0.0)
+    first, second = frames[1][1:]
+    assert assembler.deadline() == limits.NACK_AFTER
+    assert assembler.nacks(limits.NACK_AFTER) == [first.seq]
+    assert push(assembler, first, 0.01) == []
+    assert assembler.nacks(0.01 + limits.NACK_AFTER) == [second.seq]
+    assert [f.data for f in push(assembler, second, 0.02)] == [annex_b(1, False)]
+    assert assembler.deadline() is None
+
+
+def test_an_end_that_was_only_late_does_no_harm():
+    frames = stream(3)
+    assembler = FrameAssembler()
+    out = []
+    for packet in [p for f in frames for p in f]:
+        out += push(assembler, packet, 0.0)
+        assembler.nacks(1.0)
+        assembler.nacks(1.0)
+    assert len(out) == 3
+    assert assembler.counts.duplicates == 0
+
+
+def test_an_outage_is_not_nacked_packet_by_packet():
+    frames = stream(400)
+    assembler = FrameAssembler()
+    for packet in [p for f in frames[:5] for p in f]:
+        push(assembler, packet, 0.0)
+    push(assembler, frames[300][0], 1.0)
+    assert assembler.nacks(2.0) == []
+    assert assembler.keyframe_due(1.0)
+
+
+def test_a_restarted_stream_is_followed():
+    assembler = FrameAssembler()
+    for packet in [p for f in stream(3, first_seq=100) for p in f]:
+        push(assembler, packet)
+    out = [f for frame in stream(4, key_every=2, first_seq=40_000) for p in frame for f in push(assembler, p)]
+    assert out[-1].data == annex_b(3, False)
+
+
+def test_a_stray_packet_far_away_changes_nothing():
+    frames = stream(4, first_seq=100)
+    assembler = FrameAssembler()
+    out = [f for p in frames[0] for f in push(assembler, p)]
+    assert push(assembler, Rtp(50_000, 0, True, b"\x41x")) == []
+    out += [f for frame in frames[1:] for p in frame for f in push(assembler, p)]
+    assert len(out) == 4
+
+
+def test_after_lose_the_next_keyframe_is_waited_for():
+    frames = stream(8, key_every=6)
+    assembler = FrameAssembler()
+    for packet in [p for f in frames[:3] for p in f]:
+        push(assembler, packet)
+    assembler.lose(1.0)
+    assert assembler.keyframe_due(1.0)
+    out = [f for frame in frames[3:] for p in frame for f in push(assembler, p, 1.0)]
+    assert [f.data for f in out] == [annex_b(6, True), annex_b(7, False)]
+
+
+def test_a_broken_payload_is_counted_and_decoding_goes_on_at_the_next_keyframe():
+    frames = stream(8, key_every=5)
+    frames[2] = [Rtp(p.seq, p.timestamp, p.marker, b"\x78\x00\xff") for p in frames[2]]
+    assembler = FrameAssembler()
+    out = [f for frame in frames for p in frame for f in push(assembler, p)]
+    assert [f.data for f in out] == [annex_b(n, n in (0, 5)) for n in (0, 1, 5, 6, 7)]
+    assert assembler.counts.malformed >= 1
+
+
+def test_padding_between_frames_is_no_frame_and_no_loss():
+    frames = stream(3, first_seq=10)
+    packets = list(frames[0])
+    packets.append(Rtp(packets[-1].seq + 1, packets[-1].timestamp, False, b""))
+    packets += [Rtp(p.seq + 1, p.timestamp, p.marker, p.payload) for p in frames[1]]
+    assembler = FrameAssembler()
+    out = [f for p in packets for f in push(assembler, p)]
+    assert [f.data for f in out] == [annex_b(0, True), annex_b(1, False)]
+
+
+@pytest.mark.parametrize(
+    "payloads",
+    [
+        [b"\x7c\x05"],  # FU-A without data
+        [b"\x7c\x05x"],  # FU-A continues nothing
+        [b"\x7c\x85x"],  # FU-A never ends
+        [b"\x7c\xc5x"],  # FU-A starts and ends at once
+        [b"\x7c\x85x", b"\x41x"],  # FU-A interrupted
+        [b"\x7c\x85x", b"\x7c\x41x"],  # FU-A changes its unit type
+        [b"\x78"],  # empty STAP-A
+        [b"\x78\x00\x00x"],  # STAP-A with an empty unit
+        [b"\x78\x00\x09x"],  # STAP-A truncated
+        [b"\x79\x00\x01x"],  # STAP-B
+        [b"\x7dxx"],  # FU-B
+        [b"\x60"],  # unit type 0
+    ],
+)
+def test_depacketize_refuses(payloads):
+    with pytest.raises(ValueError, match=r".+"):
+        depacketize(payloads)
+
+
+def test_only_a_parameter_set_starts_a_keyframe():
+    assert starts_keyframe(SPS)
+    assert starts_keyframe(stap_a(b"\x06sei", SPS, PPS))
+    assert starts_keyframe(fu_a(SPS + b"x" * 20, 2)[0])
+    assert not any(starts_keyframe(p) for p in (b"", b"\x65x", stap_a(PPS), fu_a(SPS * 9, 2)[1], b"\x7c"))
+
+
+def decodable(numbers: list[int], keyframes: set[int]) -> bool:
+    """Every frame follows its predecessor or is a keyframe."""
+    return all(
+        b > a and (b == a + 1 or b in keyframes) for a, b in zip([-1, *numbers], numbers, strict=False)
+    )
+
+
+@pytest.mark.parametrize("loss", [0.02, 0.05, 0.10, 0.30])
+@pytest.mark.parametrize("rtt", [0.002, 0.030])
+def test_random_loss_never_gives_an_undecodable_frame_and_is_mostly_repaired(loss, rtt):
+    """A sender at 30/s that answers NACKs and keyframe requests after a round trip, both lossy."""
+    rng = random.Random(f"{loss} {rtt}")
+    assembler = FrameAssembler()
+    assembler.rtt = rtt
+    sent: dict[int, Rtp] = {}
+    keyframes: set[int] = set()
+    events: list[tuple[float, int, str, object]] = []
+    shown: list[int] = []
+    ids = iter(range(10**9))
+    seq, pli = 65_000, True
+    frames = 600
+
+    def at(when: float, what: str, value: object) -> None:
+        events.append((when, next(ids), what, value))
+
+    for number in range(frames):
+        at(number / 30, "frame", number)
+    while events:
+        events.sort(reverse=True)
+        now, _, what, value = events.pop()
+        before = assembler.deadline()
+        if what == "frame":
+            keyframe, pli = pli, False
+            if keyframe:
+                keyframes.add(value)
+            units = units_of(value, keyframe)
+            payloads = [stap_a(*units[:2]), *fu_a(units[2], 5)] if keyframe else fu_a(units[0], 2)
+            for i, payload in enumerate(payloads):
+                packet = Rtp(seq & 0xFFFF, value * 3000, i == len(payloads) - 1, payload)
+                sent[packet.seq] = packet
+                seq += 1
+                if rng.random() >= loss:
+                    at(now + rtt / 2 + rng.random() * 0.002, "packet", packet)
+        elif what == "resend":
+            for number in value:
+                if rng.random() >= loss:
+                    at(now + rtt / 2, "packet", sent[number])
+        elif what == "pli":
+            pli = True
+        elif what == "packet":
+            shown += [f.timestamp // 3000 for f in push(assembler, value, now)]
+        shown += [f.timestamp // 3000 for f in assembler.expire(now)]
+        if (lost := assembler.nacks(now)) and rng.random() >= loss:
+            at(now + rtt / 2, "resend", lost)
+        if assembler.keyframe_due(now) and rng.random() >= loss:
+            at(now + rtt / 2, "pli", None)
+        due = assembler.deadline()
+        if due is not None and due != before:
+            at(max(due, now), "timer", None)
+    assert decodable(shown, keyframes)
+    assert len(shown) >= frames * (0.97 if loss <= 0.1 else 0.5)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 65535),
+            st.integers(0, 2**32 - 1),
+            st.booleans(),
+            st.binary(max_size=40),
+            st.floats(0, 0.3),
+        ),
+        max_size=60,
+    )
+)
+def test_nothing_raises_whatever_comes(packets):
+    assembler = FrameAssembler()
+    now = 0.0
+    for seq, timestamp, marker, payload, step in packets:
+        now += step
+        assembler.push(seq, timestamp, marker, payload, now)
+        assembler.expire(now)
+        assembler.nacks(now)
+        assembler.keyframe_due(now)
+        assembler.deadline()
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(-300, 300), st.sampled_from([b"\x41x", SPS, b"\x7c\x85x"])), max_size=400)
+)
+def test_what_is_kept_is_bounded(steps):
+    assembler = FrameAssembler()
+    seq = 0
+    for step, payload in steps:
+        seq += step
+        assembler.push(seq & 0xFFFF, 0, False, payload, 0.0)
+        assert len(assembler._packets) <= limits.ASSEMBLY_PACKETS_MAX
+        assert len(assembler._missing) <= limits.MISSING_MAX

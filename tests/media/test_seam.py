@@ -1,0 +1,480 @@
+"""The contract with aiortc and aioice: everything that media/aiortc_seam.py relies on.
+
+A failure here means that a new version changed something private: read the seam again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import socket
+import threading
+import time
+
+import pytest
+from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCSessionDescription
+from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpReceiver, RtpRouter
+from aiortc.rtcsctptransport import RTCSctpTransport
+from aiortc.rtp import (
+    RTCP_PSFB_PLI,
+    RTCP_RTPFB_NACK,
+    RtcpByePacket,
+    RtcpPsfbPacket,
+    RtcpReceiverInfo,
+    RtcpRrPacket,
+    RtcpRtpfbPacket,
+    RtcpSenderInfo,
+    RtcpSrPacket,
+    RtpPacket,
+    unwrap_rtx,
+    wrap_rtx,
+)
+from link_helpers import encoded, until
+
+from appliance.core import limits
+from appliance.core.assembly import depacketize
+from appliance.core.layers import Layer
+from appliance.media import aiortc_seam as seam
+
+
+class End:
+    """One end of a bare connection: sends what is put into its queues, keeps what comes."""
+
+    def __init__(self, hosts=("127.0.0.1",)) -> None:
+        self.connection = seam.open_connection(hosts)
+        self.video_queue: asyncio.Queue[seam.Outgoing] = asyncio.Queue()
+        self.audio_queue: asyncio.Queue[seam.Outgoing] = asyncio.Queue()
+        self.video: list[tuple] = []
+        self.audio: list[tuple] = []
+        self.keyframes = 0
+        self.messages: list[bytes] = []
+        self.video_in = seam.attach_receiver(self.connection.video, lambda *p: self.video.append(p))
+        self.audio_in = seam.attach_receiver(self.connection.audio, lambda *p: self.audio.append(p))
+        self.report = seam.attach_sender(self.connection.video, self.video_queue.get, self._keyframe)
+        seam.attach_sender(self.connection.audio, self.audio_queue.get, lambda: None)
+        self.connection.control.on("message", self.messages.append)
+
+    def _keyframe(self) -> None:
+        self.keyframes += 1
+
+    @property
+    def transport(self):
+        return self.connection.video.sender.transport
+
+
+async def connected() -> tuple[End, End]:
+    a, b = End(), End()
+    await a.connection.pc.setLocalDescription(await a.connection.pc.createOffer())
+    await b.connection.pc.setRemoteDescription(a.connection.pc.localDescription)
+    await b.connection.pc.setLocalDescription(await b.connection.pc.createAnswer())
+    await a.connection.pc.setRemoteDescription(b.connection.pc.localDescription)
+    await until(lambda: all(e.connection.control.readyState == "open" for e in (a, b)))
+    await until(lambda: all(e.video_in._reporting and e.audio_in._reporting for e in (a, b)))
+    return a, b
+
+
+def pair(test):
+    """Run a coroutine test with two connected ends, closed afterwards."""
+
+    def run() -> None:
+        async def main() -> None:
+            a, b = await connected()
+            try:
+                await test(a, b)
+            finally:
+                await asyncio.gather(a.connection.close(), b.connection.close())
+
+        asyncio.run(main())
+
+    run.__name__ = test.__name__
+    run.__doc__ = test.__doc__
+    return run
+
+
+def outgoing(payloads, timestamp=0, level=None):
+    return seam.Outgoing(payloads, timestamp, time.monotonic_ns(), level)
+
+
+# --- names and signatures ---------------------------------------------------------------------------
+
+
+def test_the_receiver_protocol_has_the_methods_that_ours_has():
+    names = {n for n, f in vars(RtpReceiver).items() if inspect.isfunction(f) and n.startswith("_handle")}
+    assert names == {"_handle_disconnect", "_handle_rtcp_packet", "_handle_rtp_packet"}
+    for name in names:
+        theirs, ours = getattr(RtpReceiver, name), getattr(seam.PacketReceiver, name)
+        assert list(inspect.signature(theirs).parameters) == list(inspect.signature(ours).parameters)
+        assert inspect.iscoroutinefunction(theirs) == inspect.iscoroutinefunction(ours)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "parameters", "is_async"),
+    [
+        (RTCRtpSender, "_next_encoded_frame", ["self", "codec"], True),
+        (RTCRtpSender, "_send_keyframe", ["self"], False),
+        (RTCRtpSender, "_handle_rtcp_packet", ["self", "packet"], True),
+        (RTCRtpSender, "_send_rtcp", ["self", "packets"], True),
+        (RTCRtpReceiver, "receive", ["self", "parameters"], True),
+        (RTCRtpReceiver, "stop", ["self"], True),
+        (RTCDtlsTransport, "_recv_next", ["self"], True),
+        (RTCDtlsTransport, "_send_rtp", ["self", "data"], True),
+        (RTCDtlsTransport, "_register_rtp_receiver", ["self", "receiver", "parameters"], False),
+        (RTCDtlsTransport, "_unregister_rtp_receiver", ["self", "receiver"], False),
+        (RTCSctpTransport, "_receive_data_chunk", ["self", "chunk"], True),
+        (RTCSctpTransport, "_data_channel_receive", ["self", "stream_id", "pp_id", "data"], True),
+        (RTCSctpTransport, "_update_rto", ["self", "R"], False),
+    ],
+)
+def test_what_the_seam_overrides_is_there_and_looks_as_it_did(owner, name, parameters, is_async):
+    function = getattr(owner, name)
+    assert list(inspect.signature(function).parameters) == parameters
+    assert inspect.iscoroutinefunction(function) == is_async
+
+
+def test_what_the_seam_reads_and_sets_exists():
+    async def run():
+        connection = seam.open_connection(["127.0.0.1"])
+        ice = connection._ice
+        assert {"_queue", "_nominated", "_protocols", "_remote_candidates_end"} <= vars(ice).keys()
+        sctp = connection.pc.sctp
+        assert {"_advertised_rwnd", "_rto", "_srtt", "_rttvar"} <= vars(sctp).keys()
+        assert connection.audio.sender.transport is connection.video.sender.transport is sctp.transport
+        assert connection.video.sender.transport.transport._recv.__self__ is ice
+        await connection.close()
+
+    asyncio.run(run())
+
+
+# --- packets ------------------------------------------------------------------------------------------
+
+
+def test_a_split_frame_comes_together_again_and_fits_an_ethernet_frame():
+    for number, (keyframe, data) in enumerate(encoded(Layer.M)[:10]):
+        payloads = seam.split_h264(data)
+        assert max(map(len, payloads)) <= 1300
+        units = [u for u in data.replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1") if u]
+        together, is_key = depacketize(payloads)
+        assert [u for u in together.split(b"\0\0\0\1") if u] == units
+        assert is_key == keyframe == (number == 0)
+
+
+def test_rtp_is_routed_by_ssrc_and_payload_type():
+    router = RtpRouter()
+    video, audio = object(), object()
+    router.register_receiver(video, ssrcs=[1], payload_types=[101, 102])
+    router.register_receiver(audio, ssrcs=[2], payload_types=[96])
+    assert router.route_rtp(RtpPacket(payload_type=101, ssrc=1)) is video
+    assert router.route_rtp(RtpPacket(payload_type=102, ssrc=77)) is video  # RTX: an SSRC of its own
+    assert router.route_rtp(RtpPacket(payload_type=96, ssrc=1)) is None
+
+
+def test_rtcp_reports_go_to_receivers_and_requests_to_senders():
+    class Sender:
+        _ssrc = 10
+
+    router = RtpRouter()
+    receiver, sender = object(), Sender()
+    router.register_receiver(receiver, ssrcs=[1], payload_types=[101])
+    router.register_sender(sender, ssrc=10)
+    info = RtcpReceiverInfo(10, 0, 0, 0, 0, 0, 0)
+    assert router.route_rtcp(RtcpSrPacket(1, RtcpSenderInfo(0, 0, 0, 0))) == {receiver}
+    assert router.route_rtcp(RtcpByePacket([1])) == {receiver}
+    assert router.route_rtcp(RtcpRrPacket(1, [info])) == {sender}
+    assert router.route_rtcp(RtcpPsfbPacket(RTCP_PSFB_PLI, 1, 10)) == {sender}
+    assert router.route_rtcp(RtcpRtpfbPacket(RTCP_RTPFB_NACK, 1, 10, [5])) == {sender}
+
+
+def test_a_repair_is_unwrapped_to_what_was_lost():
+    packet = RtpPacket(101, 1, 65535, 12345, 7, b"payload")
+    back = unwrap_rtx(wrap_rtx(packet, 102, 3, 8), 101, 7)
+    assert (back.payload_type, back.marker, back.sequence_number) == (101, 1, 65535)
+    assert (back.timestamp, back.ssrc, back.payload) == (12345, 7, b"payload")
+
+
+# --- behaviour of a connection --------------------------------------------------------------------
+
+
+@pair
+async def test_payloads_arrive_unchanged_with_the_marker_on_the_last(a, b):
+    a.video_queue.put_nowait(outgoing([b"\x41one", b"\x41two", b"\x41three"], 3000))
+    await until(lambda: len(b.video) == 3)
+    assert [p[3] for p in b.video] == [b"\x41one", b"\x41two", b"\x41three"]
+    assert [p[2] for p in b.video] == [False, False, True]
+    seqs = [p[0] for p in b.video]
+    assert [(s - seqs[0]) & 0xFFFF for s in seqs] == [0, 1, 2]
+    assert len({p[1] for p in b.video}) == 1
+
+
+@pair
+async def test_timestamps_keep_their_distance(a, b):
+    for timestamp in (0xFFFFFFF0, 0x10):
+        a.video_queue.put_nowait(outgoing([b"\x41x"], timestamp))
+    await until(lambda: len(b.video) == 2)
+    assert (b.video[1][1] - b.video[0][1]) & 0xFFFFFFFF == 0x20
+
+
+@pair
+async def test_the_audio_level_is_on_the_wire(a, b):
+    for level in (0, 42, 127):
+        a.audio_queue.put_nowait(outgoing([b"opus"], level * 960, level))
+    await until(lambda: len(b.audio) == 3)
+    assert [p[4] for p in b.audio] == [0, 42, 127]
+
+
+@pair
+async def test_a_pli_reaches_the_sender(a, b):
+    a.video_queue.put_nowait(outgoing([b"\x41x"]))
+    await until(lambda: b.video)
+    await b.video_in.send_pli()
+    await until(lambda: a.keyframes == 1)
+    assert a.report.keyframe_requests == 1
+
+
+@pair
+async def test_a_nack_brings_the_packet_again_even_across_the_wrap(a, b):
+    for number in range(4):
+        a.video_queue.put_nowait(outgoing([b"\x41%d" % number], number * 3000))
+    await until(lambda: len(b.video) == 4)
+    first = b.video[0][0]
+    received = b.video_in.reception.received
+    await b.video_in.send_nack([(first + 1) & 0xFFFF, (first + 3) & 0xFFFF])
+    await until(lambda: len(b.video) == 6)
+    assert [p[3] for p in b.video[4:]] == [b"\x411", b"\x413"]
+    assert b.video[4][:2] == b.video[1][:2]
+    assert b.video_in.reception.received == received  # repairs are not the original stream's
+    await b.video_in.send_nack([65535, 0])
+    await until(lambda: a.report.nacked == 4)
+
+
+@pair
+async def test_no_decoder_thread_is_started(a, b):
+    a.video_queue.put_nowait(outgoing([b"\x41x"]))
+    await until(lambda: b.video)
+    assert [t for t in threading.enumerate() if "decoder" in t.name] == []
+
+
+@pair
+async def test_receiver_reports_tell_the_loss(a, b):
+    send = a.transport.transport._send
+    count = 0
+
+    async def every_fourth_is_lost(data):
+        nonlocal count
+        if 128 <= data[0] <= 191 and not 192 <= data[1] <= 208:
+            count += 1
+            if count % 4 == 0:
+                return
+        await send(data)
+
+    a.transport.transport._send = every_fourth_is_lost
+    for number in range(200):
+        a.video_queue.put_nowait(outgoing([b"\x41x"], number * 3000))
+    await until(lambda: a.report.fraction_lost)
+    assert a.report.fraction_lost == pytest.approx(0.25, abs=0.02)
+    assert b.video_in.reception.lost == pytest.approx(50, abs=1)
+
+
+@pair
+async def test_sender_reports_map_timestamps_to_the_capture_clock(a, b):
+    reports = []
+    handle = b.video_in._handle_rtcp_packet
+
+    async def handle_rtcp_packet(packet):
+        reports.append(packet)
+        await handle(packet)
+
+    b.video_in._handle_rtcp_packet = handle_rtcp_packet
+    captured = 5_000_000_000
+    a.video_queue.put_nowait(seam.Outgoing([b"\x41x"], 3000, captured))
+    await until(lambda: [r for r in reports if isinstance(r, RtcpSrPacket) and r.sender_info.packet_count])
+    info = next(r.sender_info for r in reports if isinstance(r, RtcpSrPacket) and r.sender_info.packet_count)
+    assert info.ntp_timestamp == 5 << 32
+    assert info.rtp_timestamp == b.video[0][1]
+
+
+@pair
+async def test_packets_of_other_streams_are_refused(a, b):
+    a.video_queue.put_nowait(outgoing([b"\x41x"]))
+    await until(lambda: b.video)
+    stranger = RtpPacket(b.video_in._payload_type, 1, 5, 0, (b.video_in._ssrc + 1) & 0xFFFFFFFF, b"\x41y")
+    await b.video_in._handle_rtp_packet(stranger, arrival_time_ms=0)
+    repair = RtpPacket(b.video_in._rtx_payload_type, 1, 5, 0, b.video_in._rtx_ssrc, b"\x00")
+    await b.video_in._handle_rtp_packet(repair, arrival_time_ms=0)
+    assert len(b.video) == 1
+    assert b.video_in.refused == 2
+
+
+@pair
+async def test_bad_datagrams_from_anybody_don_t_end_the_connection(a, b):
+    pair_ = b.connection._ice._nominated[1]
+    good_stun = bytes.fromhex("000100082112a442") + bytes(12) + bytes.fromhex("0024000200000000")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for data in (
+            b"",
+            b"\x00",
+            good_stun,
+            b"\x40" * 30,
+            b"\x80",
+            b"\x80" * 40,
+            b"\x16",
+            b"\xff" * 9,
+            b"\x14" * 99,
+        ):
+            stranger.sendto(data, pair_.local_addr)
+    a.video_queue.put_nowait(outgoing([b"\x41still here"]))
+    await until(lambda: b.video)
+    assert b.connection.counts.bad_datagrams >= 3
+    assert b.connection.pc.connectionState == "connected"
+
+
+@pair
+async def test_an_exception_in_our_own_sink_does_not_end_the_connection(a, b):
+    def sink(*packet):
+        b.video.append(packet)
+        if len(b.video) == 1:
+            raise ZeroDivisionError
+
+    b.video_in._sink = sink
+    a.video_queue.put_nowait(outgoing([b"\x41x"]))
+    a.video_queue.put_nowait(outgoing([b"\x41y"]))
+    await until(lambda: len(b.video) == 2)
+    assert b.connection.counts.bad_datagrams == 1
+
+
+@pair
+async def test_the_other_side_can_open_no_channels(a, b):
+    opened = []
+    b.connection.pc.on("datachannel", opened.append)
+    a.connection.pc.createDataChannel("more")
+    a.connection.control.send(b"after")
+    await until(lambda: b.messages == [b"after"])
+    assert opened == []
+    assert b.connection.counts.refused_chunks >= 1
+
+
+@pair
+async def test_a_message_larger_than_the_window_is_never_put_together(a, b):
+    a.connection.pc.sctp._remote_max_message_size = 0
+    a.connection.control.send(bytes(limits.SCTP_WINDOW_MAX * 4))
+    await asyncio.sleep(0.3)
+    kept = sum(len(c.user_data) for s in b.connection.pc.sctp._inbound_streams.values() for c in s.reassembly)
+    assert kept <= limits.SCTP_WINDOW_MAX
+    assert b.messages == []
+
+
+@pair
+async def test_sctp_repairs_at_the_pace_of_a_lan(a, b):
+    a.connection.control.send(b"one")
+    await until(lambda: b.messages == [b"one"])
+    assert a.connection.pc.sctp._rto <= limits.SCTP_RTO_INITIAL
+    send, dropped = a.transport.transport._send, []
+
+    async def lose_one(data):
+        if 20 <= data[0] <= 63 and not dropped:
+            dropped.append(data)
+            return
+        await send(data)
+
+    a.transport.transport._send = lose_one
+    started = time.monotonic()
+    a.connection.control.send(b"two")
+    await until(lambda: b.messages == [b"one", b"two"])
+    assert dropped
+    assert time.monotonic() - started < 0.8
+
+
+def test_close_awaits_stop_and_sending_afterwards_raises_connection_error():
+    async def run():
+        a, b = await connected()
+        reporting = a.video_in._reporting
+        await a.connection.close()
+        assert reporting.done()
+        assert a.video_in not in a.transport._rtp_router.receivers
+        with pytest.raises(ConnectionError):
+            await a.transport._send_rtp(b"\x80\x65" + bytes(20))
+        await a.video_in.send_pli()  # swallows it
+        await b.connection.close()
+
+    asyncio.run(run())
+
+
+def test_close_is_bounded_when_the_graceful_way_hangs():
+    async def run():
+        a, b = await connected()
+        protocol = a.connection._ice._nominated[1].protocol
+
+        async def never():
+            await asyncio.Event().wait()
+
+        protocol.close = never
+        started = time.monotonic()
+        await a.connection.close()
+        assert time.monotonic() - started < limits.LINK_CLOSE_MAX + 0.2
+        assert protocol.transport.is_closing()
+        await b.connection.close()
+
+    asyncio.run(run())
+
+
+def test_candidates_are_gathered_on_our_hosts_only_loopback_included():
+    async def run():
+        one, two = End(["127.0.0.1"]), End(["127.0.0.2", "127.0.0.3"])
+        found = []
+        for end in (one, two):
+            pc = end.connection.pc
+            await pc.setLocalDescription(await pc.createOffer())
+            lines = [x for x in pc.localDescription.sdp.splitlines() if x.startswith("a=candidate")]
+            found.append({x.split()[4] for x in lines})
+            await end.connection.close()
+        assert found == [{"127.0.0.1"}, {"127.0.0.2", "127.0.0.3"}]
+
+    asyncio.run(run())
+
+
+def test_the_queue_between_socket_and_dtls_is_bounded():
+    async def run():
+        connection = seam.open_connection(["127.0.0.1"])
+        for number in range(limits.ICE_QUEUE_MAX + 10):
+            connection._ice._queue.put_nowait((b"%d" % number, 1))
+        assert connection._ice._queue.qsize() == limits.ICE_QUEUE_MAX
+        assert connection._ice._queue.get_nowait() == (b"10", 1)
+        await connection.close()
+
+    asyncio.run(run())
+
+
+def test_the_offer_names_h264_constrained_baseline_with_rtx_and_opus_and_no_server():
+    async def run():
+        end = End()
+        pc = end.connection.pc
+        offer = (await pc.createOffer()).sdp
+        names = [x.split()[1] for x in offer.splitlines() if x.startswith("a=rtpmap:")]
+        assert names == ["H264/90000", "rtx/90000", "opus/48000/2"]
+        assert "packetization-mode=1;profile-level-id=42e01f" in offer
+        assert end.connection._ice.stun_server is None
+        assert end.connection._ice.turn_server is None
+        await end.connection.close()
+
+    asyncio.run(run())
+
+
+def test_a_plain_aiortc_peer_understands_us():
+    """What is on the wire is WebRTC: a peer without our seam negotiates and gets our packets."""
+
+    async def run():
+        a, pc = End(), RTCPeerConnection()
+        await a.connection.pc.setLocalDescription(await a.connection.pc.createOffer())
+        await pc.setRemoteDescription(RTCSessionDescription(a.connection.pc.localDescription.sdp, "offer"))
+        answer = await pc.createAnswer()
+        await pc.setLocalDescription(answer)
+        await a.connection.pc.setRemoteDescription(pc.localDescription)
+        await until(lambda: a.connection.pc.connectionState == "connected")
+        track = next(t.receiver.track for t in pc.getTransceivers() if t.kind == "video")
+        frames = encoded(Layer.L)
+        for number, (_, data) in enumerate(frames[:3]):
+            a.video_queue.put_nowait(outgoing(seam.split_h264(data), number * 6000))
+        frame = await asyncio.wait_for(track.recv(), 5)
+        assert (frame.width, frame.height) == (320, 180)
+        await asyncio.gather(a.connection.close(), pc.close())
+
+    asyncio.run(run())

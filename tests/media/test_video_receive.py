@@ -1,0 +1,298 @@
+"""Decode thread: exact tile size, sleep while hidden, errors and overflow end in a keyframe request."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from link_helpers import encoded, grey_of, number_of, until
+
+from appliance.core import limits
+from appliance.core.assembly import AssembledFrame
+from appliance.core.layers import Layer
+from appliance.core.view import Picture
+from appliance.media.aiortc_seam import split_h264
+from appliance.media.decoder import Decoder, Fit, fit_tile
+from appliance.media.video_receive import Rate, VideoReceive
+
+
+def frames(layer: Layer = Layer.M, key_every: int = 10_000) -> list[AssembledFrame]:
+    return [AssembledFrame(data, n * 3000, key) for n, (key, data) in enumerate(encoded(layer, key_every))]
+
+
+class Screen:
+    """A decoder with everything it said."""
+
+    def __init__(self, tile: tuple[int, int] | None = (640, 360)) -> None:
+        self.pictures: list[Picture] = []
+        self.asked = 0
+        self.hold = threading.Event()
+        self.hold.set()
+        self.decoder = Decoder(on_picture=self._picture, on_keyframe_needed=self._ask)
+        self.decoder.set_tile(tile)
+        self.asked = 0
+
+    def _picture(self, picture: Picture) -> None:
+        self.hold.wait(5)
+        self.pictures.append(picture)
+
+    def _ask(self) -> None:
+        self.asked += 1
+
+    def __enter__(self) -> Screen:
+        self.decoder.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.hold.set()
+        self.decoder.stop()
+        self.decoder.join()
+
+    def show(self, frame: AssembledFrame) -> Picture:
+        """Push a frame and wait for its picture."""
+        count = len(self.pictures)
+        self.decoder.push(frame)
+        self.wait(lambda: len(self.pictures) > count)
+        return self.pictures[-1]
+
+    def wait(self, condition) -> None:
+        deadline = time.monotonic() + 5
+        while not condition():
+            assert time.monotonic() < deadline, "nothing happened"
+            time.sleep(0.001)
+
+
+@pytest.mark.parametrize(
+    ("source", "tile", "fit"),
+    [
+        ((640, 360), (640, 360), Fit(640, 360, 0, 0)),
+        ((640, 360), (1280, 720), Fit(1280, 720, 0, 0)),
+        ((640, 360), (604, 306), Fit(544, 306, 30, 0)),  # bars left and right
+        ((640, 360), (400, 400), Fit(400, 225, 0, 87)),  # bars above and below
+        ((640, 360), (604, 345), Fit(613, 345, -5, 0)),  # 1.5 % off: the sides are cropped
+        ((640, 360), (604, 335), Fit(604, 340, 0, -3)),  # 1.4 % off: top and bottom are cropped
+        ((320, 180), (1, 1), Fit(1, 1, 0, 0)),
+    ],
+)
+def test_fit_tile(source, tile, fit):
+    assert fit_tile(source, tile) == fit
+
+
+@given(*[st.integers(16, 4000) for _ in range(4)])
+def test_a_picture_fills_its_tile_or_touches_two_edges_and_keeps_its_aspect(sw, sh, tw, th):
+    fit = fit_tile((sw, sh), (tw, th))
+    covers = fit.width >= tw and fit.height >= th
+    inside = fit.width <= tw and fit.height <= th
+    assert covers or inside
+    assert fit.width == tw or fit.height == th
+    assert abs(fit.width / fit.height - sw / sh) * min(fit.height, fit.width) <= max(sw / sh, 1) * 2
+
+
+@pytest.mark.parametrize(
+    "tile", [(640, 360), (604, 306), (603, 307), (604, 345), (1280, 720), (161, 90), (17, 33)]
+)
+def test_pictures_have_the_tiles_exact_size_and_the_right_content(tile):
+    with Screen(tile) as screen:
+        for number, frame in enumerate(frames()[:5]):
+            picture = screen.show(frame)
+            assert (picture.width, picture.height) == tile
+            assert len(picture.rgb) == tile[0] * tile[1] * 3
+            assert picture.serial == number + 1
+            if min(tile) > 50:
+                assert number_of(picture) == number
+
+
+def test_bars_are_black_and_the_picture_is_between_them():
+    with Screen((604, 306)) as screen:
+        picture = screen.show(frames()[0])
+    rgb = np.frombuffer(picture.rgb, np.uint8).reshape(306, 604, 3)
+    assert rgb[:, :29].max() == 0
+    assert rgb[:, -29:].max() == 0
+    expected = (grey_of(0) - 16) * 255 / 219
+    assert abs(float(rgb[100:200, 300:500].mean()) - expected) < 3
+
+
+def test_a_change_of_layer_changes_the_picture_but_not_its_size():
+    with Screen((640, 360)) as screen:
+        screen.show(frames(Layer.L)[0])
+        assert screen.decoder.size == (320, 180)
+        picture = screen.show(frames(Layer.M)[0])
+        assert screen.decoder.size == (640, 360)
+        assert (picture.width, picture.height) == (640, 360)
+
+
+def test_a_hidden_tile_decodes_nothing_and_wakes_with_a_keyframe():
+    stream = frames(key_every=30)
+    with Screen() as screen:
+        screen.show(stream[0])
+        screen.decoder.set_tile(None)
+        for frame in stream[1:10]:
+            screen.decoder.push(frame)
+        time.sleep(0.05)
+        assert screen.decoder.counts.decoded == 1
+        screen.decoder.set_tile((320, 180))
+        assert screen.asked == 1
+        screen.decoder.push(stream[10])  # not decodable: its references were never decoded
+        picture = screen.show(stream[30])
+        assert picture.width == 320
+        assert screen.decoder.counts.decoded == 2
+
+
+def test_a_broken_frame_asks_for_a_keyframe_and_the_next_one_is_shown():
+    stream = frames(key_every=10)
+    with Screen() as screen:
+        screen.show(stream[0])
+        screen.decoder.push(AssembledFrame(b"\0\0\0\1\x67garbage\0\0\0\1\x65" + b"\xff" * 200, 0, True))
+        screen.wait(lambda: screen.asked)
+        screen.decoder.push(stream[1])
+        assert number_of(screen.show(stream[10])) == 10
+        assert screen.decoder.counts.errors >= 1
+
+
+def test_a_full_queue_drops_to_the_next_keyframe_and_asks_for_one():
+    stream = frames(key_every=40)
+    with Screen() as screen:
+        screen.hold.clear()
+        screen.decoder.push(stream[0])
+        screen.wait(lambda: screen.decoder.counts.pictures == 1)  # the thread waits in on_picture
+        for frame in stream[1 : limits.DECODE_QUEUE_MAX + 5]:
+            screen.decoder.push(frame)
+        assert screen.asked == 1
+        screen.hold.set()
+        screen.wait(lambda: len(screen.pictures) == 1)
+        assert number_of(screen.show(stream[40])) == 40 % 12
+        assert screen.decoder.counts.dropped == limits.DECODE_QUEUE_MAX + 4
+
+
+def test_behind_a_queue_only_the_latest_frame_is_converted():
+    stream = frames()
+    with Screen() as screen:
+        screen.hold.clear()
+        screen.decoder.push(stream[0])
+        screen.wait(lambda: screen.decoder.counts.pictures == 1)
+        for frame in stream[1:6]:
+            screen.decoder.push(frame)
+        screen.hold.set()
+        screen.wait(lambda: screen.decoder.counts.decoded == 6)
+        screen.wait(lambda: len(screen.pictures) == 2)
+        assert number_of(screen.pictures[-1]) == 5
+
+
+def test_a_handler_that_fails_does_not_end_the_thread():
+    shown = []
+
+    def on_picture(picture: Picture) -> None:
+        shown.append(picture)
+        raise ZeroDivisionError
+
+    decoder = Decoder(on_picture=on_picture, on_keyframe_needed=lambda: None)
+    decoder.set_tile((64, 36))
+    decoder.start()
+    try:
+        for number, frame in enumerate(frames()[:3]):
+            decoder.push(frame)
+            deadline = time.monotonic() + 5
+            while len(shown) <= number and time.monotonic() < deadline:
+                time.sleep(0.001)
+        assert len(shown) == 3
+    finally:
+        decoder.stop()
+        decoder.join()
+
+
+def test_stop_joins_the_thread_even_before_it_was_started():
+    decoder = Decoder(on_picture=lambda _: None, on_keyframe_needed=lambda: None)
+    decoder.stop()
+    decoder.join()
+
+
+def test_a_rate_counts_the_last_second():
+    rate = Rate()
+    for number in range(60):
+        rate.note(number / 30)
+    assert rate.read(2.0) == pytest.approx(30, abs=1)
+    assert rate.read(10.0) == 0
+
+
+class Far:
+    """The sender's side of the feedback."""
+
+    def __init__(self) -> None:
+        self.nacks: list[int] = []
+        self.plis = 0
+
+    async def send_nack(self, lost) -> None:
+        self.nacks += lost
+
+    async def send_pli(self) -> None:
+        self.plis += 1
+
+
+def test_a_lost_packet_is_asked_for_by_the_timer_alone():
+    async def run():
+        far, pictures = Far(), []
+        receive = VideoReceive(on_picture=pictures.append)
+        receive.set_tile((640, 360))
+        receive.start(far)
+        packets = []
+        for number, (_, data) in enumerate(encoded(Layer.M)[:2]):
+            payloads = split_h264(data)
+            packets += [(p, number * 3000, i == len(payloads) - 1) for i, p in enumerate(payloads)]
+        lost = 1
+        try:
+            for seq, (payload, timestamp, marker) in enumerate(packets):
+                if seq != lost:
+                    receive.push(seq, timestamp, marker, payload, time.monotonic())
+            await until(lambda: far.nacks)
+            assert set(far.nacks) == {lost}
+            payload, timestamp, marker = packets[lost]
+            receive.push(lost, timestamp, marker, payload, time.monotonic())
+            await until(lambda: pictures)
+            assert receive.assembly.recovered == 1
+        finally:
+            await receive.stop()
+
+    asyncio.run(run())
+
+
+def test_a_hole_that_is_not_repaired_becomes_a_pli_within_the_gap_limit():
+    async def run():
+        far = Far()
+        receive = VideoReceive(on_picture=lambda _: None)
+        receive.set_tile((640, 360))
+        receive.start(far)
+        try:
+            await until(lambda: far.plis == 1)  # at the start
+            payloads = split_h264(encoded(Layer.M)[0][1])
+            for seq, payload in enumerate(payloads):
+                if seq != 1:
+                    receive.push(seq, 0, seq == len(payloads) - 1, payload, time.monotonic())
+            started = time.monotonic()
+            await until(lambda: far.plis == 2)
+            assert time.monotonic() - started < max(limits.GAP_MAX, limits.PLI_EVERY) + 0.1
+            assert len(far.nacks) == limits.NACK_TRIES_MAX
+        finally:
+            await receive.stop()
+
+    asyncio.run(run())
+
+
+def test_a_hidden_tile_sends_no_feedback():
+    async def run():
+        far = Far()
+        receive = VideoReceive(on_picture=lambda _: None)
+        receive.start(far)
+        try:
+            for seq in (1, 5, 9):
+                receive.push(seq, 0, True, b"\x41xx", time.monotonic())
+            await asyncio.sleep(0.05)
+            assert (far.nacks, far.plis) == ([], 0)
+        finally:
+            await receive.stop()
+
+    asyncio.run(run())
