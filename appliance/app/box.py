@@ -20,7 +20,7 @@ from appliance.app import meeting, status
 from appliance.app.commands import Commands
 from appliance.app.identity_file import load_or_make
 from appliance.app.lag import LagMeter
-from appliance.app.line_in import answer_line
+from appliance.app.lines import answer_line
 from appliance.app.peer_shell import MediaParts
 from appliance.app.session import Session, Surroundings
 from appliance.bridge import Bridge
@@ -29,6 +29,7 @@ from appliance.control.server import ControlServer
 from appliance.core import limits, view
 from appliance.core.call import CallState
 from appliance.core.layers import Layer
+from appliance.core.line import LineGate
 from appliance.core.peer import Me
 from appliance.core.view import SELF_TILE, DeviceView, Notice, Picture, Tone
 from appliance.errors import ControlError, StartError
@@ -92,6 +93,7 @@ class Box:
         self.lag = LagMeter(self._loop)
         self._identity = load_or_make(state_dir)
         self._budgets = meeting.load_budgets(state_dir, self.now())
+        self._line_gate = LineGate()
         self._intents: asyncio.Queue[view.Intent] = asyncio.Queue(limits.INTENTS_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stale = False  # a snapshot is due
@@ -411,7 +413,8 @@ class Box:
         return self.session is None or self.session.room != room or self.session.door_open
 
     async def _line_in(self, line: LineSocket) -> None:
-        await answer_line(line, lambda: self.session, self.line_answerer, self.now, self.count)
+        lines = self.session.lines if self.session is not None else None
+        await answer_line(line, lines, self._line_gate, self.now, self.count)
 
     # --- what people read -------------------------------------------------------------------------------
 

@@ -12,13 +12,15 @@ from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from appliance.app.lines import dial_peer
 from appliance.core import limits
 from appliance.core import messages as m
 from appliance.core import peer_effects as core
 from appliance.core.channel import SealedChannel
+from appliance.core.identity import BoxIdentity
 from appliance.core.layers import Layer, layer_for_height
-from appliance.core.line import LineDialer, LineSecrets
-from appliance.core.peer import Ends, Peer, PeerState
+from appliance.core.line import LineSecrets
+from appliance.core.peer import Ends, Peer
 from appliance.core.peer_effects import GoneReason
 from appliance.core.view import Picture
 from appliance.errors import MeetingBoxError, RemoteProtocolError
@@ -26,7 +28,7 @@ from appliance.media.audio.engine import AudioEngine
 from appliance.media.audio.receive import PeerSound
 from appliance.media.fanout import Fanout, SoundFanout
 from appliance.media.link import CONNECTED, MediaLink
-from appliance.signaling.line_socket import LineClosed, LineRefused, LineSocket, dial_line
+from appliance.signaling.line_socket import LineClosed, LineRefused, LineSocket
 
 log = logging.getLogger(__name__)
 
@@ -75,13 +77,15 @@ class PeerShell:
     def __init__(
         self,
         machine: Peer,
+        identity: BoxIdentity,
         secrets: LineSecrets,
         media: MediaParts,
         listener: Listener,
         now: Callable[[], float],
     ) -> None:
         self.machine = machine
-        self.secrets = secrets
+        self._identity = identity
+        self._secrets = secrets
         self._media = media
         self._listener = listener
         self._now = now
@@ -231,26 +235,16 @@ class PeerShell:
 
     async def _dial(self, addresses: tuple[str, ...], port: int) -> None:
         try:
-            socket = await dial_line(addresses, port, limits.LINE_WITHIN)
+            socket, channel = await dial_peer(
+                addresses, port, self.machine.peer_id, self._secrets, self._identity, self._now
+            )
         except LineRefused:
             self.run(self.machine.line_failed(True, self._now()))
-            return
-        except MeetingBoxError:
+        except MeetingBoxError as error:
+            self._listener.count(error.code)
             self.run(self.machine.line_failed(False, self._now()))
-            return
-        try:
-            async with asyncio.timeout(limits.LINE_WITHIN):
-                channel = await dial_handshake(socket, self.secrets, self._now)
-        except (RemoteProtocolError, LineClosed, TimeoutError) as error:
-            await socket.close()
-            if isinstance(error, RemoteProtocolError):
-                self._listener.count(error.code)
-            self.run(self.machine.line_failed(False, self._now()))
-            return
-        except asyncio.CancelledError:
-            await socket.close()
-            raise
-        self.line_opened(socket, channel)
+        else:
+            self.line_opened(socket, channel)
 
     async def _read_line(self, socket: LineSocket) -> None:
         try:
@@ -284,7 +278,7 @@ class PeerShell:
             audio=self._media.sound,
             sound_in=sound,
             on_picture=lambda picture: self._media.show(self.machine.peer_id, picture),
-            on_control=lambda data: self.run(self.machine.control_message(generation, data, self._now())),
+            on_control=lambda data: self._control(generation, data),
             on_state=lambda state: self._link_state(generation, state),
             used_fingerprints=self._media.used_fingerprints,
             name=self.machine.peer_id[:8],
@@ -336,6 +330,13 @@ class PeerShell:
         else:
             self.run(self.machine.link_failed(generation, self._now()))
 
+    def _control(self, generation: int, data: bytes) -> None:
+        before = self.machine.rtt_ms
+        self.run(self.machine.control_message(generation, data, self._now()))
+        rtt = self.machine.rtt_ms
+        if rtt is not None and rtt != before and (bound := self._bound) is not None:
+            bound.media.set_rtt(rtt / 1000)
+
     def _open(self, generation: int) -> None:
         link = self._links[generation]
         link.media.set_layer(self._layer)
@@ -356,17 +357,3 @@ class PeerShell:
             self._media.engine.remove_peer(link.sound_key)
             if self._closing.get(generation) is link:
                 del self._closing[generation]
-
-    # --- for status ---------------------------------------------------------------------------
-
-    @property
-    def reconnecting(self) -> bool:
-        return self.machine.state is PeerState.SILENT
-
-
-async def dial_handshake(socket: LineSocket, secrets: LineSecrets, now: Callable[[], float]) -> SealedChannel:
-    """Prove over a fresh line who we are; return its channel."""
-    dialer = LineDialer(secrets)
-    await socket.send(dialer.start())
-    await socket.send(dialer.second(await socket.receive()))
-    return dialer.channel(now())

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from appliance.app.lines import Lines
 from appliance.app.peer_shell import MediaParts, PeerShell
 from appliance.core import handshake as hs
 from appliance.core import limits
@@ -31,6 +32,7 @@ from appliance.core.room import JoiningWindow, Roster, Window
 from appliance.core.view import Tone
 from appliance.errors import RemoteProtocolError
 from appliance.signaling.client import RelayPool, ServerAddress
+from appliance.signaling.line_socket import LineSocket
 
 REFUSAL = "That is not the right number or password.\nCheck both with the others and try again."
 """The sentence of the code ``join.wrong-room-or-password``."""
@@ -81,6 +83,8 @@ class Session:
         )
         self._servers: tuple[ServerAddress, ...] = ()
         self.peers: dict[str, PeerShell] = {}
+        self._secrets = LineSecrets()
+        self._resume: dict[str, bytes] = {}  # of peers whose identity is on its way
         self.roster = Roster(self.peer_id)
         self.joining = JoiningWindow(os.urandom(16).hex(), around.joining_minutes, now)
         self._door: m.Door | None = None  # the newest signed one, passed on as it is
@@ -141,6 +145,18 @@ class Session:
             shell.run(shell.machine.leave())
 
     @property
+    def lines(self) -> Lines:
+        """What answering a direct line needs."""
+        return Lines(self._secrets, self._me.identity, lambda: bool(self._resume), self._line_opened)
+
+    def _line_opened(self, peer_id: str, socket: LineSocket, channel: SealedChannel) -> bool:
+        shell = self.peers.get(peer_id)
+        if shell is None:
+            return False
+        shell.line_opened(socket, channel)
+        return True
+
+    @property
     def relay_counters(self) -> Counter[str]:
         """What the relays dropped or lost, by stable code."""
         return self._relays.counters
@@ -161,6 +177,7 @@ class Session:
         if self._ending:  # every peer ended just now and closes itself
             await asyncio.wait(set(self._ending), timeout=2 * limits.LINK_CLOSE_WITHIN)
         await self._relays.close()
+        self._secrets.clear()
         self._around.budgets.member(self.room, self._around.now()).meeting_over()
 
     # --- relays -----------------------------------------------------------------------------------
@@ -218,8 +235,9 @@ class Session:
         machine = Peer(
             self._me, effect.peer_id, effect.role, seal, effect.keys.transcript, effect.keys.bind, now
         )
+        self._resume[effect.peer_id] = effect.keys.resume
         shell = PeerShell(
-            machine, LineSecrets.of_pair(effect.keys, effect.role), self._around.media, self, self._around.now
+            machine, self._me.identity, self._secrets, self._around.media, self, self._around.now
         )
         self.peers[effect.peer_id] = shell
         shell.run(machine.start())
@@ -235,6 +253,8 @@ class Session:
 
     def peer_identified(self, peer: Peer) -> None:
         """A peer is who it says: tell it and everybody who is here, and how long the door is open."""
+        resume = self._resume.pop(peer.peer_id)
+        self._secrets.remember(peer.peer_id, peer.role, resume, peer.box_key, self._around.now())
         self._tell_roster()
         shell = self.peers[peer.peer_id]
         shell.run(peer.say_door(self._door_now()))
@@ -255,6 +275,8 @@ class Session:
         self._around.count(reason.value)
         self.roster.remove(peer.peer_id)
         self._handshakes.forget(peer.peer_id)
+        self._secrets.forget(peer.peer_id)
+        self._resume.pop(peer.peer_id, None)
         self._spawn(shell.close())
         if peer.name and not self._over:
             self._around.notify(*_farewell(peer.name, reason))

@@ -301,3 +301,4 @@ QUALITY_GOOD_RTT_MS = 40.0
 QUALITY_FAIR_LOSS = 0.05  # pictures hold, sound is still whole
 QUALITY_FAIR_RTT_MS = 150.0
 SPEAKING_DBOV = 45  # RFC 6464 level (0 loud .. 127 silent) above which somebody speaks
+LINE_IDENTITY_WAIT = 0.02  # a line came before the identity of who dials it: looked again so often

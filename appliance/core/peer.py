@@ -134,6 +134,7 @@ class Peer:
         self._since = now  # when the current state began
 
         self.box_id = ""  # theirs, once identified
+        self.box_key = b""  # its long-term public key
         self.name = ""
         self._addresses: tuple[str, ...] = ()
         self._port = 0
@@ -164,6 +165,11 @@ class Peer:
     @property
     def state(self) -> PeerState:
         return self._machine.state
+
+    @property
+    def role(self) -> str:
+        """Ours in the handshake, "A" or "B"."""
+        return self._role
 
     @property
     def leads(self) -> bool:
@@ -267,6 +273,7 @@ class Peer:
             return [Refused(error.code), *self._end(GoneReason.UNPROVEN)]
         self._step(PeerEvent.IDENTIFY, now)
         self.box_id = message.box_id_hex
+        self.box_key = message.key
         self.name = message.name
         self._addresses = tuple(message.addresses)
         self._port = message.port
