@@ -97,7 +97,7 @@ class Box:
         self._intents: asyncio.Queue[view.Intent] = asyncio.Queue(limits.INTENTS_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stale = False  # a snapshot is due
-        self._notice_timer: asyncio.TimerHandle | None = None
+        self._view_timer: asyncio.TimerHandle | None = None
 
         self.video = Fanout(on_wanted=self._layers_wanted, on_keyframe=self._keyframe_wanted)
         self.sound = SoundFanout()
@@ -149,8 +149,9 @@ class Box:
         """The reverse of ``start``; every step is bounded and none keeps the next from running."""
         self.bridge.listen(None)
         self.lag.stop()
-        if self._notice_timer is not None:
-            self._notice_timer.cancel()
+        if self._view_timer is not None:
+            self._view_timer.cancel()
+            self._view_timer = None
         await self._step("session", self._end_session())
         for task in list(self._tasks):
             task.cancel()
@@ -271,7 +272,8 @@ class Box:
         self.session.set_media(self.muted, self.camera_on)
         self.session.show_tiles(self._tiles)
         self.session.set_servers(self._servers())
-        self.changed()
+        if self._view_timer is None:
+            self._look()
 
     async def leave(self) -> None:
         """Leave the meeting, or give up joining."""
@@ -433,6 +435,16 @@ class Box:
         if not self._stale:
             self._stale = True
             self._loop.call_soon(self._publish)
+
+    def _look(self) -> None:
+        """In a call: levels and link quality change without telling anybody."""
+        self._view_timer = None
+        if self.session is None:
+            return
+        for shell in self.session.peers.values():
+            shell.listen()
+        self.changed()
+        self._view_timer = self._loop.call_later(limits.VIEW_EVERY, self._look)
 
     def _publish(self) -> None:
         self._stale = False

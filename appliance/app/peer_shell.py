@@ -22,9 +22,11 @@ from appliance.core.layers import Layer, layer_for_height
 from appliance.core.line import LineSecrets
 from appliance.core.peer import Ends, Peer
 from appliance.core.peer_effects import GoneReason
+from appliance.core.speaker import Speaking
 from appliance.core.view import Picture
 from appliance.errors import MeetingBoxError, RemoteProtocolError
 from appliance.media.audio.engine import AudioEngine
+from appliance.media.audio.level import SILENCE_DBOV
 from appliance.media.audio.receive import PeerSound
 from appliance.media.fanout import Fanout, SoundFanout
 from appliance.media.link import CONNECTED, MediaLink
@@ -96,6 +98,7 @@ class PeerShell:
         self._tile: tuple[int, int] | None = None
         self._layer: Layer | None = None
         self.muted_here = False  # a person muted this peer in this room
+        self.speaking = Speaking()
         self._ended = False
 
     # --- what the session asks ----------------------------------------------------------------
@@ -141,6 +144,12 @@ class PeerShell:
         height = size[1] if size else 0
         layer = layer_for_height(height)
         self.run(self.machine.say_constraints(height, layer.spec.fps if size else 0, size is not None))
+
+    def listen(self) -> None:
+        """Look at how loud the peer is now."""
+        sound = self.sound
+        loud = sound is not None and not self.machine.muted
+        self.speaking.update(sound.level_dbov if sound is not None and loud else SILENCE_DBOV, self._now())
 
     def mute_here(self, muted: bool) -> None:
         """Play this peer's sound here, or not."""

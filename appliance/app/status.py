@@ -22,7 +22,6 @@ from appliance.core.limits import (
     QUALITY_FAIR_RTT_MS,
     QUALITY_GOOD_LOSS,
     QUALITY_GOOD_RTT_MS,
-    SPEAKING_DBOV,
 )
 from appliance.core.peer import PeerState
 from appliance.core.view import (
@@ -101,15 +100,10 @@ def _tile(shell: PeerShell) -> TileView:
         state=_TILE_STATES[machine.state],
         muted=machine.muted,
         camera_on=machine.camera_on,
-        speaking=_speaking(shell),
+        speaking=shell.speaking.now,
         quality=_quality(shell),
         layer=shell.media.stats().layer if shell.media is not None else "",
     )
-
-
-def _speaking(shell: PeerShell) -> bool:
-    sound = shell.sound
-    return sound is not None and not shell.machine.muted and sound.level_dbov <= SPEAKING_DBOV
 
 
 def _quality(shell: PeerShell) -> int:
@@ -189,7 +183,7 @@ def _peer_status(box: Box, shell: PeerShell) -> protocol.PeerStatus:
         rtt_ms=round(machine.rtt_ms, 2) if machine.rtt_ms is not None else None,
         loss=_loss(shell),
         muted=machine.muted,
-        speaking=_speaking(shell),
+        speaking=shell.speaking.now,
     )
 
 

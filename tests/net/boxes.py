@@ -126,7 +126,7 @@ class Boxes:
             f"servers = {json.dumps(list(servers))}\n"
             f"[signaling]\nport = {0 if host is None else 8787}\n"
             f"[video]\nsource = {json.dumps(video)}\n"
-            f'[audio]\nmicrophone = "test:{index % 8 if band is None else band}"\nspeaker = "test"\n'
+            f'[audio]\nmicrophone = "test:{index % 8 if band is None else band}"\nspeaker = "none"\n'
             f'[display]\nmode = "headless"\nwidth = 640\nheight = 360\nmeasure = true\n' + "\n".join(extra)
         )
         argv = [
