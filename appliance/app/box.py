@@ -38,7 +38,7 @@ from appliance.media.camera_process import CameraProcess
 from appliance.media.fanout import Fanout, Sound, SoundFanout
 from appliance.signaling.client import ServerAddress
 from appliance.signaling.discovery import Discovery, FoundBox
-from appliance.signaling.interfaces import Interface, InterfaceWatcher, host_addresses
+from appliance.signaling.interfaces import Interface, InterfaceWatcher, host_addresses, may_dial
 from appliance.signaling.line_socket import LineSocket
 from appliance.signaling.server import SignalingServer
 
@@ -246,6 +246,7 @@ class Box:
         self.refusal = None
         media = MediaParts(
             hosts=lambda: tuple(self._addresses()),
+            may_dial=lambda address: may_dial(address, self.interfaces),
             video=self.video,
             sound=self.sound,
             engine=self.engine,
@@ -265,6 +266,7 @@ class Box:
             notify=self.notify,
             changed=self.changed,
             refused=self._refused,
+            relay_lost=self._relay_lost,
             close_room=self.server.close_room,
         )
         self.engine.set_active(True)
@@ -410,6 +412,10 @@ class Box:
             if box.present
         ]
         return servers
+
+    def _relay_lost(self, relay: str) -> None:
+        if self.discovery is not None:
+            self.discovery.probe_now(relay)
 
     def _room_allowed(self, room: int) -> bool:
         return self.session is None or self.session.room != room or self.session.door_open

@@ -52,12 +52,14 @@ class Listener(Protocol):
 class MediaParts:
     """What every link of this box shares.
 
+    ``hosts``: our own addresses. ``may_dial(address)``: is it on our networks?
     ``show(tile, picture)`` may be called on any thread; None takes the picture off the tile.
     ``forget(tile)``: nothing will be shown there again.
     ``used_fingerprints``: of every certificate in use by this box's links.
     """
 
     hosts: Callable[[], tuple[str, ...]]
+    may_dial: Callable[[str], bool]
     video: Fanout
     sound: SoundFanout
     engine: AudioEngine
@@ -243,9 +245,10 @@ class PeerShell:
     # --- the direct line ----------------------------------------------------------------------
 
     async def _dial(self, addresses: tuple[str, ...], port: int) -> None:
+        reachable = tuple(address for address in addresses if self._media.may_dial(address))
         try:
             socket, channel = await dial_peer(
-                addresses, port, self.machine.peer_id, self._secrets, self._identity, self._now
+                reachable, port, self.machine.peer_id, self._secrets, self._identity, self._now
             )
         except LineRefused:
             self.run(self.machine.line_failed(True, self._now()))

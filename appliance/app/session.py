@@ -53,6 +53,7 @@ class Surroundings:
     notify: Callable[[str, Tone], None]
     changed: Callable[[], None]
     refused: Callable[[str, str], None]  # code and sentence: joining failed
+    relay_lost: Callable[[str], None]  # the server with this key went: is its box still there?
     close_room: Callable[[int], None]  # our own server: everybody out of this room
 
 
@@ -186,7 +187,9 @@ class Session:
         self._relays.send(relay, self._handshakes.hello())
         self._settle()
 
-    def _relay_closed(self, relay: str, reason: str) -> None:  # noqa: ARG002 - the pool dials again
+    def _relay_closed(self, relay: str, reason: str) -> None:
+        if reason == "relay.lost":
+            self._around.relay_lost(relay)
         self._settle()
 
     def _settle(self) -> None:
