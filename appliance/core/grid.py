@@ -1,0 +1,160 @@
+"""Where the tiles go: rectangles, and the arrangement of 1 to 16 tiles that shows most of everybody.
+
+Two families of arrangements compete. *Justified*: every row is as wide as the area; a row with one
+tile fewer has larger tiles, and stands above. *Equal*: all tiles have one size, the last row may be
+shorter and is centred. A picture covers its whole tile, so a tile narrower or wider than the picture
+cuts some of it away: an arrangement is judged by how large each picture appears, less what is cut.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+
+class Rect(NamedTuple):
+    """A rectangle in pixels; ``right`` and ``bottom`` are the first column and row outside."""
+
+    x: int
+    y: int
+    w: int
+    h: int
+
+    @property
+    def right(self) -> int:
+        return self.x + self.w
+
+    @property
+    def bottom(self) -> int:
+        return self.y + self.h
+
+    @property
+    def center(self) -> tuple[float, float]:
+        return self.x + self.w / 2, self.y + self.h / 2
+
+    def holds(self, x: float, y: float) -> bool:
+        """Say whether a point is inside."""
+        return self.x <= x < self.right and self.y <= y < self.bottom
+
+    def contains(self, other: Rect) -> bool:
+        """Say whether ``other`` lies inside as a whole."""
+        return (
+            self.x <= other.x
+            and self.y <= other.y
+            and other.right <= self.right
+            and other.bottom <= self.bottom
+        )
+
+    def overlaps(self, other: Rect) -> bool:
+        """Say whether the two share a pixel."""
+        return (
+            self.x < other.right and other.x < self.right and self.y < other.bottom and other.y < self.bottom
+        )
+
+    def grown(self, by: int) -> Rect:
+        """The rectangle with ``by`` pixels more on every side (fewer, when negative)."""
+        return Rect(self.x - by, self.y - by, max(0, self.w + 2 * by), max(0, self.h + 2 * by))
+
+    def common(self, other: Rect) -> Rect:
+        """What the two share; empty (no width or no height) when they don't touch."""
+        x, y = max(self.x, other.x), max(self.y, other.y)
+        right, bottom = min(self.right, other.right), min(self.bottom, other.bottom)
+        return Rect(x, y, max(0, right - x), max(0, bottom - y))
+
+
+PICTURE_ASPECT = 16 / 9  # of every camera layer
+NARROWEST = 1.5  # width / height of a tile: 16 % of the picture's sides are cut, people sit in the middle
+WIDEST = 2.0  # 11 % is cut, above and below
+UNTIDY = 0.08  # what a last row of almost only gaps costs: a tidy grid wins when sizes are close
+ROWS_MAX = 6  # more rows never win, on any screen from portrait to ultra-wide, with 16 tiles
+
+
+def arrange(count: int, area: Rect, gap: int, *, aspect: float = PICTURE_ASPECT) -> tuple[Rect, ...]:
+    """Return one tile per picture inside ``area``, row by row, ``gap`` pixels apart.
+
+    ``aspect`` is width / height of the pictures. Sides are even numbers of pixels, which is what
+    the scaler likes. Raises ValueError for a count below 1.
+    """
+    if count < 1:
+        raise ValueError("a grid has at least one tile")
+    return _arranged(count, area, gap, aspect)
+
+
+def covering(tile: Rect, aspect: float = PICTURE_ASPECT) -> tuple[int, int]:
+    """Return the smallest picture of that aspect, in even pixels, that covers the whole tile.
+
+    The picture is asked for at this size and what stands over is cut in drawing, so that nothing is
+    ever stretched and a picture is scaled once.
+    """
+    if tile.w < tile.h * aspect:
+        return _even_above(tile.h * aspect), _even_above(tile.h)
+    return _even_above(tile.w), _even_above(tile.w / aspect)
+
+
+@lru_cache(maxsize=64)
+def _arranged(count: int, area: Rect, gap: int, aspect: float) -> tuple[Rect, ...]:
+    best: tuple[float, tuple[Rect, ...]] | None = None
+    for rows in _justified(count):
+        tiles = _place(rows, rows, area, gap)
+        if best is None or _value(tiles, aspect) > best[0] + 1e-6:
+            best = _value(tiles, aspect), tiles
+    for columns in range(1, count + 1):
+        full, rest = divmod(count, columns)
+        rows = (columns,) * full + ((rest,) if rest else ())
+        tiles = _place(rows, (columns,) * len(rows), area, gap)
+        value = _value(tiles, aspect) * (1 - UNTIDY * (columns - (rest or columns)) / columns)
+        if best is None or value > best[0] + 1e-6:
+            best = value, tiles
+    assert best is not None
+    return best[1]
+
+
+def _justified(count: int) -> Iterator[tuple[int, ...]]:
+    """Rows of 2 or more whose lengths differ by one at most, the shorter ones first."""
+    for rows in range(1, ROWS_MAX + 1):
+        short, longer = divmod(count, rows)
+        if short >= 2:
+            yield (short,) * (rows - longer) + (short + 1,) * longer
+
+
+def _place(rows: tuple[int, ...], columns: tuple[int, ...], area: Rect, gap: int) -> tuple[Rect, ...]:
+    """Place rows of ``rows[k]`` tiles, each row's tiles as large as if it had ``columns[k]``."""
+    height = area.h - gap * (len(rows) - 1)
+    widths = [(area.w - gap * (n - 1)) / n for n in columns]
+    if height <= 0 or min(widths) <= 0:
+        return tuple(Rect(area.x, area.y, 0, 0) for n in rows for _ in range(n))
+    aspect = min(max(sum(widths) / height, NARROWEST), WIDEST)
+    shrink = min(1.0, height * aspect / sum(widths))  # rows that are too high together get narrower
+    sizes = [(_even(w * shrink), _even(w * shrink / aspect)) for w in widths]
+    y = area.y + (area.h - sum(h for _, h in sizes) - gap * (len(rows) - 1)) // 2
+    tiles: list[Rect] = []
+    for n, full, (w, h) in zip(rows, columns, sizes, strict=True):
+        spare = area.w - (n * w + (n - 1) * gap)
+        # A full row ends where the area ends: what was lost to even numbers goes between its tiles.
+        spread = spare if n == full and shrink == 1.0 else 0
+        x = area.x + (0 if spread else spare // 2)
+        for i in range(n):
+            shift = spread * i // (n - 1) if n > 1 else spread // 2
+            tiles.append(Rect(x + i * (w + gap) + shift, y, w, h))
+        y += h + gap
+    return tuple(tiles)
+
+
+def _even(value: float) -> int:
+    return max(0, int(value) & ~1)
+
+
+def _even_above(value: float) -> int:
+    return max(2, math.ceil(value / 2 - 1e-9) * 2)
+
+
+def _value(tiles: tuple[Rect, ...], aspect: float) -> float:
+    """The sum of the pictures' apparent sizes (lengths, not areas: one giant doesn't outweigh many)."""
+    total = 0.0
+    for tile in tiles:
+        if tile.w and tile.h:
+            cut = min(tile.w / tile.h, aspect) / max(tile.w / tile.h, aspect)
+            total += math.sqrt(tile.w * tile.h * cut)
+    return total

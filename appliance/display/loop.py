@@ -1,0 +1,361 @@
+"""The display: one loop on one thread that turns snapshots and pictures into pixels, keys into intents.
+
+    wait until something is new (a snapshot, a picture, a key, the next second on a clock)
+    -> input -> the view, if it may have changed -> new pictures -> one update of the screen
+
+Nothing is drawn that did not change. ``press``, ``screenshot`` and ``stop`` may be called from any
+thread; everything else belongs to the thread that calls ``run``.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pygame
+
+from appliance import config
+from appliance.bridge import Bridge, FrameSlot
+from appliance.core import limits, timecode
+from appliance.core.view import Picture, Quit, Snapshot
+from appliance.display import controls, events
+from appliance.display.events import Outcome
+from appliance.display.fonts import Fonts
+from appliance.display.navigator import Navigator
+from appliance.display.render import Renderer
+from appliance.display.scene import Video, View
+from appliance.display.screenshots import Screenshots
+from appliance.display.stage import Moment
+from appliance.display.text import Typesetter
+from appliance.display.theme import Theme
+from appliance.display.window import Window, screen_in_sight
+from appliance.errors import ControlError, DeviceError
+
+log = logging.getLogger(__name__)
+
+LATENCY_MAX_MS = 10_000  # an older time code is a damaged one
+SMALLEST_SIDE = 64  # pixels; a window dragged smaller than this shows nothing
+
+
+class Display:
+    """``clock``: monotonic seconds, shared with the snapshots. ``wall``: local time for the clock."""
+
+    def __init__(
+        self,
+        bridge: Bridge,
+        settings: config.Display,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], datetime] = datetime.now,
+    ) -> None:
+        self._bridge = bridge
+        self._settings = settings
+        self._clock = clock
+        self._wall = wall
+        self._window = Window(settings)
+        self._sdl = threading.Lock()  # held while SDL's driver changes, and while an event is posted
+        self._keys: list[pygame.Event] = []  # pressed while the driver changes
+        self._stopping = False
+        self._thread: int | None = None  # the one that runs the loop
+        self._shots = Screenshots()
+        self._snapshot: Snapshot | None = None
+        self._navigator = Navigator(bridge.snapshot, bridge.send)
+        self._view = View()
+        self._stale = True
+        self._slots: dict[str, FrameSlot] = {}
+        self._drawn: list[tuple[str, Picture]] = []
+        self._flushed_at = -math.inf
+        self._spun_at = -math.inf
+        self._looked_at = -math.inf
+        self._wants_screen = False
+        self._awake: bool | None = None  # what SDL was told about the screen saver
+        self._theme: Theme | None = None
+        self._typesetter: Typesetter | None = None
+        self._renderer: Renderer | None = None
+        self._old_faults: Counter[str] = Counter()
+
+    # --- life ---------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Open the screen, the window, or nothing (``headless``), as the settings say.
+
+        ``auto`` takes the screen if there is one and otherwise draws headless until one appears;
+        ``fullscreen`` and ``window`` raise DeviceError when there is none.
+        """
+        pygame.font.init()
+        mode = self._settings.mode
+        if mode == "headless":
+            self._open_headless(wants_screen=False)
+            return
+        try:
+            self._open_screen()
+        except DeviceError as error:
+            if mode != "auto":
+                pygame.font.quit()
+                raise
+            log.warning("%s: %s Drawing without a screen until there is one.", error.code, error.sentence)
+            self._open_headless(wants_screen=True)
+
+    def open_headless(self) -> None:
+        """Draw without a screen whatever the settings say, and take the screen when it appears."""
+        pygame.font.init()
+        self._open_headless(wants_screen=self._settings.mode != "headless")
+
+    def run(self) -> None:
+        """Show what there is until ``stop`` is called or the window is closed (then ``Quit`` is sent)."""
+        self._thread = threading.get_ident()
+        while not self._stopping:
+            self._wait()
+            try:
+                self._turn()
+            except (pygame.error, DeviceError) as error:
+                self._lost(error)
+
+    def stop(self) -> None:
+        """Have ``run`` return (any thread, or a signal handler)."""
+        self._stopping = True
+        # A handler interrupts the loop's own thread, maybe where it holds the bridge's lock: no wake then.
+        if threading.get_ident() != self._thread:
+            self._bridge.wake()
+
+    def close(self) -> None:
+        """Give the screen back. Whoever still waits for a screenshot is told that there is none."""
+        self._stopping = True
+        with self._sdl:
+            self._window.close()
+            pygame.font.quit()
+        self._shots.close()
+        self._theme = self._typesetter = self._renderer = None  # their fonts and surfaces are gone
+
+    # --- for scripts, from any thread -----------------------------------------------------------------
+
+    def press(self, key: str) -> None:
+        """Press and release a key: ``0``-``9 ok back up down left right delete tab`` or a character.
+
+        It goes into SDL's event queue like a hardware key. Raises ControlError for an unknown name.
+        """
+        down_and_up = controls.key_events(key, self._clock())
+        with self._sdl:
+            if not self._window.is_open:
+                raise ControlError("control.screen.closed", "The display is not running.")
+            for event in down_and_up:
+                pygame.event.post(event)
+        self._bridge.wake()
+
+    def screenshot(self, path: Path | str) -> None:
+        """Write what is on the screen to a PNG file; it appears under its name when it is whole.
+
+        Raises ControlError when the display does not answer in time or the file can't be written.
+        """
+        shot = self._shots.ask()
+        self._bridge.wake()
+        self._shots.write(shot, Path(path))
+
+    # --- what it is like --------------------------------------------------------------------------------
+
+    @property
+    def headless(self) -> bool:
+        """Whether nobody can see what is drawn."""
+        return self._window.headless
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Of the drawn surface, in pixels; (0, 0) while nothing is open."""
+        return self._theme.size if self._theme is not None else (0, 0)
+
+    @property
+    def faults(self) -> dict[str, int]:
+        """What could not be drawn, by kind, since the start: unusable pictures, failing nodes."""
+        now = self._renderer.faults if self._renderer is not None else Counter[str]()
+        return dict(self._old_faults + now)
+
+    # --- opening ----------------------------------------------------------------------------------------
+
+    def _open_screen(self) -> None:
+        self._switch(lambda: self._window.open_screen(self._bridge.snapshot.name))
+        self._wants_screen = False
+        self._prepare()
+
+    def _open_headless(self, *, wants_screen: bool) -> None:
+        self._switch(self._window.open_headless)
+        self._wants_screen = wants_screen
+        self._looked_at = self._clock()
+        self._prepare()
+
+    def _switch(self, opening: Callable[[], None]) -> None:
+        """Open another surface. SDL drops its queue with the old one: keys are carried over."""
+        with self._sdl:
+            if self._window.is_open:
+                self._keys += events.take_keys()
+            opening()
+            events.allow_wanted()
+            for key in self._keys:
+                pygame.event.post(key)
+            self._keys.clear()
+
+    def _prepare(self) -> None:
+        """Everything that depends on the surface: after opening, and when its size changed."""
+        surface = self._window.surface
+        self._theme = Theme(surface.get_size())
+        self._typesetter = self._typesetter or Typesetter(Fonts())
+        if self._renderer is not None:
+            self._old_faults += self._renderer.faults
+        self._renderer = Renderer(surface, self._typesetter)
+        self._awake = None
+        self._stale = True
+        self._shots.open()
+
+    def _lost(self, error: Exception) -> None:
+        """The screen went away under us: draw without one and look for it again."""
+        log.warning("device.screen.lost: %s", error)
+        self._open_headless(wants_screen=self._settings.mode != "headless")
+
+    def _look_for_screen(self, now: float) -> None:
+        self._looked_at = now
+        if not screen_in_sight():
+            return
+        try:
+            self._open_screen()
+        except DeviceError as error:
+            log.info("%s: %s", error.code, error.sentence)
+            self._open_headless(wants_screen=True)
+
+    # --- a turn of the loop -------------------------------------------------------------------------------
+
+    def _wait(self) -> None:
+        now = self._clock()
+        until = self._view.stale_at - now
+        if self._renderer is not None and self._renderer.spinning:
+            until = min(until, self._spun_at + limits.SPINNER_EVERY - now)
+        # The bridge can wake us, SDL can't: with a screen its events are looked at every few milliseconds.
+        if self._stale:
+            pass
+        elif self._window.headless:
+            self._bridge.wait(max(0.0, min(until, limits.IDLE_WAIT)))
+        elif self._slots:
+            self._bridge.wait(max(0.0, min(until, limits.INPUT_EVERY)))
+        else:
+            self._idle(now + until)
+        pause = self._flushed_at + limits.REDRAW_EVERY - self._clock()
+        if pause > 0:
+            time.sleep(min(pause, limits.REDRAW_EVERY))
+
+    def _idle(self, until: float) -> None:
+        """Wait on a screen without pictures: so little work a round that a day of it costs minutes of CPU."""
+        bridge, sleep, peek, clock = self._bridge, time.sleep, pygame.event.peek, self._clock
+        while clock() < until:
+            sleep(limits.INPUT_EVERY)
+            if peek() or bridge.snapshot is not self._snapshot or self._shots or self._stopping:
+                return
+
+    def _turn(self) -> None:
+        now = self._clock()
+        if self._wants_screen and now - self._looked_at >= limits.SCREEN_AGAIN_EVERY:
+            self._look_for_screen(now)
+        self._input()
+        snapshot = self._bridge.snapshot
+        if snapshot is not self._snapshot:
+            changed = snapshot != self._snapshot
+            self._snapshot = snapshot
+            if changed:
+                self._navigator.adopt(snapshot, now)
+                self._stale = True
+        if self._stale or now >= self._view.stale_at:
+            self._show()
+        self._take_pictures()
+        self._spin(now)
+        self._flush()
+        if self._shots:
+            self._shots.serve(self._window.surface)
+
+    def _input(self) -> None:
+        for _ in range(limits.EVENTS_PER_TURN):
+            event = pygame.event.poll()
+            if event.type == pygame.NOEVENT or self._theme is None:
+                return
+            self._act(events.handle(event, self._navigator, self._window, self._theme, self._clock()))
+        self._stale = True  # there is more: come back at once
+
+    def _act(self, outcome: Outcome) -> None:
+        match outcome:
+            case Outcome.CHANGED:
+                self._show()  # the next key finds the focus where this one put it
+            case Outcome.RESIZED:
+                if self._theme is None or self._window.surface.get_size() != self._theme.size:
+                    self._prepare()
+            case Outcome.EXPOSED:
+                pygame.display.update()
+            case Outcome.CLOSED:
+                self._bridge.send(Quit())
+                self.stop()
+
+    def _show(self) -> None:
+        theme, typesetter, renderer = self._theme, self._typesetter, self._renderer
+        if theme is None or typesetter is None or renderer is None or min(theme.size) < SMALLEST_SIDE:
+            return
+        now = self._clock()
+        moment = Moment(
+            self._navigator.snapshot, now, self._wall(), theme, typesetter, pictures=renderer.pictures
+        )
+        self._view = self._navigator.build(moment)
+        self._stale = False
+        videos = self._view.videos()
+        self._slots = {video.tile: self._bridge.slot(video.tile) for video in videos}
+        for tile in renderer.pictures - self._slots.keys():
+            renderer.drop_picture(tile)
+        renderer.show(self._view)
+        awake = self._navigator.in_call
+        if awake is not self._awake:
+            self._awake = awake
+            pygame.display.set_allow_screensaver(not awake)
+
+    def _take_pictures(self) -> None:
+        renderer = self._renderer
+        if renderer is None:
+            return
+        had = renderer.pictures
+        for video in self._view.videos():
+            slot = self._slots.get(video.tile)
+            fresh, picture = slot.take() if slot is not None else (False, None)
+            if fresh:
+                self._take_picture(renderer, video, picture)
+        if renderer.pictures != had:
+            self._show()  # what stood for the picture is not needed any more, or again
+
+    def _take_picture(self, renderer: Renderer, video: Video, picture: Picture | None) -> None:
+        if picture is None:
+            renderer.drop_picture(video.tile)
+        elif renderer.picture(video, picture):
+            self._drawn.append((video.tile, picture))
+
+    def _spin(self, now: float) -> None:
+        renderer = self._renderer
+        if renderer is not None and renderer.spinning and now - self._spun_at >= limits.SPINNER_EVERY:
+            self._spun_at = now
+            renderer.spin(int(now / limits.SPINNER_EVERY))
+
+    def _flush(self) -> None:
+        """Bring everything drawn in this turn to the screen, and note which pictures are on it."""
+        dirty = self._renderer.take_dirty() if self._renderer is not None else []
+        if not dirty:
+            return
+        pygame.display.update([tuple(rect) for rect in dirty])
+        self._flushed_at = self._clock()
+        drawn, self._drawn = self._drawn, []
+        for tile, picture in drawn:
+            self._bridge.note_drawn(tile, picture, self._latency_ms(picture))
+
+    def _latency_ms(self, picture: Picture) -> float | None:
+        if not self._settings.measure:
+            return None
+        ms = timecode.read_rgb(picture.rgb, picture.width, picture.height)
+        if ms is None:
+            return None
+        age = timecode.age_ms(ms, int(self._flushed_at * 1000))
+        return float(age) if 0 <= age <= LATENCY_MAX_MS else None

@@ -1,0 +1,225 @@
+"""Which screen is shown, where the focus is, and what a key or a touch does. No pygame in here.
+
+the snapshot says       shown
+IDLE                    home, or the keypad when somebody opened it
+JOINING                 joining (also from the last key until the snapshot answers)
+IN_CALL                 start, while a meeting made up here waits for its first guest; else call
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from appliance.core import focus, keypad, limits
+from appliance.core.view import (
+    SELF_TILE,
+    Intent,
+    Join,
+    Leave,
+    Notice,
+    Phase,
+    Snapshot,
+    StartMeeting,
+    TilesShown,
+)
+from appliance.display import theme as t
+from appliance.display.scene import Box, View
+from appliance.display.screens.call import Call
+from appliance.display.screens.home import Home
+from appliance.display.screens.joining import Joining
+from appliance.display.screens.keypad import KeypadScreen
+from appliance.display.screens.start import Start
+from appliance.display.stage import Key, Moment, Screen
+
+ARROWS = {
+    "up": focus.Direction.UP,
+    "down": focus.Direction.DOWN,
+    "left": focus.Direction.LEFT,
+    "right": focus.Direction.RIGHT,
+}
+RING_GAP, RING_WIDTH = 4.0, 4.0  # units
+SLOP = 14.0  # units beside a target that a finger still hits
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A notice, and when it appeared."""
+
+    notice: Notice
+    since: float
+
+
+class Navigator:
+    """The state of the interface. ``send`` takes the intents. Belongs to the display thread."""
+
+    def __init__(self, snapshot: Snapshot, send: Callable[[Intent], None]) -> None:
+        self._snapshot = Snapshot(snapshot.name)  # the real one is adopted like every later one
+        self._send = send
+        self._keypad_open = False
+        self._sent_at: float | None = None  # a join or a start that the snapshot does not show yet
+        self._home = Home(self)
+        self._keypad = KeypadScreen(self)
+        self._joining = Joining(self)
+        self._start = Start(self)
+        self._call = Call(self)
+        self._last_notice = 0
+        self._notices: list[_Shown] = []
+        self._view = View()
+        self._screen: Screen = self._home
+        self._focus: str | None = None
+        self._ring = True  # a key was used last; after a touch the ring would only distract
+        self._keyed_at = -math.inf
+        self._pressed: str | None = None
+        self._tiles: tuple[tuple[str, int, int], ...] = ()
+
+    # --- what screens use (Stage) -----------------------------------------------------------------
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self._snapshot
+
+    def send(self, intent: Intent) -> None:
+        if isinstance(intent, Join | StartMeeting):
+            self._sent_at = intent.pressed_at
+            self._joining.room = intent.room if isinstance(intent, Join) else None
+        elif isinstance(intent, Leave):
+            self._sent_at = None
+        self._send(intent)
+
+    def go_home(self) -> None:
+        self._keypad_open = False
+
+    def open_keypad(self, room: int | None = None, char: str = "") -> None:
+        valid = room is not None and limits.ROOM_MIN <= room <= limits.ROOM_MAX
+        self._keypad.reset(keypad.for_room(room) if valid and room is not None else None)
+        self._keypad_open = True
+        self._screen = self._keypad
+        self._focus = None
+        if char:
+            self._keypad.key(Key("text", char, char))
+
+    def focus(self, target: str) -> None:
+        self._focus = target
+
+    # --- the world changes --------------------------------------------------------------------------
+
+    @property
+    def focused(self) -> str | None:
+        return self._focus
+
+    @property
+    def in_call(self) -> bool:
+        return self._snapshot.phase is Phase.IN_CALL
+
+    def adopt(self, snapshot: Snapshot, now: float) -> None:
+        """Take a new snapshot."""
+        before, self._snapshot = self._snapshot, snapshot
+        refused = snapshot.refusal_id > before.refusal_id
+        if snapshot.phase is not Phase.IDLE or refused:
+            self._sent_at = None
+        if snapshot.phase is Phase.IDLE and before.phase is not Phase.IDLE:
+            self._joining.room = None
+        if snapshot.phase is Phase.IN_CALL and before.phase is not Phase.IN_CALL:
+            self._keypad_open = False
+            self._keypad.reset()  # the password is not kept
+            self._start.reset()
+            self._call.reset()
+        for notice in snapshot.notices:
+            if notice.id > self._last_notice:
+                self._last_notice = notice.id
+                if now - notice.at < limits.NOTICE_FOR:
+                    self._notices.append(_Shown(notice, now))
+
+    def build(self, moment: Moment) -> View:
+        """The view of this moment, with the focus ring; tell the box which tiles are on it."""
+        now = moment.now
+        self._notices = [n for n in self._notices if now - n.since < limits.NOTICE_FOR]
+        shown = self._notices[-limits.NOTICES_SHOWN :]
+        screen = self._screen_now(now)
+        if screen is not self._screen:
+            if screen is self._keypad and self._screen is self._joining:
+                self._focus = "next"  # refused or given up: one press tries again
+            elif not (screen is self._call and self._screen is self._start and self._focus == "leave"):
+                self._focus = None
+            self._pressed = None
+            self._screen = screen
+        moment = replace(moment, pressed=self._pressed, notices=tuple(n.notice for n in shown))
+        view = screen.view(moment)
+        if view.target(self._focus) is None:
+            self._focus = view.first
+        stale = [view.stale_at, *(n.since + limits.NOTICE_FOR for n in self._notices)]
+        if self._sent_at is not None:
+            stale.append(self._sent_at + limits.ANSWER_WITHIN)
+        if screen is self._call and self._ring:
+            stale.append(self._keyed_at + limits.RING_FOR)
+            self._ring = now < stale[-1]
+        self._view = replace(view, nodes=view.nodes + self._ring_of(view, moment), stale_at=min(stale))
+        self._tell_tiles()
+        return self._view
+
+    def _screen_now(self, now: float) -> Screen:
+        snapshot = self._snapshot
+        if snapshot.phase is Phase.IN_CALL and snapshot.call is not None:
+            waiting = snapshot.call.password is not None and not snapshot.call.tiles
+            return self._start if waiting else self._call
+        if self._sent_at is not None and now - self._sent_at >= limits.ANSWER_WITHIN:
+            self._sent_at = None
+        if snapshot.phase is Phase.JOINING or self._sent_at is not None:
+            return self._joining
+        return self._keypad if self._keypad_open else self._home
+
+    def _ring_of(self, view: View, moment: Moment) -> tuple[Box, ...]:
+        target = view.target(self._focus)
+        if target is None or not self._ring:
+            return ()
+        out = moment.theme.px(RING_GAP + RING_WIDTH)
+        width = moment.theme.px(RING_WIDTH)
+        return (Box(target.rect.grown(out), None, target.radius + out, t.WHITE, width),)
+
+    def _tell_tiles(self) -> None:
+        if self._view.tiles == self._tiles:
+            return
+        self._tiles = self._view.tiles
+        peers = tuple(tile for tile in self._tiles if tile[0] != SELF_TILE)
+        own = next(((w, h) for name, w, h in self._tiles if name == SELF_TILE), None)
+        self._send(TilesShown(peers, own))
+
+    # --- a person acts ----------------------------------------------------------------------------------
+
+    def key(self, key: Key) -> None:
+        """A key went down. One that would act on a focus that nobody sees only shows it."""
+        hidden, self._ring = not self._ring, True
+        self._keyed_at = key.at
+        self._pressed = None
+        if self._screen.key(key) or hidden:
+            return
+        targets = [(target.name, target.rect) for target in self._view.targets]
+        if key.name in ARROWS:
+            self._focus = focus.move(targets, self._focus, ARROWS[key.name])
+        elif key.name in ("tab", "backtab"):
+            self._focus = focus.step(targets, self._focus, 1 if key.name == "tab" else -1)
+        elif (key.name == "ok" or key.text == " ") and self._focus is not None:
+            self._screen.press(self._focus, key.at, False)
+        elif key.name == "delete":  # some remotes send it for "back"
+            self._screen.key(Key("back", at=key.at))
+
+    def pointer_down(self, x: float, y: float, slop: int) -> None:
+        """A finger or the mouse button went down at a point, in pixels."""
+        target = self._view.target_at(x, y, slop)
+        self._ring = False
+        self._pressed = target.name if target else None
+        if target:
+            self._focus = target.name
+
+    def pointer_up(self, x: float, y: float, slop: int, at: float) -> None:
+        """It went up: a press, when that is still on the same target."""
+        pressed, self._pressed = self._pressed, None
+        target = self._view.target_at(x, y, slop)
+        if target is not None and target.name == pressed:
+            self._screen.press(target.name, at, True)
+
+    def cancel_pointer(self) -> None:
+        """The touch ended elsewhere (the window lost it): nothing was pressed."""
+        self._pressed = None

@@ -1,0 +1,221 @@
+"""Every screen as a picture, from made-up snapshots: ``python -m appliance.display.preview OUTDIR``.
+
+The display is the real one, headless, and its keys are real ones; only the box behind it is made up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+import pygame
+
+from appliance import config
+from appliance.bridge import Bridge
+from appliance.core.view import (
+    SELF_TILE,
+    BoxSeen,
+    CallView,
+    DeviceView,
+    Intent,
+    JoiningView,
+    NetworkView,
+    Notice,
+    Phase,
+    Picture,
+    Preset,
+    Snapshot,
+    TilesShown,
+    TileState,
+    TileView,
+    Tone,
+)
+from appliance.display.loop import Display
+
+SIZES = ((1280, 720), (1920, 1080), (800, 480))
+NOW = 100_000.0  # monotonic seconds at which every preview stands still
+WALL = datetime(2026, 3, 4, 14, 32)
+
+HOME = Snapshot(
+    name="Harbour Office",
+    boxes=(
+        BoxSeen("Bridge", "10.20.0.11", True, NOW),
+        BoxSeen("Engine Room", "10.20.0.12", True, NOW),
+        BoxSeen("Infirmary", "10.20.0.13", True, NOW),
+        BoxSeen("Cabin 4", "10.20.0.17", False, NOW - 190),
+    ),
+    network=NetworkView("wired", "10.20.0.14"),
+    devices=(
+        DeviceView("camera", "HD Pro Webcam"),
+        DeviceView("microphone", "Speakerphone"),
+        DeviceView("speaker", "Speakerphone"),
+    ),
+    presets=(Preset("Morning round", 12), Preset("Bridge", 42), Preset("Workshop", 7)),
+)
+TROUBLE = Snapshot(
+    name="Infirmary",
+    network=NetworkView("none", ""),
+    devices=(
+        DeviceView("camera", "", "No camera found. Plug one in: the picture starts by itself."),
+        DeviceView("microphone", "", "No microphone found. Plug in the speakerphone."),
+        DeviceView("speaker", "Speakerphone"),
+    ),
+)
+REFUSED = replace(
+    HOME, refusal="That is not the right number or password. Check both with the others.", refusal_id=1
+)
+OPEN = JoiningView(True, NOW + 462)
+PEERS = (
+    TileView("p1", "Bridge", TileState.LIVE, speaking=True, quality=3, layer="M"),
+    TileView("p2", "Engine Room", TileState.LIVE, quality=2, layer="M"),
+    TileView("p3", "Infirmary", TileState.LIVE, muted=True, layer="L"),
+    TileView("p4", "Workshop", TileState.RECONNECTING),
+    TileView("p5", "Wheelhouse and chart room", TileState.LIVE, quality=1),
+    TileView("p6", "Cabin 4", TileState.LIVE, camera_on=False, quality=3),
+    TileView("p7", "Cargo Control", TileState.CONNECTING),
+    *(TileView(f"p{i}", f"Cabin {i}", TileState.LIVE, quality=3, muted=i % 3 == 0) for i in range(8, 16)),
+)
+CALL = CallView(42, NOW - 847, OPEN, PEERS[:4])
+JOINED = (Notice(1, "Infirmary joined", Tone.CALM, NOW),)
+
+
+def in_call(call: CallView, notices: tuple[Notice, ...] = ()) -> Snapshot:
+    return replace(HOME, phase=Phase.IN_CALL, call=call, notices=notices)
+
+
+NOTICES = (
+    Notice(1, "Workshop has left", Tone.CALM, NOW),
+    Notice(2, "Somebody typed a wrong password for this room", Tone.WARNING, NOW),
+    Notice(3, "No picture from Engine Room for 10 s", Tone.BAD, NOW),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A picture to be taken: what the box says, then keys, then what the box says after them."""
+
+    name: str
+    snapshot: Snapshot
+    keys: str = ""
+    after: Snapshot | None = None
+
+
+SCENES = (
+    Scene("home", HOME),
+    Scene("home-trouble", TROUBLE),
+    Scene("keypad-room", HOME, "4 2"),
+    Scene("keypad-range", HOME, "4 2 0 1"),
+    Scene("keypad", HOME, "4 2 ok 1 7 4 0 2 ok", REFUSED),
+    Scene("keyboard", HOME, "4 2 ok down ok S e a"),
+    Scene("joining", HOME, "4 2 ok 1 2 3 4 ok", replace(HOME, phase=Phase.JOINING)),
+    Scene("start", in_call(CallView(417, NOW - 12, JoiningView(True, NOW + 588), password="502938"))),  # noqa: S106
+    Scene("call", in_call(CALL, JOINED)),
+    Scene("call-alone", in_call(replace(CALL, tiles=()))),
+    Scene("call-2", in_call(replace(CALL, tiles=PEERS[:1]))),
+    Scene("call-3", in_call(replace(CALL, tiles=PEERS[:2]), NOTICES)),
+    Scene("call-leave", in_call(replace(CALL, tiles=PEERS[:3], muted=True, camera_on=False)), "back"),
+    Scene("call-closed", in_call(replace(CALL, tiles=PEERS[:6], joining=JoiningView(False, None)))),
+    Scene("call-9", in_call(replace(CALL, tiles=PEERS[:8]))),
+    Scene("call-16", in_call(replace(CALL, tiles=PEERS))),
+)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write ``NAME-WIDTHxHEIGHT.png`` of every scene and size; print each path."""
+    parser = argparse.ArgumentParser(prog="python -m appliance.display.preview", description=main.__doc__)
+    parser.add_argument("outdir", type=Path)
+    parser.add_argument("--scene", action="append", help="only this one (may be given several times)")
+    arguments = parser.parse_args(argv)
+    arguments.outdir.mkdir(parents=True, exist_ok=True)
+    scenes = [s for s in SCENES if not arguments.scene or s.name in arguments.scene]
+    for size in SIZES:
+        for path in render(scenes, size, arguments.outdir):
+            sys.stdout.write(f"{path}\n")
+    return 0
+
+
+def render(scenes: list[Scene], size: tuple[int, int], outdir: Path) -> Iterator[Path]:
+    """Draw scenes at one size, each on a display of its own."""
+    for scene in scenes:
+        bridge = Bridge(scene.snapshot)
+        bridge.listen(_camera(bridge))
+        settings = config.Display(mode="headless", width=size[0], height=size[1])
+        display = Display(bridge, settings, clock=lambda: NOW, wall=lambda: WALL)
+        display.open()
+        path = outdir / f"{scene.name}-{size[0]}x{size[1]}.png"
+        script = threading.Thread(target=_act, args=(scene, bridge, display, path), name="preview")
+        script.start()
+        display.run()
+        script.join()
+        display.close()
+        yield path
+
+
+def _act(scene: Scene, bridge: Bridge, display: Display, path: Path) -> None:
+    try:
+        display.screenshot(path)
+        for key in scene.keys.split():
+            display.press(key)
+        if scene.after is not None:
+            display.screenshot(path)  # the keys have been handled when it is there
+            bridge.publish(scene.after)
+        display.screenshot(path)
+    finally:
+        display.stop()
+
+
+def _camera(bridge: Bridge) -> Callable[[Intent], None]:
+    """Answers every ``TilesShown`` with a picture for each tile, at the size asked for."""
+
+    def deliver(intent: Intent) -> None:
+        if not isinstance(intent, TilesShown):
+            return
+        wanted = list(intent.sizes)
+        if intent.self_view is not None:
+            wanted.append((SELF_TILE, *intent.self_view))
+        for name, w, h in wanted:
+            bridge.slot(name).put(Picture(portrait(name, w, h), w, h, serial=1))
+
+    return deliver
+
+
+BACKDROPS = (
+    ((0x4C, 0x5D, 0x76), (0x22, 0x2E, 0x3A)),
+    ((0x6A, 0x58, 0x48), (0x2F, 0x27, 0x20)),
+    ((0x3B, 0x68, 0x5E), (0x1A, 0x33, 0x2C)),
+    ((0x55, 0x45, 0x70), (0x24, 0x1D, 0x33)),
+)
+SKINS = ((0xD9, 0xB3, 0x97), (0xC9, 0x9A, 0x7D), (0xA8, 0x7B, 0x5E), (0xE3, 0xC1, 0xA6))
+CLOTHES = ((0x33, 0x48, 0x60), (0x7A, 0x3E, 0x39), (0xE4, 0xE8, 0xED), (0x3F, 0x5C, 0x45))
+
+
+@lru_cache(maxsize=64)
+def portrait(name: str, width: int, height: int) -> bytes:
+    """A made-up picture from a meeting room, RGB: somebody in front of a wall."""
+    seed = sum(name.encode())
+    top, bottom = BACKDROPS[seed % 4]
+    small = pygame.Surface((2, 2))
+    for column in range(2):
+        for row in range(2):
+            mixed = [round(a + (b - a) * (column + row) / 2) for a, b in zip(top, bottom, strict=True)]
+            small.set_at((column, row), (mixed[0], mixed[1], mixed[2]))
+    surface = pygame.transform.smoothscale(small, (width * 2, height * 2))
+    people = 2 if seed % 3 == 0 else 1
+    head = height * (0.33 if people == 1 else 0.28)
+    for i in range(people):
+        x = width + (height * 0.5 * (2 * i - 1) if people == 2 else 0)
+        y = height * (0.96 + 0.07 * i)
+        body = pygame.Rect(round(x - head * 0.92), round(y + head * 0.62), round(head * 1.84), height * 2)
+        pygame.draw.rect(surface, CLOTHES[(seed + i) % 4], body, border_radius=round(head * 0.8))
+        pygame.draw.circle(surface, SKINS[(seed + i) % 4], (x, y), head * 0.5)
+    return pygame.image.tobytes(pygame.transform.smoothscale(surface, (width, height)), "RGB")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

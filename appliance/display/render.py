@@ -1,0 +1,218 @@
+"""Draws a view on a surface, and afterwards only what changed.
+
+Between two views the nodes that differ are redrawn, with whatever stands above or below them there.
+A new picture of a tile is drawn by itself: the picture, its four corners, and the few nodes above.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+import pygame
+
+from appliance.core import limits
+from appliance.core.grid import Rect, covering
+from appliance.core.view import Picture
+from appliance.display import icons, shapes
+from appliance.display.scene import Bars, Box, Icon, Node, Spinner, Text, Video, View
+from appliance.display.text import Typesetter, cap_height, line_height
+
+log = logging.getLogger(__name__)
+
+WHOLE_SHARE = 0.6  # of the screen: from here on one large update is cheaper than many
+
+
+class Renderer:
+    """Belongs to the display thread. ``faults`` counts nodes and pictures that could not be drawn."""
+
+    def __init__(self, surface: pygame.Surface, typesetter: Typesetter) -> None:
+        self._surface = surface
+        self._type = typesetter
+        self._screen = Rect(0, 0, *surface.get_size())
+        self._view: View | None = None
+        self._pictures: dict[str, pygame.Surface] = {}
+        self._over: dict[Video, tuple[Node, ...]] = {}
+        self._dirty: list[Rect] = []
+        self._step = 0
+        self.faults: Counter[str] = Counter()
+
+    @property
+    def pictures(self) -> frozenset[str]:
+        """The tiles that have a picture to show."""
+        return frozenset(self._pictures)
+
+    def show(self, view: View) -> None:
+        """Draw what differs from the view before."""
+        before, self._view = self._view, view
+        self._over = {
+            node: tuple(n for n in view.nodes[i + 1 :] if n.rect.overlaps(node.rect))
+            for i, node in enumerate(view.nodes)
+            if isinstance(node, Video)
+        }
+        if before is None or before.background != view.background:
+            self._redraw([self._screen])
+        else:
+            old, new = Counter(before.nodes), Counter(view.nodes)
+            self._redraw([n.rect for n in ((old - new) + (new - old))])
+
+    def picture(self, video: Video, picture: Picture) -> bool:
+        """Take a tile's new picture and draw it; False when it is unusable (dropped and counted)."""
+        frame = self._frame(picture)
+        if frame is None:
+            return False
+        first = video.tile not in self._pictures
+        self._pictures[video.tile] = frame
+        if first:
+            self._redraw([video.rect])
+            return True
+        clip = video.rect.common(self._screen)
+        self._surface.set_clip(clip)
+        self._draw(video)
+        for node in self._over.get(video, ()):
+            self._draw(node)
+        self._surface.set_clip(None)
+        self._dirty.append(clip)
+        return True
+
+    def drop_picture(self, tile: str) -> None:
+        """Take a tile's picture off the screen, if there is one."""
+        if self._pictures.pop(tile, None) is not None and self._view is not None:
+            self._redraw([v.rect for v in self._view.videos() if v.tile == tile])
+
+    def spin(self, step: int) -> None:
+        """Draw the spinners at another position."""
+        self._step = step % limits.SPINNER_STEPS
+        if self._view is not None:
+            self._redraw([n.rect for n in self._view.nodes if isinstance(n, Spinner)])
+
+    @property
+    def spinning(self) -> bool:
+        return self._view is not None and any(isinstance(n, Spinner) for n in self._view.nodes)
+
+    def take_dirty(self) -> list[Rect]:
+        """The rectangles drawn since the last call."""
+        dirty, self._dirty = self._dirty, []
+        return dirty
+
+    # --- drawing ------------------------------------------------------------------------------
+
+    def _redraw(self, rects: list[Rect]) -> None:
+        assert self._view is not None
+        for rect in _merged([r.common(self._screen) for r in rects], self._screen):
+            self._surface.set_clip(rect)
+            self._surface.fill(self._view.background)
+            for node in self._view.nodes:
+                if node.rect.overlaps(rect):
+                    self._surface.set_clip(rect.common(node.rect))
+                    self._draw(node)
+            self._dirty.append(rect)
+        self._surface.set_clip(None)
+
+    def _draw(self, node: Node) -> None:
+        try:
+            match node:
+                case Box():
+                    shapes.draw_box(
+                        self._surface, node.rect, node.fill, node.radius, node.border, node.border_width
+                    )
+                case Text():
+                    self._draw_text(node)
+                case Icon():
+                    drawn = icons.icon(node.name, node.rect.h, node.color)
+                    self._surface.blit(drawn, node.rect[:2])
+                case Bars():
+                    drawn = icons.bars(node.rect.w, node.rect.h, node.quality, node.on, node.off)
+                    self._surface.blit(drawn, node.rect[:2])
+                case Spinner():
+                    drawn = icons.spinner(node.rect.h, self._step, node.color, node.track)
+                    self._surface.blit(drawn, node.rect[:2])
+                case Video():
+                    self._draw_video(node)
+        except Exception as error:  # one node must never take the screen down
+            self._fault(type(node).__name__.lower(), error)
+
+    def _draw_text(self, node: Text) -> None:
+        lines = layout(node, self._type)
+        high = line_height(node.px)
+        x, y, w, h = node.rect
+        if not node.top:
+            y += (h - high * len(lines)) // 2
+        drop = (high + cap_height(node.px)) // 2 - self._type.baseline(node.px)
+        for i, line in enumerate(lines):
+            if not line:
+                continue
+            drawn = self._type.line(line, node.px, node.bold, node.color, node.tracking)
+            spare = w - drawn.get_width()
+            left = {"left": 0, "center": spare // 2, "right": spare}[node.align]
+            self._surface.blit(drawn, (x + left, y + i * high + drop))
+
+    def _draw_video(self, node: Video) -> None:
+        frame = self._pictures.get(node.tile)
+        if frame is None:
+            return
+        x, y, w, h = node.rect
+        if frame.get_size() != covering(node.rect):
+            frame = _scaled(frame, node.rect)
+        over_x, over_y = (frame.get_width() - w) // 2, (frame.get_height() - h) // 2
+        self._surface.blit(frame, (x, y), (over_x, over_y, w, h))
+        shapes.round_off(self._surface, node.rect, node.radius, node.behind)
+
+    def _frame(self, picture: Picture) -> pygame.Surface | None:
+        size = picture.width, picture.height
+        if min(size) < 1 or max(size) > limits.PICTURE_SIDE_MAX:
+            self._fault("picture", f"size {size}")
+            return None
+        try:
+            return pygame.image.frombuffer(picture.rgb, size, "RGB")
+        except (ValueError, TypeError, BufferError, pygame.error) as error:
+            self._fault("picture", error)
+            return None
+
+    def _fault(self, kind: str, why: object) -> None:
+        self.faults[kind] += 1
+        if self.faults[kind] == 1:
+            log.error("display.fault.%s: not drawn, counted from here on: %s", kind, why)
+
+
+def layout(node: Text, typesetter: Typesetter) -> list[str]:
+    """The lines a text node is drawn as."""
+    if node.lines == 1:
+        return [typesetter.fit(node.text, node.px, node.bold, node.rect.w, node.tracking)]
+    lines: list[str] = []
+    for paragraph in node.text.split("\n"):
+        left = node.lines - len(lines)
+        if left > 0:
+            lines += typesetter.wrap(paragraph, node.px, node.bold, node.rect.w, left)
+    return lines
+
+
+def _scaled(frame: pygame.Surface, rect: Rect) -> pygame.Surface:
+    """A picture of another size (just after the layout changed) scaled to cover its tile, and cut."""
+    w, h = frame.get_size()
+    part_w = min(w, max(1, round(h * rect.w / rect.h)))
+    part_h = min(h, max(1, round(w * rect.h / rect.w)))
+    part = frame.subsurface(((w - part_w) // 2, (h - part_h) // 2, part_w, part_h))
+    return pygame.transform.scale(part, (rect.w, rect.h))
+
+
+def _merged(rects: list[Rect], screen: Rect) -> list[Rect]:
+    """Rectangles that don't overlap, covering the given ones."""
+    done: list[Rect] = []
+    for wanted in rects:
+        rect, grown = wanted, wanted.w > 0 and wanted.h > 0
+        if not grown:
+            continue
+        while grown:
+            grown = False
+            for other in done:
+                if rect.overlaps(other):
+                    done.remove(other)
+                    x, y = min(rect.x, other.x), min(rect.y, other.y)
+                    right, bottom = max(rect.right, other.right), max(rect.bottom, other.bottom)
+                    rect = Rect(x, y, right - x, bottom - y)
+                    grown = True
+                    break
+        done.append(rect)
+    area = sum(r.w * r.h for r in done)
+    return [screen] if area > WHOLE_SHARE * screen.w * screen.h else done

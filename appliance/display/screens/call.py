@@ -1,0 +1,194 @@
+"""In a call: everybody's tiles, and a bar with what one does in a meeting."""
+
+from __future__ import annotations
+
+from appliance.core import grid
+from appliance.core.view import AllowJoining, CallView, Leave, SetCamera, SetMuted
+from appliance.display import theme as t
+from appliance.display.scene import View
+from appliance.display.screens import tile
+from appliance.display.screens.parts import LeaveQuestion, Page, clock_text, countdown, duration
+from appliance.display.screens.start import joining_line
+from appliance.display.stage import Key, Moment, Stage
+
+EDGE = 27.0
+TOP = 52.0
+BAR_HEIGHT = 96.0
+BAR_BOTTOM = 24.0
+GAP = 16.0
+BUTTON = (136.0, 72.0)
+WIDE_BUTTON = 186.0
+BUTTON_GAP = 10.0
+
+
+class Call:
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._leave = LeaveQuestion()
+
+    def reset(self) -> None:
+        self._leave.close()
+
+    # --- drawing --------------------------------------------------------------------------------
+
+    def view(self, moment: Moment) -> View:
+        page = Page(moment, t.STAGE)
+        call = moment.snapshot.call
+        if call is None:
+            return page.done()
+        self._header(page, call)
+        if call.tiles:
+            self._grid(page, call)
+        else:
+            self._alone(page, call)
+        self._bar(page, call)
+        page.toasts(page.w - EDGE - 10, TOP + 10)
+        return page.done()
+
+    def _header(self, page: Page, call: CallView) -> None:
+        now = page.moment.now
+        x = EDGE
+        boxes = len(call.tiles) + 1
+        passed = now - call.since
+        for text, color in (
+            (f"Room {call.room}", t.TEXT),
+            (f"{boxes} boxes" if boxes > 1 else "1 box", t.DIM),
+            (duration(passed), t.DIM),
+        ):
+            wide = page.measure(text, t.BODY) + 1
+            page.text(page.rect(x, 12, wide, 34), text, t.BODY, color)
+            x += wide + 20
+        page.until(now + 1.0 - passed % 1.0)
+        clock = clock_text(page.moment)
+        wide = page.measure(clock, t.BODY) + 1
+        page.text(page.rect(page.w - EDGE - wide, 12, wide, 34), clock, t.BODY, t.DIM, align="right")
+        page.until_next_minute()
+
+    def _area(self, page: Page) -> grid.Rect:
+        height = page.h - TOP - BAR_HEIGHT - BAR_BOTTOM - 18
+        return page.rect(EDGE, TOP, page.w - 2 * EDGE, height)
+
+    def _grid(self, page: Page, call: CallView) -> None:
+        rects = grid.arrange(len(call.tiles) + 1, self._area(page), page.theme.px(GAP))
+        for peer, rect in zip(call.tiles, rects, strict=False):
+            tile.draw_peer(page, rect, peer)
+        tile.draw_self(page, rects[-1], page.moment.snapshot, call)
+
+    def _alone(self, page: Page, call: CallView) -> None:
+        area = self._area(page)
+        scale = page.theme.scale
+        wide = min(0.6 * page.w, area.h / scale * grid.PICTURE_ASPECT)
+        high = wide / grid.PICTURE_ASPECT
+        top = TOP + (area.h / scale - high) / 2
+        tile.draw_self(page, page.rect(EDGE, top, wide, high), page.moment.snapshot, call)
+        x = EDGE + wide + 44
+        width = page.w - EDGE - 20 - x
+        middle = top + high / 2
+        page.text(
+            page.rect(x, middle - 132, width, 116),
+            "You are the first one here",
+            t.DISPLAY,
+            bold=True,
+            lines=2,
+            top=True,
+        )
+        page.text(
+            page.rect(x, middle - 6, width, 100),
+            f"The others type room {call.room} and the same password on their box.",
+            t.LEAD,
+            lines=3,
+            top=True,
+        )
+        page.text(
+            page.rect(x, middle + 100, width, 64),
+            joining_line(page, call, ""),
+            t.LEAD,
+            t.DIM,
+            lines=2,
+            top=True,
+        )
+
+    def _bar(self, page: Page, call: CallView) -> None:
+        asked = self._leave.open(page.moment.now)
+        page.until(self._leave.stale_at(page.moment.now))
+        widths = [BUTTON[0], BUTTON[0], WIDE_BUTTON, BUTTON[0]]
+        total = sum(widths) + 3 * BUTTON_GAP
+        y = page.h - BAR_BOTTOM - BAR_HEIGHT
+        x = (page.w - total) / 2
+        page.box(page.rect(x - 12, y, total + 24, BAR_HEIGHT), t.BACKGROUND, 20, t.LINE, 1)
+        y += (BAR_HEIGHT - BUTTON[1]) / 2
+        for (name, icon, label, look), wide in zip(
+            (
+                ("mute", "microphone-off", "Unmute", "warning")
+                if call.muted
+                else ("mute", "microphone", "Mute", "plain"),
+                ("camera", "camera", "Stop camera", "plain")
+                if call.camera_on
+                else ("camera", "camera-off", "Start camera", "warning"),
+                self._joining_button(page, call),
+                ("leave", "hang-up", "Press again" if asked else "Leave", "leave"),
+            ),
+            widths,
+            strict=True,
+        ):
+            self._button(page, name, icon, label, look, x, y, wide)
+            x += wide + BUTTON_GAP
+
+    def _joining_button(self, page: Page, call: CallView) -> tuple[str, str, str, str]:
+        joining, now = call.joining, page.moment.now
+        if not joining.open:
+            return "joining", "door-closed", "Joining closed", "dim"
+        if joining.closes_at is None:
+            return "joining", "door-open", "Joining open", "on"
+        left = joining.closes_at - now
+        page.until(now + (left % 1.0 or 1.0))
+        return "joining", "door-open", f"Joining open {countdown(left)}", "on"
+
+    def _button(
+        self, page: Page, name: str, icon: str, label: str, look: str, x: float, y: float, w: float
+    ) -> None:
+        fill, fill_pressed, color, border = {
+            "plain": (t.BUTTON, t.BUTTON_PRESSED, t.TEXT, None),
+            "dim": (t.BUTTON, t.BUTTON_PRESSED, t.DIM, None),
+            "on": (t.BUTTON, t.BUTTON_PRESSED, t.TEXT, t.ACCENT),
+            "warning": (t.WARNING_BACK, t.BUTTON_PRESSED, t.WARNING_TEXT, t.WARNING),
+            "leave": (t.BAD, t.BAD_PRESSED, t.ON_BAD, None),
+        }[look]
+        rect = page.rect(x, y, w, BUTTON[1])
+        page.box(rect, fill_pressed if page.pressed(name) else fill, 14, border)
+        page.target(name, rect, 14, first=name == "mute")
+        page.icon((x + w / 2, y + 24), 27, icon, color)
+        bold = look == "leave"
+        page.text(page.rect(x + 6, y + 40, w - 12, 28), label, t.NOTE, color, bold=bold, align="center")
+
+    # --- acting ---------------------------------------------------------------------------------
+
+    def press(self, target: str, at: float, touched: bool) -> None:
+        call = self._stage.snapshot.call
+        if call is None:
+            return
+        if target == "leave":
+            if self._leave.press(at, touched):
+                self._stage.send(Leave())
+            return
+        self._leave.close()
+        if target == "mute":
+            self._stage.send(SetMuted(not call.muted))
+        elif target == "camera":
+            self._stage.send(SetCamera(not call.camera_on))
+        elif target == "joining":
+            self._stage.send(AllowJoining(not call.joining.open))
+
+    def key(self, key: Key) -> bool:
+        """Back asks whether to leave, and takes the question back; m mutes."""
+        if key.name == "back":
+            if self._leave.open(key.at):
+                self._leave.close()
+            else:
+                self._leave.press(key.at, False)
+                self._stage.focus("leave")
+            return True
+        if key.text == "m":
+            self.press("mute", key.at, False)
+            return True
+        return False

@@ -1,0 +1,179 @@
+"""Home: start a meeting, join one, and see at a glance whether the box is ready."""
+
+from __future__ import annotations
+
+from appliance.core import limits
+from appliance.core.view import BoxSeen, NetworkView, StartMeeting
+from appliance.display import theme as t
+from appliance.display.scene import View
+from appliance.display.screens.parts import MARGIN, RADIUS, Page, ago
+from appliance.display.stage import Key, Moment, Stage
+
+PANEL_WIDTH = 333.0
+TOP = 131.0
+LONGEST = 700.0  # on a portrait screen the tiles don't become towers
+GAP = 21.0
+ROW = 51.0
+
+NETWORKS = {
+    "wired": "Wired network",
+    "wireless": "Wireless network",
+    "local": "This computer only",
+}
+NO_NETWORK = "No network. Plug in a network cable."
+DEVICE_WORDS = {"camera": "camera", "microphone": "microphone", "speaker": "loudspeaker"}
+
+
+class Home:
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def view(self, moment: Moment) -> View:
+        page = Page(moment)
+        page.header()
+        bottom = min(page.h - 100, TOP + LONGEST)
+        left_width = page.w - PANEL_WIDTH - 2 * MARGIN - 64
+        tiles_bottom = self._presets(page, left_width, bottom)
+        self._doors(page, left_width, tiles_bottom)
+        self._boxes(page, page.w - MARGIN - PANEL_WIDTH, bottom)
+        self._status(page)
+        return page.done()
+
+    def _doors(self, page: Page, width: float, bottom: float) -> None:
+        each = (width - GAP) / 2
+        for i, (name, icon, title, line) in enumerate(
+            (
+                ("start", "camera", "Start a meeting", "Get a number and a password to read out"),
+                ("join", "keypad", "Join", "Type the room number and the password"),
+            )
+        ):
+            x = MARGIN + i * (each + GAP)
+            rect = page.rect(x, TOP, each, bottom - TOP)
+            fill, fill_pressed, color, dim = (
+                (t.ACCENT, t.ACCENT_PRESSED, t.ON_ACCENT, t.ON_ACCENT)
+                if name == "start"
+                else (t.BUTTON, t.BUTTON_PRESSED, t.TEXT, t.DIM)
+            )
+            page.box(rect, fill_pressed if page.pressed(name) else fill, RADIUS)
+            page.target(name, rect, RADIUS, first=name == "start")
+            inner = each - 60
+            page.icon((x + 30 + 29, TOP + 58), 58, icon, color)
+            page.text(page.rect(x + 30, bottom - 136, inner, 54), title, t.HEADLINE, color, bold=True)
+            page.text(page.rect(x + 30, bottom - 82, inner, 58), line, t.BODY, dim, lines=2, top=True)
+
+    def _presets(self, page: Page, width: float, bottom: float) -> float:
+        """Draw the preset rooms from the bottom up; return where the space above them ends."""
+        presets = page.moment.snapshot.presets[: limits.PRESETS_SHOWN]
+        if not presets:
+            return bottom
+        columns = 3
+        rows = -(-len(presets) // columns)
+        high, gap = (104.0, 17.0) if rows == 1 else (88.0, 14.0)
+        top = bottom - rows * high - (rows - 1) * gap
+        each = (width - (columns - 1) * 17) / columns
+        page.text(page.rect(MARGIN, top - 42, width, 30), "Rooms you use", t.BODY, t.DIM)
+        for i, preset in enumerate(presets):
+            name = f"preset:{i}"
+            x = MARGIN + (i % columns) * (each + 17)
+            y = top + (i // columns) * (high + gap)
+            rect = page.rect(x, y, each, high)
+            page.box(rect, t.BUTTON_PRESSED if page.pressed(name) else t.PANEL, 16)
+            page.target(name, rect, 16)
+            middle = y + high / 2
+            page.text(page.rect(x + 22, middle - 34, each - 44, 36), preset.label, t.SUBHEAD, bold=True)
+            page.text(page.rect(x + 22, middle + 4, each - 44, 28), f"Room {preset.room}", t.NOTE, t.DIM)
+        return top - 42 - 24
+
+    def _boxes(self, page: Page, x: float, bottom: float) -> None:
+        page.box(page.rect(x, TOP, PANEL_WIDTH, bottom - TOP), t.PANEL)
+        inner = PANEL_WIDTH - 48
+        page.text(page.rect(x + 24, TOP + 20, inner, 32), "On this network", t.BODY, t.DIM)
+        boxes = page.moment.snapshot.boxes
+        y = TOP + 61
+        if not boxes:
+            page.icon((x + PANEL_WIDTH / 2, (TOP + bottom) / 2 - 44), 58, "box", t.FAINT)
+            page.text(
+                page.rect(x + 24, (TOP + bottom) / 2 + 4, inner, 90),
+                "No other box yet.\nSwitch one on: it appears here by itself.",
+                t.BODY,
+                t.DIM,
+                lines=3,
+                top=True,
+                align="center",
+            )
+            return
+        fit = int((bottom - 12 - y) // ROW)
+        shown = boxes if len(boxes) <= fit else boxes[: fit - 1]
+        for i, box in enumerate(shown):
+            if i:
+                page.box(page.rect(x + 24, y - 1, inner, 1), t.LINE, 0)
+            self._box(page, x, y, inner, box)
+            y += ROW
+        if len(shown) < len(boxes):
+            page.box(page.rect(x + 24, y - 1, inner, 1), t.LINE, 0)
+            more = f"and {len(boxes) - len(shown)} more"
+            page.text(page.rect(x + 48, y, inner - 24, ROW), more, t.NOTE, t.DIM)
+
+    def _box(self, page: Page, x: float, y: float, inner: float, box: BoxSeen) -> None:
+        now = page.moment.now
+        state = "ready" if box.present else f"seen {ago(now - box.seen_at)}"
+        if not box.present:
+            page.until(now + 60.0 - (now - box.seen_at) % 60.0)
+        page.dot(x + 29, y + ROW / 2, 5.5, t.ACCENT if box.present else t.FAINT)
+        wide = page.measure(state, t.NOTE) + 1
+        page.text(page.rect(x + 24 + inner - wide, y, wide, ROW), state, t.NOTE, t.DIM, align="right")
+        name = page.rect(x + 48, y, inner - 24 - wide - 14, ROW)
+        page.text(name, box.name, t.LEAD, t.TEXT if box.present else t.DIM)
+
+    def _status(self, page: Page) -> None:
+        middle = page.h - 47
+        network, network_ok = network_line(page.moment.snapshot.network)
+        wide = page.measure(network, t.NOTE) + 2
+        right = page.rect(page.w - MARGIN - wide, middle - 16, wide, 32)
+        page.text(right, network, t.NOTE, t.DIM if network_ok else t.WARNING_TEXT, align="right")
+        room = page.w - 2 * MARGIN - wide - 60
+        devices = page.moment.snapshot.devices
+        problems = [d.problem for d in devices if d.problem]
+        if problems:
+            lines, color = problems[: limits.PROBLEMS_SHOWN], t.WARNING
+        elif devices:
+            lines, color = [ready_line([d.kind for d in devices])], t.ACCENT
+        else:
+            lines, color = ["Looking for camera, microphone and loudspeaker"], t.FAINT
+        text_color = t.WARNING_TEXT if problems else t.DIM
+        for i, line in enumerate(lines):
+            y = middle + (i - (len(lines) - 1) / 2) * 29
+            page.dot(MARGIN + 5.5, y, 5.5, color)
+            page.text(page.rect(MARGIN + 22, y - 16, room - 22, 32), line, t.NOTE, text_color)
+
+    def press(self, target: str, at: float, touched: bool) -> None:  # noqa: ARG002 - the protocol's
+        if target == "start":
+            self._stage.send(StartMeeting(at))
+        elif target == "join":
+            self._stage.open_keypad()
+        elif target.startswith("preset:"):
+            presets = self._stage.snapshot.presets
+            index = int(target.partition(":")[2])
+            if index < len(presets):
+                self._stage.open_keypad(presets[index].room)
+
+    def key(self, key: Key) -> bool:
+        """A digit is the first of a room number: no need to press Join."""
+        if key.digit:
+            self._stage.open_keypad(char=key.digit)
+            return True
+        return False
+
+
+def network_line(network: NetworkView) -> tuple[str, bool]:
+    """The line about the network, and whether all is well."""
+    word = NETWORKS.get(network.kind)
+    if word is None:
+        return NO_NETWORK, False
+    return (f"{word}, {network.address}" if network.address else word), True
+
+
+def ready_line(kinds: list[str]) -> str:
+    words = [DEVICE_WORDS.get(kind, kind) for kind in kinds]
+    joined = ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else words[0]
+    return f"{joined[0].upper()}{joined[1:]} ready"

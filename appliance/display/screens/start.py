@@ -1,0 +1,134 @@
+"""A meeting was made up here and nobody has joined yet: number and password, large, to be read out."""
+
+from __future__ import annotations
+
+from appliance.core.view import CallView, Leave
+from appliance.display import theme as t
+from appliance.display.scene import View
+from appliance.display.screens import tile
+from appliance.display.screens.parts import MARGIN, LeaveQuestion, Page, countdown
+from appliance.display.stage import Key, Moment, Stage
+
+CARDS = (127.0, 231.0)  # top and height
+BUTTON_HEIGHT = 62.0
+
+
+class Start:
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._leave = LeaveQuestion()
+        self._hidden = False
+
+    def reset(self) -> None:
+        """Another meeting: its password is shown."""
+        self._leave.close()
+        self._hidden = False
+
+    def view(self, moment: Moment) -> View:
+        page = Page(moment)
+        page.header()
+        call = moment.snapshot.call
+        if call is None or call.password is None:
+            return page.done()
+        width = page.w - 2 * MARGIN
+        room_width = width * 0.39
+        self._card(page, MARGIN, room_width, "Room", str(call.room))
+        password = grouped(call.password)
+        if self._hidden:
+            password = "".join(c if c == " " else "•" for c in password)
+        x = MARGIN + room_width + 22
+        self._card(page, x, width - room_width - 22, "Password", password)
+        self._below(page, call)
+        self._buttons(page)
+        page.toasts(page.w - MARGIN, 92)
+        return page.done()
+
+    def _card(self, page: Page, x: float, w: float, label: str, value: str) -> None:
+        y, h = CARDS
+        page.box(page.rect(x, y, w, h), t.PANEL)
+        page.text(page.rect(x + 38, y + 24, w - 76, 40), label, t.LEAD, t.DIM)
+        size, tracking = float(t.HUGE), 5.0
+        while size > t.TITLE and page.measure(value, size, True, tracking) > w - 76:
+            size -= 4
+        page.text(page.rect(x + 38, y + 62, w - 60, h - 84), value, size, bold=True, tracking=tracking)
+
+    def _below(self, page: Page, call: CallView) -> None:
+        top = CARDS[0] + CARDS[1] + 35
+        room = page.h - 117 - top  # as high as there is space above the end of the buttons
+        high = min(room, 300.0)
+        wide = high * 16 / 9
+        rect = page.rect(page.w - MARGIN - wide, top, wide, high)
+        tile.draw_self(page, rect, page.moment.snapshot, call)
+        text_width = page.w - 2 * MARGIN - wide - 36
+        page.text(
+            page.rect(MARGIN, top - 2, text_width, 80),
+            "Read these out to the others.\nThey type them on their box.",
+            t.TITLE - 2,
+            lines=2,
+            top=True,
+        )
+        page.text(
+            page.rect(MARGIN, top + 86, text_width, 64),
+            joining_line(page, call, "Nobody has joined yet."),
+            t.LEAD,
+            t.DIM,
+            lines=2,
+            top=True,
+        )
+
+    def _buttons(self, page: Page) -> None:
+        y = page.h - 96
+        asked = self._leave.open(page.moment.now)
+        page.until(self._leave.stale_at(page.moment.now))
+        label = "Press again to leave" if asked else "Leave"
+        wide = page.measure(label, t.LEAD, True) + 54
+        page.button(
+            "leave",
+            page.rect(MARGIN, y, wide, BUTTON_HEIGHT),
+            label,
+            t.LEAD,
+            fill=t.BAD,
+            fill_pressed=t.BAD_PRESSED,
+            color=t.ON_BAD,
+            bold=True,
+        )
+        hide = "Show password" if self._hidden else "Hide password"
+        rect = page.rect(MARGIN + wide + 14, y, page.measure(hide, t.LEAD) + 54, BUTTON_HEIGHT)
+        page.button("hide", rect, hide, t.LEAD, first=True)
+
+    def press(self, target: str, at: float, touched: bool) -> None:
+        if target == "leave":
+            if self._leave.press(at, touched):
+                self._stage.send(Leave())
+        elif target == "hide":
+            self._leave.close()
+            self._hidden = not self._hidden
+
+    def key(self, key: Key) -> bool:
+        if key.name != "back":
+            return False
+        if self._leave.open(key.at):
+            self._leave.close()
+        else:
+            self._leave.press(key.at, False)
+            self._stage.focus("leave")
+        return True
+
+
+def grouped(password: str) -> str:
+    """Digits in threes, as people read them out; anything else stays as it is."""
+    if not password.isdigit() or len(password) < 5:
+        return password
+    return " ".join(password[i : i + 3] for i in range(0, len(password), 3))
+
+
+def joining_line(page: Page, call: CallView, then: str) -> str:
+    """How long others can join, kept up to date."""
+    joining, now = call.joining, page.moment.now
+    if not joining.open:
+        return "Joining is closed."
+    if joining.closes_at is None:
+        return f"Joining is open. {then}"
+    left = joining.closes_at - now
+    page.until(now + (left % 1.0 or 1.0))
+    return f"Joining stays open for {countdown(left)}. {then}"

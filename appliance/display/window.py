@@ -1,0 +1,178 @@
+"""The surface that everything is drawn on: a screen, a window, or none at all (SDL's dummy driver).
+
+SDL has one video driver at a time in a process; which one, is decided here alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pygame
+
+from appliance import config
+from appliance.core import limits
+from appliance.core.grid import Rect
+from appliance.display.icons import icon
+from appliance.display.shapes import draw_box
+from appliance.display.theme import ACCENT, ON_ACCENT
+from appliance.errors import DeviceError
+
+log = logging.getLogger(__name__)
+
+HEADLESS_SIZE = WINDOW_SIZE = (1280, 720)
+NO_SCREEN = ("dummy", "offscreen")  # drivers that show nothing; SDL takes "offscreen" by itself
+DRM = Path("/sys/class/drm")
+X_SOCKETS = Path("/tmp/.X11-unix")  # noqa: S108 - where X servers listen; only looked at
+
+# Touches arrive as touches only, mice as mice only: nothing is pressed twice.
+HINTS = {
+    "SDL_TOUCH_MOUSE_EVENTS": "0",
+    "SDL_MOUSE_TOUCH_EVENTS": "0",
+    "SDL_VIDEO_ALLOW_SCREENSAVER": "1",  # only a call keeps the screen awake
+    "SDL_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR": "0",
+    "SDL_VIDEO_MINIMIZE_ON_FOCUS_LOSS": "0",
+    "SDL_VIDEO_X11_WMCLASS": "meetingbox",
+    "SDL_VIDEO_WAYLAND_WMCLASS": "meetingbox",
+}
+
+
+class Window:
+    """Opens and closes the surface. Belongs to the display thread."""
+
+    def __init__(self, settings: config.Display) -> None:
+        self._settings = settings
+        self._open = False
+        self.headless = True
+        self.fullscreen = False
+
+    @property
+    def surface(self) -> pygame.Surface:
+        surface = pygame.display.get_surface()
+        if surface is None:
+            raise DeviceError("device.screen.lost", "The screen is gone.")
+        return surface
+
+    @property
+    def is_open(self) -> bool:
+        return self._open
+
+    def open_screen(self, title: str) -> None:
+        """Open the screen or window that the settings ask for. Raises DeviceError; then nothing is open."""
+        self.close()
+        try:
+            with _hints({}):
+                pygame.display.init()
+            driver = pygame.display.get_driver()
+            _refuse_blind(driver)
+            self._open = True
+            self.headless = False
+            pygame.display.set_icon(_icon())
+            pygame.display.set_caption(f"{title} - meetingbox")
+            if self._settings.mode == "window":
+                self._set_mode(self._size(WINDOW_SIZE), pygame.RESIZABLE)
+            else:
+                self._set_fullscreen()
+            pygame.mouse.set_visible(not self.fullscreen)
+        except pygame.error as error:
+            self.close()
+            raise DeviceError("device.screen.mode", f"The screen can't be used: {error}.") from error
+        except DeviceError:
+            self.close()
+            raise
+        log.info("display.open driver=%s size=%dx%d", driver, *self.surface.get_size())
+
+    def open_headless(self) -> None:
+        """Open a surface that nobody sees; it is drawn on all the same. Raises DeviceError."""
+        self.close()
+        try:
+            with _hints({"SDL_VIDEODRIVER": "dummy"}):
+                pygame.display.init()
+            self._open = True
+            self.headless = True
+            self._set_mode(self._size(HEADLESS_SIZE), 0)
+        except pygame.error as error:
+            self.close()
+            raise DeviceError("device.screen.headless", f"Nothing can be drawn on: {error}.") from error
+
+    def show_cursor(self, shown: bool) -> None:
+        """A full screen shows the mouse only while there is one that moves."""
+        if self.fullscreen and pygame.mouse.get_visible() != shown:
+            pygame.mouse.set_visible(shown)
+
+    def close(self) -> None:
+        self._open = False
+        self.fullscreen = False
+        pygame.display.quit()
+
+    def _size(self, default: tuple[int, int]) -> tuple[int, int]:
+        wanted = self._settings.width or default[0], self._settings.height or default[1]
+        low, high = limits.SCREEN_SIDE_MIN, limits.SCREEN_SIDE_MAX
+        return min(max(wanted[0], low), high), min(max(wanted[1], low), high)
+
+    def _set_fullscreen(self) -> None:
+        self.fullscreen = True
+        desktop = pygame.display.get_desktop_sizes()[0]
+        wished = self._settings.width > 0 and self._settings.height > 0
+        size = self._size(desktop) if wished else desktop
+        # More pixels than software can draw in time: drawn smaller, scaled up by the graphics processor.
+        large = size[0] > limits.SCREEN_DRAWN_MAX[0] or size[1] > limits.SCREEN_DRAWN_MAX[1]
+        if large:
+            factor = min(limits.SCREEN_DRAWN_MAX[0] / size[0], limits.SCREEN_DRAWN_MAX[1] / size[1])
+            size = round(size[0] * factor), round(size[1] * factor)
+        self._set_mode(size, pygame.FULLSCREEN | (pygame.SCALED if large or size != desktop else 0))
+
+    def _set_mode(self, size: tuple[int, int], flags: int) -> None:
+        pygame.display.set_mode(size, flags)
+
+
+def _icon() -> pygame.Surface:
+    """For task bars: a camera on our colour."""
+    surface = pygame.Surface((64, 64), pygame.SRCALPHA)
+    draw_box(surface, Rect(0, 0, 64, 64), ACCENT, 14)
+    surface.blit(icon("camera", 44, ON_ACCENT), (10, 10))
+    return surface
+
+
+def _refuse_blind(driver: str) -> None:
+    if driver in NO_SCREEN and os.environ.get("SDL_VIDEODRIVER") != driver:
+        sentence = "No screen found. Switch the TV on: the picture starts by itself."
+        raise DeviceError("device.screen.missing", sentence)
+
+
+def screen_in_sight() -> bool:
+    """Say cheaply whether opening a screen may work: a display server listens, or a monitor is connected."""
+    wayland = os.environ.get("WAYLAND_DISPLAY")
+    if wayland and (Path(os.environ.get("XDG_RUNTIME_DIR", "/")) / wayland).exists():
+        return True
+    display = os.environ.get("DISPLAY")
+    if display:
+        host, _, number = display.partition(":")
+        return bool(host) or (X_SOCKETS / f"X{number.partition('.')[0]}").exists()
+    return any(_connected(status) for status in DRM.glob("card*-*/status"))
+
+
+def _connected(status: Path) -> bool:
+    try:
+        return status.read_text().strip() == "connected"
+    except OSError:
+        return False
+
+
+@contextmanager
+def _hints(more: dict[str, str]) -> Iterator[None]:
+    """SDL takes its hints from the environment at init; what a person set there wins over ours."""
+    wanted = {name: value for name, value in HINTS.items() if name not in os.environ} | more
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,113 @@
+"""Tiles fill the screen, show as much of everybody as can be, and never lie on each other."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.core import limits
+from appliance.core.grid import (
+    NARROWEST,
+    PICTURE_ASPECT,
+    WIDEST,
+    Rect,
+    arrange,
+    covering,
+)
+
+AREA = Rect(27, 52, 1226, 530)  # between header and bar at 1280x720
+areas = st.builds(
+    Rect, st.integers(0, 200), st.integers(0, 200), st.integers(300, 4000), st.integers(300, 2400)
+)
+counts = st.integers(1, limits.PEERS_MAX + 1)
+
+
+@given(counts, areas, st.integers(0, 24))
+def test_every_tile_is_inside_and_none_lies_on_another(count: int, area: Rect, gap: int) -> None:
+    tiles = arrange(count, area, gap)
+    assert len(tiles) == count
+    assert all(area.contains(tile) for tile in tiles)
+    for a, b in itertools.combinations(tiles, 2):
+        assert not a.grown(gap // 2).overlaps(b.grown(gap - gap // 2 - (gap > 0)))
+
+
+@given(counts, areas, st.integers(0, 24))
+def test_no_tile_cuts_more_of_a_picture_than_allowed(count: int, area: Rect, gap: int) -> None:
+    for tile in arrange(count, area, gap):
+        # Sides are even numbers, so a ratio is off by two pixels at most.
+        assert (tile.w + 2) / tile.h >= NARROWEST
+        assert tile.w / (tile.h + 2) <= WIDEST
+
+
+@given(counts, areas)
+def test_tiles_of_one_row_are_alike_and_rows_above_are_not_smaller(count: int, area: Rect) -> None:
+    tiles = arrange(count, area, 16)
+    rows = [list(row) for _, row in itertools.groupby(tiles, key=lambda tile: tile.y)]
+    for row in rows:
+        assert len({(tile.w, tile.h) for tile in row}) == 1
+    assert [row[0].w for row in rows] == sorted((row[0].w for row in rows), reverse=True)
+
+
+@given(counts, areas)
+def test_the_arrangement_is_never_smaller_than_the_plain_square_grid(count: int, area: Rect) -> None:
+    columns = math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    width = min((area.w - 16 * (columns - 1)) / columns, (area.h - 16 * (rows - 1)) / rows * PICTURE_ASPECT)
+    plain = width * width / PICTURE_ASPECT
+    mean = sum(tile.w * tile.h for tile in arrange(count, area, 16)) / count
+    assert mean >= plain * 0.85
+
+
+def test_five_tiles_stand_two_above_three_across_the_whole_width() -> None:
+    tiles = arrange(5, AREA, 16)
+    assert [tile.y == tiles[0].y for tile in tiles] == [True, True, False, False, False]
+    assert tiles[0].x == AREA.x
+    assert tiles[1].right == AREA.right
+    assert tiles[2].x == AREA.x
+    assert tiles[4].right == AREA.right
+
+
+@pytest.mark.parametrize(
+    ("count", "rows"), [(2, [2]), (4, [2, 2]), (6, [3, 3]), (9, [3, 3, 3]), (12, [4, 4, 4])]
+)
+def test_even_numbers_make_tidy_grids(count: int, rows: list[int]) -> None:
+    tiles = arrange(count, AREA, 16)
+    assert [len(list(row)) for _, row in itertools.groupby(tiles, key=lambda tile: tile.y)] == rows
+
+
+def test_a_portrait_screen_stacks_its_tiles() -> None:
+    tiles = arrange(3, Rect(0, 0, 1080, 1900), 16)
+    assert len({tile.x for tile in tiles}) == 1
+
+
+def test_an_area_without_room_gives_empty_tiles_rather_than_an_error() -> None:
+    assert all(tile.w == 0 or tile.h == 0 for tile in arrange(16, Rect(0, 0, 20, 20), 16))
+
+
+def test_a_grid_without_tiles_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        arrange(0, AREA, 16)
+
+
+@given(st.integers(2, 4000), st.integers(2, 4000))
+def test_the_covering_picture_covers_and_is_the_smallest_that_does(w: int, h: int) -> None:
+    width, height = covering(Rect(0, 0, w, h))
+    assert width >= w
+    assert height >= h
+    assert width % 2 == height % 2 == 0
+    assert width <= w + 1 or height <= h + 1
+    assert abs(width - height * PICTURE_ASPECT) <= 2 * PICTURE_ASPECT + 2
+
+
+def test_what_two_rectangles_share() -> None:
+    a, b = Rect(0, 0, 10, 10), Rect(6, 8, 10, 10)
+    assert a.common(b) == Rect(6, 8, 4, 2)
+    assert a.overlaps(b)
+    assert a.common(Rect(20, 0, 5, 5)).w == 0
+    assert not a.overlaps(Rect(10, 0, 5, 5))
+    assert a.holds(9, 9)
+    assert not a.holds(10, 9)

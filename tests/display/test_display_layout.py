@@ -1,0 +1,304 @@
+"""Every screen in every size: text stays in its box and on its own, everything can be reached."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from datetime import datetime
+
+import pygame
+import pytest
+
+from appliance.core.grid import Rect
+from appliance.core.view import (
+    SELF_TILE,
+    BoxSeen,
+    CallView,
+    DeviceView,
+    Intent,
+    JoiningView,
+    NetworkView,
+    Notice,
+    Phase,
+    Preset,
+    Snapshot,
+    TileState,
+    TileView,
+    Tone,
+)
+from appliance.display import theme as t
+from appliance.display.fonts import Fonts
+from appliance.display.navigator import Navigator
+from appliance.display.preview import HOME, NOW, SCENES, TROUBLE, WALL, Scene
+from appliance.display.render import layout
+from appliance.display.scene import Box, Text, View
+from appliance.display.stage import Key, Moment
+from appliance.display.text import ELLIPSIS, Typesetter, line_height
+from appliance.display.theme import Theme
+
+SIZES = [(1280, 720), (1920, 1080), (800, 480), (1024, 768), (2560, 1080), (1080, 1920)]
+LONG = "Wheelhouse, chart room and radio cabin aft"
+KEYS = {"ok", "back", "up", "down", "left", "right", "delete"}
+
+WORST = (
+    Scene(
+        "home-worst",
+        Snapshot(
+            name=LONG,
+            boxes=tuple(BoxSeen(LONG, "10.0.0.1", i % 2 == 0, NOW - 7000) for i in range(20)),
+            network=NetworkView("wireless", "fe80::1234:5678:9abc:def0%wlan0"),
+            devices=(DeviceView("camera", "", LONG * 4), DeviceView("microphone", "", LONG * 4)),
+            presets=tuple(Preset(LONG, 1000) for _ in range(9)),
+        ),
+    ),
+    Scene(
+        "call-worst",
+        replace(
+            HOME,
+            name=LONG,
+            phase=Phase.IN_CALL,
+            call=CallView(
+                1000,
+                NOW - 90_000,
+                JoiningView(True, NOW + 5000),
+                tuple(
+                    TileView(
+                        f"p{i}", LONG, list(TileState)[i % 3], muted=True, camera_on=i % 4 > 0, quality=3
+                    )
+                    for i in range(15)
+                ),
+                muted=True,
+                camera_on=False,
+            ),
+            notices=tuple(Notice(i, LONG * 4, Tone.BAD, NOW) for i in range(1, 6)),
+        ),
+    ),
+    Scene(
+        "start-worst",
+        replace(
+            HOME,
+            phase=Phase.IN_CALL,
+            call=CallView(1000, NOW, JoiningView(True, NOW + 80_000), password="W" * 64),
+        ),
+    ),
+    Scene(
+        "keypad-worst", HOME, "1 0 0 0 ok " + "W " * 64 + "X", replace(HOME, refusal=LONG * 6, refusal_id=1)
+    ),
+    Scene("scripts", replace(HOME, name="غرفة الاجتماعات 4", boxes=(BoxSeen("会議室 字", "", True, NOW),))),
+)
+
+
+@pytest.fixture(scope="module")
+def typesetter():
+    pygame.font.init()
+    yield Typesetter(Fonts())
+    pygame.font.quit()
+
+
+class Stand:
+    """A navigator with a still clock and no display."""
+
+    def __init__(self, snapshot: Snapshot, size: tuple[int, int], typesetter: Typesetter) -> None:
+        self.intents: list[Intent] = []
+        self.navigator = Navigator(snapshot, self.intents.append)
+        self.theme, self.typesetter = Theme(size), typesetter
+        self.adopt(snapshot)
+
+    def adopt(self, snapshot: Snapshot) -> View:
+        self.navigator.adopt(snapshot, NOW)
+        return self.view()
+
+    def view(self) -> View:
+        return self.navigator.build(
+            Moment(self.navigator.snapshot, NOW, WALL, self.theme, self.typesetter, frozenset({SELF_TILE}))
+        )
+
+    def press(self, keys: str, at: float = NOW) -> View:
+        for name in keys.split():
+            digit = name if name.isdigit() else ""
+            self.navigator.key(Key(name, at=at) if name in KEYS else Key("text", name, digit, at))
+            self.view()
+        return self.view()
+
+
+def stand(scene: Scene, size: tuple[int, int], typesetter: Typesetter) -> Stand:
+    made = Stand(scene.snapshot, size, typesetter)
+    made.press(scene.keys)
+    if scene.after is not None:
+        made.adopt(scene.after)
+    return made
+
+
+def everywhere(scenes: tuple[Scene, ...]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(
+        ("scene", "size"),
+        list(itertools.product(scenes, SIZES)),
+        ids=[f"{scene.name}-{w}x{h}" for scene, (w, h) in itertools.product(scenes, SIZES)],
+    )
+
+
+@everywhere(SCENES + WORST)
+def test_every_node_is_on_the_screen(scene, size, typesetter) -> None:
+    made = stand(scene, size, typesetter)
+    screen = made.theme.screen
+    for node in made.view().nodes:
+        assert screen.contains(node.rect), node
+
+
+@everywhere(SCENES + WORST)
+def test_text_stays_in_its_box(scene, size, typesetter) -> None:
+    for node in stand(scene, size, typesetter).view().nodes:
+        if isinstance(node, Text):
+            lines = layout(node, typesetter)
+            wide = max(
+                (typesetter.width(line, node.px, node.bold, node.tracking) for line in lines), default=0
+            )
+            assert wide <= node.rect.w, (node, lines)
+            assert len(lines) * line_height(node.px) <= node.rect.h + line_height(node.px) * 0.2, (
+                node,
+                lines,
+            )
+
+
+@everywhere(SCENES + WORST)
+def test_no_text_lies_on_another(scene, size, typesetter) -> None:
+    nodes = stand(scene, size, typesetter).view().nodes
+    inks: list[tuple[int, Text, Rect]] = []
+    for i, node in enumerate(nodes):
+        if isinstance(node, Text) and (ink := ink_of(node, typesetter)) is not None:
+            inks.append((i, node, ink))
+    for (i, a, ink_a), (j, b, ink_b) in itertools.combinations(inks, 2):
+        if ink_a.overlaps(ink_b):
+            # Only where a box between them hides the lower one: a notice over a tile.
+            hidden = any(isinstance(n, Box) and n.fill and n.rect.overlaps(ink_a) for n in nodes[i + 1 : j])
+            assert hidden, (a, b)
+
+
+@everywhere(SCENES)
+def test_our_own_sentences_are_never_cut(scene, size, typesetter) -> None:
+    for node in stand(scene, size, typesetter).view().nodes:
+        if isinstance(node, Text) and "Wheelhouse" not in node.text and node.text.count(" ") > 0:
+            drawn = layout(node, typesetter)
+            if size[0] >= size[1] and "connecting to" not in node.text.lower():
+                assert not any(line.endswith(ELLIPSIS) for line in drawn), node
+
+
+@everywhere(SCENES)
+def test_arrows_reach_every_target(scene, size, typesetter) -> None:
+    made = stand(scene, size, typesetter)
+    names = {target.name for target in made.view().targets}
+    made.press("up")  # the focus is visible from here on
+    reached, edge = set(), [made.navigator.focused]
+    while edge:
+        here = edge.pop()
+        reached.add(here)
+        for arrow in ("up", "down", "left", "right"):
+            made.navigator.focus(here)
+            made.press(arrow)
+            if made.navigator.focused not in reached:
+                edge.append(made.navigator.focused)
+    assert reached == names
+
+
+@everywhere(SCENES)
+def test_targets_are_large_enough_for_a_finger_and_apart(scene, size, typesetter) -> None:
+    made = stand(scene, size, typesetter)
+    for target in made.view().targets:
+        assert min(target.rect.w, target.rect.h) >= made.theme.px(50), target
+    for a, b in itertools.combinations(made.view().targets, 2):
+        assert not a.rect.overlaps(b.rect), (a, b)
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=[scene.name for scene in SCENES])
+def test_a_touch_does_what_ok_does_for_every_target(scene, typesetter) -> None:
+    for target in stand(scene, (1280, 720), typesetter).view().targets:
+        by_key, by_touch = stand(scene, (1280, 720), typesetter), stand(scene, (1280, 720), typesetter)
+        by_key.press("up")  # makes the focus visible where it was hidden
+        by_key.navigator.focus(target.name)
+        later = NOW + 1.0  # a finger's second press in the same moment is taken for its bounce
+        by_key.press("ok", later)
+        x, y = target.rect.center
+        by_touch.navigator.pointer_down(x, y, 10)
+        by_touch.view()
+        by_touch.navigator.pointer_up(x, y, 10, later)
+        assert without_ring(by_touch.view()) == without_ring(by_key.view()), target
+        assert by_touch.intents == by_key.intents, target
+
+
+def test_every_tile_says_at_which_size_it_wants_its_picture(typesetter) -> None:
+    scene = next(scene for scene in SCENES if scene.name == "call-16")
+    view = stand(scene, (1280, 720), typesetter).view()
+    assert {name for name, _, _ in view.tiles} == {tile.peer for tile in scene.snapshot.call.tiles} | {
+        SELF_TILE
+    }
+
+
+def test_what_is_wrong_is_said_on_the_home_screen(typesetter) -> None:
+    texts = [
+        node.text for node in Stand(TROUBLE, (1280, 720), typesetter).view().nodes if isinstance(node, Text)
+    ]
+    assert TROUBLE.devices[0].problem in texts
+    assert TROUBLE.devices[1].problem in texts
+    assert any(text.startswith("No network") for text in texts)
+
+
+def test_a_notice_is_shown_once_and_goes_away(typesetter) -> None:
+    made = Stand(HOME, (1280, 720), typesetter)
+    call = next(scene.snapshot for scene in SCENES if scene.name == "call")
+
+    def seen(now: float) -> bool:
+        made.navigator.adopt(replace(call, refusal_id=int(now)), now)
+        moment = Moment(call, now, WALL, made.theme, typesetter)
+        return any(
+            isinstance(n, Text) and n.text == "Infirmary joined" for n in made.navigator.build(moment).nodes
+        )
+
+    assert seen(NOW)
+    assert seen(NOW + 4.9)
+    assert not seen(NOW + 5.1)
+    assert not seen(NOW + 6)
+
+
+@pytest.mark.parametrize(
+    ("color", "behind"),
+    [
+        (t.TEXT, t.BACKGROUND), (t.TEXT, t.PANEL), (t.TEXT, t.BUTTON), (t.TEXT, t.STAGE), (t.TEXT, t.LINE),
+        (t.DIM, t.BACKGROUND), (t.DIM, t.PANEL), (t.DIM, t.BUTTON), (t.DIM, t.STAGE),
+        (t.ON_ACCENT, t.ACCENT), (t.WARNING_TEXT, t.WARNING_BACK), (t.WARNING_TEXT, t.BACKGROUND),
+        (t.WARNING_TEXT, t.CHIP[:3]), (t.BAD_TEXT, t.BAD_BACK), (t.BAD_TEXT, t.BACKGROUND),
+    ],
+)  # fmt: skip
+def test_text_has_contrast_for_three_metres(color, behind) -> None:
+    assert t.contrast(color, behind) >= 7.0
+
+
+def test_the_leave_button_has_the_contrast_of_large_text() -> None:
+    assert t.contrast(t.ON_BAD, t.BAD) >= 4.5
+
+
+def ink_of(node: Text, typesetter: Typesetter) -> Rect | None:
+    """Where a text node's letters are, roughly: capitals' height, the widest line."""
+    lines = [line for line in layout(node, typesetter) if line]
+    if not lines:
+        return None
+    wide = max(typesetter.width(line, node.px, node.bold, node.tracking) for line in lines)
+    high = len(lines) * line_height(node.px)
+    x = (
+        node.rect.x
+        + {"left": 0, "center": (node.rect.w - wide) // 2, "right": node.rect.w - wide}[node.align]
+    )
+    y = node.rect.y if node.top else node.rect.y + (node.rect.h - high) // 2
+    trim = round(node.px * 0.25)
+    return Rect(x, y + trim, wide, high - 2 * trim)
+
+
+def without_ring(view: View) -> tuple[object, ...]:
+    return tuple(n for n in view.nodes if not (isinstance(n, Box) and n.border == t.WHITE))
+
+
+def test_the_clock_shows_the_wall_time(typesetter) -> None:
+    made = Stand(HOME, (1280, 720), typesetter)
+    moment = Moment(HOME, NOW, datetime(2026, 1, 1, 9, 5, 40), made.theme, typesetter)
+    view = made.navigator.build(moment)
+    assert any(isinstance(n, Text) and n.text == "09:05" for n in view.nodes)
+    assert view.stale_at == pytest.approx(NOW + 20)
