@@ -12,7 +12,7 @@ import os
 import secrets
 import socket
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -96,6 +96,7 @@ class Box:
         self._line_gate = LineGate()
         self._intents: asyncio.Queue[view.Intent] = asyncio.Queue(limits.INTENTS_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ends: list[tuple[str, Callable[[], Coroutine[Any, Any, object]]]] = []  # of what was started
         self._stale = False  # a snapshot is due
         self._view_timer: asyncio.TimerHandle | None = None
 
@@ -128,15 +129,24 @@ class Box:
 
     async def start(self) -> None:
         """Start everything, in order. Raises StartError; what was started is stopped again then."""
+        ends = self._ends
         try:
             await self.control.start()
+            ends.append(("control", self.control.stop))
             self.interfaces = self._watcher.start()
+            ends.append(("interfaces", self._stop_watching))
             await self.server.start(self._addresses())
+            ends.append(("server", self.server.stop))
             self.discovery = Discovery(self.name, self.server.port, self._boxes_changed)
             await self.discovery.start(self.interfaces)
+            ends.append(("discovery", self.discovery.stop))
             await self.camera.start()
+            ends.append(("camera", self.camera.stop))
             self.engine.start()
+            ends.append(("sound", lambda: asyncio.to_thread(self.engine.stop)))
+            ends.append(("tasks", self._end_tasks))
             self._spawn(self._follow_intents(), "intents")
+            ends.append(("session", self._end_session))
             self.bridge.listen(lambda intent: self._call_soon(self._intent, intent))
             self.lag.start()
         except BaseException:
@@ -152,19 +162,19 @@ class Box:
         if self._view_timer is not None:
             self._view_timer.cancel()
             self._view_timer = None
-        await self._step("session", self._end_session())
+        while self._ends:
+            what, end = self._ends.pop()
+            await self._step(what, end())
+        log.info("box.stopped")
+
+    async def _stop_watching(self) -> None:
+        self._watcher.stop()
+
+    async def _end_tasks(self) -> None:
         for task in list(self._tasks):
             task.cancel()
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=limits.STOP_WITHIN)
-        await self._step("sound", asyncio.to_thread(self.engine.stop))
-        await self._step("camera", self.camera.stop())
-        if self.discovery is not None:
-            await self._step("discovery", self.discovery.stop())
-        await self._step("server", self.server.stop())
-        self._watcher.stop()
-        await self._step("control", self.control.stop())
-        log.info("box.stopped")
 
     async def _step(self, what: str, work: Coroutine[Any, Any, object]) -> None:
         try:
