@@ -199,7 +199,7 @@ PEER_TASKS_MAX = 8  # offers, answers and dials of one peer under way at once
 # --- Display --------------------------------------------------------------------------------------
 INPUT_EVERY = 0.015  # SDL's events are looked at so often: a key waits 20 ms at most, idle costs < 1 % CPU
 REDRAW_EVERY = 0.008  # pictures that arrive within this are drawn together: at most 125 updates a second
-IDLE_WAIT = 1.0  # longest sleep of a display without a screen: whoever has work for it wakes it
+IDLE_WAIT = 0.25  # longest sleep of a display without a screen: who has work wakes it, a signal can't
 EVENTS_PER_TURN = 64  # input events handled before the screen is brought up to date
 NOTICE_FOR = 5.0  # a notice stays on the screen: two lines are read in 3 s
 NOTICES_SHOWN = 3  # at once, newest below; older ones make room
@@ -276,6 +276,7 @@ JITTER_HISTORY = 500  # packets that the jitter is measured over: 10 s of speech
 JITTER_HISTORY_S = 10.0  # and their age
 JITTER_RESET = 1.0  # a timestamp this far off the timeline starts a new one
 JITTER_STRAYS = 3  # ...after so many packets in a row: one forged or delayed packet moves nothing
+JITTER_STRAYS_BACK = 50  # ...or so many, 1 s, if it goes back: a burst of old packets is not played again
 JITTER_STALL = 0.1  # without a push or pull for so long this process was paused: no jitter of the network
 JITTER_SEEN = 256  # sequence numbers remembered for duplicates: 5 s of speech
 CONCEAL_MAX = 6  # frames concealed in a row: 100 ms at full level and one that fades

@@ -1,0 +1,670 @@
+"""All pair handshakes of one box during one join of one room.
+
+A joiner says ``hello`` to everybody; whoever is in the room answers with a ``challenge``; the joiner
+sends its ``proof`` to some of them; the member ``accept``s or ``reject``s. The rules:
+
+* Everybody who hears the hello of a peer that is new to it answers with a challenge, at most
+  ``HANDSHAKES_MAX`` at once; further hellos wait for their turn.
+* Two that challenged each other have *crossed*: the smaller peer id is the joiner (side A) and
+  proves, the other one waits for the proof.
+* Until a first member accepted, a joiner proves to two at a time, and to one per address and
+  attempt. Afterwards it proves only to peers that a sealed roster named, up to eight at once.
+* A joiner that was accepted and is challenged by a peer that no roster named says so after a
+  moment (``reject`` with ``turn``): then the other side proves. It does so even if it was accepted
+  too, ``MERGE_PROOFS_MAX`` times a key press: so two groups that formed apart become one.
+* A proof that is not rightly accepted within ``PROOF_WITHIN`` costs the joiner a guess; a wrong
+  proof costs the member one. Without a budget nothing is proven and no proof is looked at.
+* A signature is checked before anything is remembered, counted or computed. What is malformed, not
+  for this room, out of place or over a limit is dropped, with an effect that names the reason.
+* A handshake stays on the relay where it began. A hello comes over every relay; the first counts.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import hmac
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from appliance.core import limits
+from appliance.core import messages as m
+from appliance.core.group import is_share
+from appliance.core.guesses import Bucket, GuessBudgets
+from appliance.core.identity import PeerKey, RandomBytes, key_id, verify
+from appliance.core.keys import Confirmed, PairKeys, transcript_hash
+from appliance.core.pair import (
+    CHALLENGE_IN,
+    CHALLENGE_OUT,
+    DONE,
+    Event,
+    Heard,
+    Ours,
+    Pair,
+    Proving,
+    State,
+    Theirs,
+)
+from appliance.core.pake import Password
+from appliance.errors import LocalProtocolError, RemoteProtocolError
+
+# --- Effects --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SendFrame:
+    """Send a text frame on a relay."""
+
+    relay: Hashable
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Both know the password. ``role``: ours, "A" or "B". A second one replaces the first."""
+
+    peer_id: str
+    role: str
+    keys: PairKeys
+    relay: Hashable
+
+
+@dataclass(frozen=True, slots=True)
+class ProofFailed:
+    """A guess was spent.
+
+    ``as_joiner``: we proved and were not accepted (``reason``: "rejected", "unanswered" or
+    "wrong-acceptance"); otherwise the other side proved and was wrong ("wrong-proof").
+    """
+
+    peer_id: str
+    as_joiner: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SealFrame:
+    """A sealed frame of a proven peer, for the pair's SealedChannel."""
+
+    peer_id: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A frame was dropped; count it under ``code``."""
+
+    code: str
+
+
+Effect = SendFrame | Proven | ProofFailed | SealFrame | Refused
+
+
+_T = TypeVar("_T", bound=Hashable)
+
+
+class _May(enum.Enum):
+    """Whether we may prove on a challenge now."""
+
+    YES = "yes"
+    LATER = "later"  # the places are taken, or another one of this address was tried
+    STRANGER = "stranger"  # we were accepted already, and nobody named this peer
+    BROKE = "broke"  # no guess left
+
+
+class Handshakes:
+    """The handshakes of one box in one room, from the key press until it leaves.
+
+    ``room``: its number. ``password``: as typed. ``now``: monotonic seconds. ``random_bytes``: the
+    system's. ``budgets``: the box's, kept across joins and restarts.
+
+    Say ``hello()`` on each relay connection when it opens; give every text frame to ``receive``;
+    call ``tick`` at ``deadline()``; perform the effects in order.
+    """
+
+    def __init__(
+        self,
+        room: int,
+        password: str,
+        now: float,
+        random_bytes: RandomBytes,
+        budgets: GuessBudgets | None = None,
+    ) -> None:
+        budgets = budgets or GuessBudgets()
+        self.room = room
+        self._password = Password(room, password)
+        self._random = random_bytes
+        self._key = PeerKey.generate(random_bytes)
+        self._press = budgets.press(room)
+        self._members = budgets.member(room, now)
+        self._challenges = Bucket(limits.CHALLENGES_BURST, limits.CHALLENGE_EVERY, now)
+        self._next_challenge_at: float | None = None  # while a hello waits for nothing but the bucket
+        self._pairs: dict[str, Pair] = {}
+        self._arrivals = 0
+        self._heard: OrderedDict[tuple[str, bytes], None] = OrderedDict()
+        self._introduced: OrderedDict[str, None] = OrderedDict()
+        self._hellos: list[bytes] = []  # statements of ours, the newest first
+        self._hello_text = ""
+        self._attempt = -1
+        self._accepted = False  # by anybody in this attempt
+        self._merges_left = limits.MERGE_PROOFS_MAX
+        self._tried: set[str] = set()  # addresses that had their candidate in this attempt
+        self._greeted: set[str] = set()  # peers that got our hello again in this attempt
+        self._yielded: set[str] = set()  # peers that we told to prove in this attempt
+        self.renew(now)
+
+    def __repr__(self) -> str:
+        return f"Handshakes(room={self.room}, peer_id={self.peer_id}, pairs={len(self._pairs)})"
+
+    # --- what the shell asks ------------------------------------------------------------------
+
+    @property
+    def peer_id(self) -> str:
+        """Ours, 32 hex digits."""
+        return self._key.peer_id
+
+    def hello(self) -> str:
+        """The frame to send on a relay connection that has just opened; the same during an attempt."""
+        return self._hello_text
+
+    def renew(self, now: float) -> None:
+        """Begin another attempt: a hello with a fresh nonce. Guesses spent stay spent."""
+        del now  # what an attempt remembers has no age of its own
+        nonce = self._random(32)
+        stated = m.Hello.statement(m.VERSION, self.room, self._key.public_key, nonce)
+        hello = m.Hello(
+            v=m.VERSION,
+            room=self.room,
+            epk=self._key.public_key,
+            nonce=nonce,
+            sig=self._key.sign(stated),
+        )
+        self._hellos = [stated, *self._hellos[:1]]
+        self._hello_text = m.encode_outer(hello)
+        self._attempt += 1
+        self._accepted = False
+        self._tried.clear()
+        self._greeted.clear()
+        self._yielded.clear()
+
+    def state(self, peer_id: str) -> State:
+        """The state of the handshake with a peer."""
+        pair = self._pairs.get(peer_id)
+        return pair.state if pair is not None else State.IDLE
+
+    @property
+    def proven(self) -> frozenset[str]:
+        """Peers that we and they proved the password to each other."""
+        return frozenset(p.peer_id for p in self._pairs.values() if p.state in DONE)
+
+    @property
+    def pending(self) -> frozenset[str]:
+        """Peers whose handshake is under way: its end may still change what a person reads."""
+        settled = (State.IDLE, State.FAILED, *DONE)
+        return frozenset(p.peer_id for p in self._pairs.values() if p.state not in settled)
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """Peers that a roster named, neither proven nor under way: worth another attempt."""
+        return frozenset(self._introduced) - self.proven - self.pending
+
+    def introduce(self, peer_ids: Iterable[str], now: float) -> list[Effect]:
+        """A sealed roster named these peers: we may prove to them."""
+        for peer_id in peer_ids:
+            if peer_id != self.peer_id:
+                _remember(self._introduced, peer_id, limits.INTRODUCED_MAX)
+        return self._advance(now)
+
+    def forget(self, peer_id: str) -> None:
+        """A proven peer left or is gone: its next hello is a new one's."""
+        pair = self._pairs.get(peer_id)
+        if pair is not None and pair.state in DONE:
+            del self._pairs[peer_id]
+        self._introduced.pop(peer_id, None)
+
+    def admit(self, now: float) -> list[Effect]:
+        """A person lets one stranger try although the strangers' budget is empty."""
+        self._members.admit()
+        return self._advance(now)
+
+    def seal_frame(self, peer_id: str, payload: bytes) -> SendFrame:
+        """Address a sealed frame to a proven peer, on the relay where it was proven."""
+        pair = self._pairs.get(peer_id)
+        if pair is None or pair.state not in DONE:
+            raise LocalProtocolError("handshake.not-proven", "a seal for a peer that is not proven")
+        return SendFrame(pair.relay, m.encode_outer(m.Seal(sender=self.peer_id, to=peer_id, payload=payload)))
+
+    # --- frames -------------------------------------------------------------------------------
+
+    def receive(self, relay: Hashable, origin: str, text: str, now: float) -> list[Effect]:
+        """Take one text frame.
+
+        ``relay``: the connection, any hashable. ``origin``: the address it came from, as "host" or
+        "host:port". Never raises for what is in the frame.
+        """
+        effects = self.tick(now)
+        try:
+            frame = m.decode_outer(text)
+            match frame:
+                case m.Hello():
+                    effects += self._on_hello(relay, origin, frame, now)
+                case m.Challenge():
+                    effects += self._on_challenge(relay, origin, frame, now)
+                case m.Proof():
+                    effects += self._on_proof(relay, frame, now)
+                case m.Accept():
+                    effects += self._on_accept(relay, frame, now)
+                case m.Reject():
+                    effects += self._on_reject(relay, frame, now)
+                case m.Seal():
+                    effects += self._on_seal(relay, frame)
+        except RemoteProtocolError as error:
+            effects.append(Refused(error.code))
+        return effects
+
+    def _on_hello(self, relay: Hashable, origin: str, hello: m.Hello, now: float) -> list[Effect]:
+        if hello.v != m.VERSION:
+            raise _refuse("hello.version")
+        if hello.room != self.room:
+            raise _refuse("hello.room")
+        sender = key_id(hello.epk).hex()
+        if sender == self.peer_id:
+            return []  # a server that we reach at two addresses sends us our own
+        if (sender, hello.nonce) in self._heard:
+            raise _refuse("hello.duplicate")
+        pair = self._pairs.get(sender)
+        self._check_hello_is_wanted(pair, sender, origin, hello, now)
+        if not verify(hello.epk, hello.sig, hello.stated):
+            raise _refuse("hello.signature")
+        _remember(self._heard, (sender, hello.nonce), limits.HELLOS_REMEMBERED)
+        heard = Heard(hello.stated, hello.nonce, relay, origin, now + limits.CHALLENGE_WITHIN)
+        pair = pair or self._new_pair(sender, hello.epk)
+        pair.heard = heard
+        if pair.state not in DONE:
+            pair.machine.step(Event.HELLO)
+        return self._advance(now)
+
+    def _check_hello_is_wanted(
+        self, pair: Pair | None, sender: str, origin: str, hello: m.Hello, now: float
+    ) -> None:
+        """Everything that costs less than a signature."""
+        state = pair.state if pair is not None else State.IDLE
+        if state in CHALLENGE_OUT or state is State.PROVING:
+            raise _refuse("hello.under-way")
+        if not self._members.allows(sender, now):
+            raise _refuse("budget.strangers")
+        if state is State.PROVEN:
+            assert pair is not None
+            # Who accepted us knows that it did. Whom we accepted may have missed it and begun anew.
+            if pair.role == "A" or pair.proven_for == hello.nonce or not self._free_place(origin, now):
+                raise _refuse("hello.proven")
+        elif len(self.proven) >= limits.PEERS_MAX:
+            raise _refuse("room.full")
+        elif sum(p.heard is not None for p in self._pairs.values()) >= limits.HELLOS_WAITING_MAX:
+            raise _refuse("limit.hellos")
+
+    def _on_challenge(self, relay: Hashable, origin: str, challenge: m.Challenge, now: float) -> list[Effect]:
+        if challenge.to != self.peer_id:
+            return []
+        sender = key_id(challenge.epk).hex()
+        if sender == self.peer_id:
+            raise _refuse("challenge.own")
+        pair = self._pairs.get(sender)
+        if pair is not None:
+            if pair.state is State.PROVING:
+                raise _refuse("challenge.unexpected")
+            if pair.state is State.FAILED and pair.failed_in == self._attempt:
+                raise _refuse("challenge.failed")
+            if pair.theirs is not None and pair.theirs.challenge.nonce == challenge.nonce:
+                raise _refuse("challenge.duplicate")
+        elif sum(p.theirs is not None for p in self._pairs.values()) >= limits.HELLOS_WAITING_MAX:
+            raise _refuse("limit.challenges")
+        for hello in self._hellos:
+            stated = challenge.stated(hello)
+            if verify(challenge.epk, challenge.sig, stated):
+                break
+        else:
+            raise _refuse("challenge.signature")
+        if not is_share(challenge.y, b"B"):
+            raise _refuse("share.point")
+        if pair is not None and pair.state in DONE:
+            return [self._reject(relay, sender, stated, "proven")]
+        pair = pair or self._new_pair(sender, challenge.epk)
+        pair.theirs = Theirs(
+            hello,
+            challenge,
+            stated,
+            relay,
+            origin,
+            expires=now + limits.CHALLENGE_HELD,
+            turn_at=now + limits.TURN_AFTER,
+        )
+        pair.machine.step(Event.CHALLENGE_HEARD)
+        return self._advance(now)
+
+    def _on_proof(self, relay: Hashable, proof: m.Proof, now: float) -> list[Effect]:
+        if proof.to != self.peer_id:
+            return []
+        pair = self._pairs.get(proof.sender)
+        if pair is None or pair.ours is None:
+            raise _refuse("proof.unexpected")
+        ours = pair.ours
+        if relay != ours.relay:
+            raise _refuse("proof.relay")
+        transcript = transcript_hash(ours.hello, ours.stated, proof.x)
+        if not verify(pair.epk, proof.sig, m.Proof.statement(transcript, proof.confirm)):
+            raise _refuse("proof.signature")
+        if not is_share(proof.x, b"A"):
+            raise _refuse("share.point")
+        if not self._members.allows(pair.peer_id, now):
+            raise _refuse("budget.strangers")
+        pair.ours = pair.theirs = pair.heard = None
+        try:
+            confirmed = Confirmed.derive(transcript, ours.pake.finish(proof.x))
+            right = hmac.compare_digest(confirmed.confirm_a, proof.confirm)
+        except RemoteProtocolError:
+            right = False
+        if not right:
+            self._members.spend(pair.peer_id, now)
+            pair.machine.step(Event.PROOF_WRONG)
+            pair.failed_in = self._attempt
+            return [
+                self._reject(relay, pair.peer_id, ours.stated, "proof"),
+                ProofFailed(pair.peer_id, as_joiner=False, reason="wrong-proof"),
+                *self._advance(now),
+            ]
+        pair.machine.step(Event.PROOF_RIGHT)
+        pair.proven_for = ours.hello_nonce
+        accept = m.Accept(
+            sender=self.peer_id,
+            to=pair.peer_id,
+            confirm=confirmed.confirm_b,
+            sig=self._key.sign(m.Accept.statement(transcript, confirmed.confirm_b)),
+        )
+        return [
+            SendFrame(relay, m.encode_outer(accept)),
+            self._proven(pair, "B", confirmed.keys, relay),
+            *self._advance(now),
+        ]
+
+    def _on_accept(self, relay: Hashable, accept: m.Accept, now: float) -> list[Effect]:
+        if accept.to != self.peer_id:
+            return []
+        pair = self._pairs.get(accept.sender)
+        if pair is None or pair.proving is None:
+            raise _refuse("accept.unexpected")
+        proving = pair.proving
+        if relay != proving.relay:
+            raise _refuse("accept.relay")
+        statement = m.Accept.statement(proving.confirmed.keys.transcript, accept.confirm)
+        if not verify(pair.epk, accept.sig, statement):
+            raise _refuse("accept.signature")
+        if not hmac.compare_digest(proving.confirmed.confirm_b, accept.confirm):
+            return [*self._refused(pair, "wrong-acceptance", now), *self._advance(now)]
+        pair.proving = None
+        pair.machine.step(Event.ACCEPTED)
+        self._accepted = True
+        return [self._proven(pair, "A", proving.confirmed.keys, relay), *self._advance(now)]
+
+    def _on_reject(self, relay: Hashable, reject: m.Reject, now: float) -> list[Effect]:
+        if reject.to != self.peer_id:
+            return []
+        pair = self._pairs.get(reject.sender)
+        about: Proving | Ours | None = None
+        if pair is not None:
+            about = pair.proving if reject.code == "proof" else pair.ours
+        if pair is None or about is None or relay != about.relay:
+            raise _refuse("reject.unexpected")
+        challenge = about.challenge if isinstance(about, Proving) else about.stated
+        if not verify(pair.epk, reject.sig, m.Reject.statement(challenge, reject.code)):
+            raise _refuse("reject.signature")
+        effects: list[Effect] = []
+        if reject.code == "proof":
+            effects += self._refused(pair, "rejected", now)
+        elif reject.code == "proven":
+            pair.ours = None
+            self._step_and_drop_idle(pair, Event.STILL_PROVEN)
+        elif pair.state is State.CROSSED:
+            pair.our_turn = True
+        elif pair.state is State.CHALLENGED and pair.peer_id not in self._greeted:
+            # It never heard our hello, or it would have challenged us: it came to this relay later.
+            self._greeted.add(pair.peer_id)
+            pair.ours = None
+            self._step_and_drop_idle(pair, Event.TURNED)
+            effects.append(SendFrame(relay, self._hello_text))
+        return [*effects, *self._advance(now)]
+
+    def _on_seal(self, relay: Hashable, seal: m.Seal) -> list[Effect]:
+        if seal.to != self.peer_id:
+            return []
+        pair = self._pairs.get(seal.sender)
+        if pair is None or pair.state not in DONE:
+            raise _refuse("seal.stranger")
+        if relay != pair.relay:
+            raise _refuse("seal.relay")
+        return [SealFrame(pair.peer_id, seal.payload)]
+
+    # --- decisions ----------------------------------------------------------------------------
+
+    def _advance(self, now: float) -> list[Effect]:
+        """Send every proof, challenge and turn that is allowed now, in the order of arrival."""
+        effects: list[Effect] = []
+        pairs = sorted(self._pairs.values(), key=lambda pair: pair.order)
+        for pair in pairs:
+            if pair.state in CHALLENGE_IN and self._is_prover(pair):
+                effects += self._consider_proof(pair, now)
+        for pair in pairs:
+            if pair.heard is not None and pair.ours is None and self._wants_challenge(pair, now):
+                effects.append(self._challenge(pair, now))
+        waiting = any(pair.heard is not None for pair in pairs)
+        short = waiting and self._challenges.available(now) < 1
+        self._next_challenge_at = self._challenges.next_at(now) if short else None
+        return effects
+
+    def _is_prover(self, pair: Pair) -> bool:
+        return pair.state is State.HELD or pair.our_turn or self.peer_id < pair.peer_id
+
+    def _may_prove(self, pair: Pair, now: float) -> _May:
+        assert pair.theirs is not None
+        out = [p.proving for p in self._pairs.values() if p.proving is not None]
+        if self._is_stranger(pair):
+            told_to = pair.our_turn or pair.peer_id in self._greeted
+            if self._accepted and not (told_to and self._merges_left > 0):
+                return _May.STRANGER
+            strangers = sum(proving.stranger for proving in out)
+            tried = pair.theirs.origin in self._tried and not self._accepted
+            if strangers >= limits.STRANGER_PROOFS_MAX or tried:
+                return _May.LATER
+        elif len(out) >= limits.ROSTER_PROOFS_MAX:
+            return _May.LATER
+        left = self._press.available(now)
+        if left - len(out) > 0:
+            return _May.YES
+        return _May.LATER if left > 0 else _May.BROKE
+
+    def _is_stranger(self, pair: Pair) -> bool:
+        return pair.peer_id not in self._introduced and not self._members.knows(pair.peer_id)
+
+    def _consider_proof(self, pair: Pair, now: float) -> list[Effect]:
+        may = self._may_prove(pair, now)
+        theirs = pair.theirs
+        assert theirs is not None
+        theirs.turn_due = theirs.turn_due or now >= theirs.turn_at
+        if may is _May.YES:
+            return self._prove(pair, now)
+        if pair.state is State.HELD and pair.heard is not None:
+            return []  # we have its hello, so we can challenge it in turn
+        if may is _May.BROKE:
+            pair.theirs = None
+            self._step_and_drop_idle(pair, Event.THEIRS_EXPIRED)
+            return [Refused("budget.joiner")]
+        if (
+            may is _May.STRANGER
+            and theirs.turn_due
+            and not pair.our_turn
+            and pair.peer_id not in self._yielded
+        ):
+            self._yielded.add(pair.peer_id)
+            pair.theirs = None
+            self._step_and_drop_idle(pair, Event.YIELDED)
+            return [self._reject(theirs.relay, pair.peer_id, theirs.stated, "turn")]
+        return []
+
+    def _prove(self, pair: Pair, now: float) -> list[Effect]:
+        theirs = pair.theirs
+        assert theirs is not None
+        id_a, id_b = (
+            hashlib.sha256(theirs.hello).digest(),
+            theirs.challenge.member_id(theirs.challenge.epk, theirs.challenge.nonce),
+        )
+        pake = self._password.side_a(id_a, id_b, self._random)
+        stranger = self._is_stranger(pair)
+        try:
+            shared = pake.finish(theirs.challenge.y)
+        except RemoteProtocolError as error:
+            pair.theirs = None
+            self._step_and_drop_idle(pair, Event.THEIRS_EXPIRED)
+            return [Refused(error.code)]
+        transcript = transcript_hash(theirs.hello, theirs.stated, pake.share)
+        confirmed = Confirmed.derive(transcript, shared)
+        if stranger:
+            self._tried.add(theirs.origin)
+            self._merges_left -= self._accepted
+        pair.ours = pair.theirs = pair.heard = None
+        pair.proving = Proving(
+            theirs.stated, confirmed, theirs.relay, stranger, expires=now + limits.PROOF_WITHIN
+        )
+        pair.machine.step(Event.PROOF_SENT)
+        proof = m.Proof(
+            sender=self.peer_id,
+            to=pair.peer_id,
+            x=pake.share,
+            confirm=confirmed.confirm_a,
+            sig=self._key.sign(m.Proof.statement(transcript, confirmed.confirm_a)),
+        )
+        return [SendFrame(theirs.relay, m.encode_outer(proof))]
+
+    def _wants_challenge(self, pair: Pair, now: float) -> bool:
+        assert pair.heard is not None
+        if not self._free_place(pair.heard.origin, now) or not self._members.allows(pair.peer_id, now):
+            return False
+        if pair.state is State.HELD:
+            return self._may_prove(pair, now) in (_May.STRANGER, _May.BROKE)
+        return pair.state in (State.WAITING, State.PROVEN)
+
+    def _free_place(self, origin: str, now: float) -> bool:
+        out = [p.ours.origin for p in self._pairs.values() if p.ours is not None]
+        return (
+            len(out) < limits.HANDSHAKES_MAX
+            and out.count(origin) < limits.HANDSHAKES_PER_ADDRESS
+            and self._challenges.available(now) > 0
+        )
+
+    def _challenge(self, pair: Pair, now: float) -> SendFrame:
+        heard = pair.heard
+        assert heard is not None
+        self._challenges.take(now)
+        nonce = self._random(32)
+        epk = self._key.public_key
+        id_a, id_b = hashlib.sha256(heard.stated).digest(), m.Challenge.member_id(epk, nonce)
+        pake = self._password.side_b(id_a, id_b, self._random)
+        stated = m.Challenge.statement(heard.stated, pair.peer_id, epk, nonce, pake.share)
+        pair.heard = None
+        pair.ours = Ours(
+            heard.stated,
+            heard.nonce,
+            stated,
+            pake,
+            heard.relay,
+            heard.origin,
+            expires=now + limits.CHALLENGE_WITHIN,
+        )
+        pair.machine.step(Event.CHALLENGE_SENT)
+        challenge = m.Challenge(
+            to=pair.peer_id, epk=epk, nonce=nonce, y=pake.share, sig=self._key.sign(stated)
+        )
+        return SendFrame(heard.relay, m.encode_outer(challenge))
+
+    def _reject(self, relay: Hashable, peer_id: str, challenge: bytes, code: m.RejectCode) -> SendFrame:
+        sig = self._key.sign(m.Reject.statement(challenge, code))
+        reject = m.Reject(sender=self.peer_id, to=peer_id, code=code, sig=sig)
+        return SendFrame(relay, m.encode_outer(reject))
+
+    def _proven(self, pair: Pair, role: str, keys: PairKeys, relay: Hashable) -> Proven:
+        pair.role, pair.relay, pair.our_turn = role, relay, False
+        self._members.met(pair.peer_id)
+        return Proven(pair.peer_id, role, keys, relay)
+
+    def _refused(self, pair: Pair, reason: str, now: float) -> list[Effect]:
+        """Our proof came to nothing: a guess is spent."""
+        pair.proving = None
+        pair.failed_in = self._attempt
+        pair.machine.step(Event.REFUSED)
+        self._press.spend(now)
+        return [ProofFailed(pair.peer_id, as_joiner=True, reason=reason)]
+
+    # --- time ---------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> list[Effect]:
+        """Let everything expire that is due, and use the places that it leaves."""
+        effects: list[Effect] = []
+        for pair in list(self._pairs.values()):
+            if pair.proving is not None and now >= pair.proving.expires:
+                effects += self._refused(pair, "unanswered", now)
+            if pair.theirs is not None and now >= pair.theirs.expires:
+                pair.theirs = pair.heard = None
+                pair.our_turn = False
+                self._step_and_drop_idle(pair, Event.THEIRS_EXPIRED)
+            if pair.ours is not None and now >= pair.ours.expires:
+                pair.ours = None
+                self._step_and_drop_idle(pair, Event.OURS_EXPIRED)
+            if pair.heard is not None and now >= pair.heard.expires:
+                pair.heard = None
+                if pair.state is State.WAITING:
+                    self._step_and_drop_idle(pair, Event.THEIRS_EXPIRED)
+        return [*effects, *self._advance(now)]
+
+    def deadline(self) -> float | None:
+        """When ``tick`` has something to do at the latest, or None."""
+        times = [
+            thing.expires
+            for pair in self._pairs.values()
+            for thing in (pair.proving, pair.theirs, pair.ours, pair.heard)
+            if thing is not None
+        ]
+        times += [
+            pair.theirs.turn_at
+            for pair in self._pairs.values()
+            if pair.theirs is not None and not pair.theirs.turn_due and self._is_prover(pair)
+        ]
+        if self._next_challenge_at is not None:
+            times.append(self._next_challenge_at)
+        return min(times, default=None)
+
+    # --- bookkeeping --------------------------------------------------------------------------
+
+    def _new_pair(self, peer_id: str, epk: bytes) -> Pair:
+        failed = [p for p in self._pairs.values() if p.state is State.FAILED]
+        if len(failed) >= limits.FAILED_REMEMBERED:
+            del self._pairs[min(failed, key=lambda pair: pair.order).peer_id]
+        self._arrivals += 1
+        pair = self._pairs[peer_id] = Pair(peer_id, epk, self._arrivals)
+        return pair
+
+    def _step_and_drop_idle(self, pair: Pair, event: Event) -> None:
+        if pair.machine.step(event) is State.IDLE:
+            self._pairs.pop(pair.peer_id, None)
+
+
+def _refuse(code: str) -> RemoteProtocolError:
+    return RemoteProtocolError(code, "A frame was dropped.")
+
+
+def _remember(memory: OrderedDict[_T, None], item: _T, most: int) -> None:
+    """Keep the newest ``most`` items."""
+    memory[item] = None
+    memory.move_to_end(item)
+    if len(memory) > most:
+        memory.popitem(last=False)

@@ -1,0 +1,361 @@
+"""The jitter buffer of one peer's sound: packets in as they come, one frame out every 20 ms.
+
+Rules:
+
+1. Every packet has a place on one timeline: its timestamp plus the shortest transit seen in the
+   last 10 s. The *delay* is how far behind that place playout runs. Nothing else is remembered of
+   the past, so delay can't ratchet: whatever happened, it is steered back to the target.
+2. The target is the p95 of jitter plus a margin, within ``JITTER_TARGET_MIN`` and ``_MAX``. It
+   rises at once and falls slowly. A packet later than ``JITTER_CAP`` raises nothing: no buffer
+   could have waited for it.
+3. Delay may be within a band above the target that is wider than a frame. Below the band a frame
+   is inserted; above it one is taken out: a missing one first, else one that the next is
+   cross-faded with. Above the cap playout leaps to the target.
+4. A missing frame is taken from its successor's FEC if that is there; else it is waited for, by
+   inserting one, if the band has room for it; else it is concealed. After
+   ``CONCEAL_MAX`` of them, or when the sender has stopped sending (DTX), there is silence, and the
+   next talk spurt starts afresh at the target.
+
+A talk spurt after DTX is recognised by sequence numbers that go on while timestamps leap.
+Times are seconds of any monotonic clock; timestamps are RTP's, in samples.
+"""
+
+from __future__ import annotations
+
+import bisect
+import enum
+import math
+from collections import deque
+from dataclasses import dataclass
+
+from appliance.core import limits
+
+_SHIFT_EVERY = 0.1  # between two frames inserted or taken out in speech: a stretch nobody hears
+_UNDER = 0.005  # below the target by more: insert. The band between the two is nearly two frames
+_OVER = 0.035  # above the target by more: take out. wide, so that jitter of the target moves nothing.
+_FALL = 0.050  # seconds that the target may fall in a second
+_MEASURE_EVERY = 10  # packets between two measurements of jitter
+_SAMPLES_MIN = 25  # packets known before the target may fall
+_AFTER_STALL = 0.05  # seconds for the packets that queued up in a pause of this process to be taken in
+_DTX_BYTES = 2  # an Opus packet this short says "silence from here", RFC 6716 section 3.2.1
+
+
+class Kind(enum.Enum):
+    """What one frame is made of."""
+
+    PACKET = "packet"  # decode the payload
+    FEC = "fec"  # decode the redundancy about this frame that the payload, its successor, carries
+    CONCEAL = "conceal"  # have the decoder make something up
+    SILENCE = "silence"  # nothing to play
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame to play.
+
+    ``run``: how many frames in a row were concealed, this one included. ``inserted``: nothing is
+    missing here, or it may still come: the frame only makes time, and what comes next continues
+    from before it.
+    ``skipped``: the payload of the frame before this one, which is left out to catch up: decode it
+    and cross-fade from it into this one.
+    """
+
+    kind: Kind
+    payload: bytes = b""
+    run: int = 0
+    inserted: bool = False
+    skipped: bytes | None = None
+
+
+_SILENCE = Frame(Kind.SILENCE)
+
+
+@dataclass(slots=True)
+class Counters:
+    """Packets and frames since the start; ``lost`` is `JitterBuffer.lost`, it follows from these.
+
+    ``received``: packets, each once. ``duplicates``: again. ``late``: their time had passed.
+    ``dropped``: packets thrown away to keep delay down. ``concealed``, ``fec``: frames.
+    ``inserted``: frames (concealed as well) that made delay longer. ``resets``: new timelines.
+    """
+
+    received: int = 0
+    duplicates: int = 0
+    late: int = 0
+    dropped: int = 0
+    concealed: int = 0
+    fec: int = 0
+    inserted: int = 0
+    resets: int = 0
+
+
+def unwrap(value: int, near: int, bits: int) -> int:
+    """Return the integer congruent to ``value`` modulo 2**bits that is nearest to ``near``."""
+    half = 1 << (bits - 1)
+    return near + ((value - near + half) & ((1 << bits) - 1)) - half
+
+
+class JitterBuffer:
+    """Adaptive playout of one RTP stream. See the module's rules.
+
+    ``frame``: samples per packet and per pull. ``rate``: samples per second.
+    """
+
+    def __init__(self, frame: int = limits.SOUND_FRAME, rate: int = limits.SOUND_RATE) -> None:
+        self._frame = frame
+        self._rate = rate
+        self.counters = Counters()
+        self._used_at = -math.inf  # last push or pull
+        self._stalled_at = -math.inf  # when the last pause of this process ended
+        self._expected_before = 0  # packets expected on the timelines before this one
+        self._start(0)
+
+    def _start(self, highest: int) -> None:
+        """Forget the timeline; the next packet starts a new one."""
+        self._packets: dict[int, tuple[int, bytes]] = {}  # timestamp -> (sequence number, payload)
+        self._highest = highest  # highest sequence number, unwrapped
+        self._first = highest  # first one of this timeline
+        self._newest = 0  # highest timestamp, unwrapped
+        self._seen = 0  # bit n: sequence number _highest - n was received
+        self._transits: deque[float] = deque(maxlen=limits.JITTER_HISTORY)  # seconds
+        self._arrivals: deque[float] = deque(maxlen=limits.JITTER_HISTORY)  # when, of the same packets
+        self._base: float | None = None  # shortest transit: arrival minus timestamp, s
+        self._target = limits.JITTER_TARGET_START
+        self._measured_at = -math.inf
+        self._unmeasured = 0  # packets since the last measurement
+        self._strays = 0  # packets in a row that are far off the timeline
+        self._next: int | None = None  # timestamp of the next frame; nothing older is played
+        self._idle = True  # between talk spurts
+        self._last: tuple[int, int] | None = None  # (timestamp, sequence number) last taken out
+        self._ended = False  # that packet announced silence
+        self._run = 0  # frames concealed in a row
+        self._shifted_at = -math.inf  # when delay was last changed in speech
+        self._delay = 0.0
+
+    # --- what is known ----------------------------------------------------------------------
+
+    @property
+    def target(self) -> float:
+        """The playout delay aimed at, seconds behind the shortest transit."""
+        return self._target
+
+    @property
+    def delay(self) -> float:
+        """The playout delay of the last frame that was played, seconds behind the shortest transit."""
+        return self._delay
+
+    @property
+    def held(self) -> int:
+        """Packets waiting."""
+        return len(self._packets)
+
+    @property
+    def lost(self) -> int:
+        """Packets that never came, by sequence numbers (RFC 3550, appendix A.3)."""
+        expected = self._expected_before
+        if self._base is not None:
+            expected += self._highest - self._first + 1
+        return max(0, expected - self.counters.received)
+
+    # --- in -----------------------------------------------------------------------------------
+
+    def push(self, sequence_number: int, timestamp: int, payload: bytes, now: float) -> None:
+        """Take one packet: 16-bit sequence number, 32-bit timestamp, its payload, its arrival."""
+        self._use(now)
+        if self._base is None:
+            self._begin(sequence_number, timestamp, now)
+        assert self._base is not None
+        seq = unwrap(sequence_number, self._highest, 16)
+        ts = unwrap(timestamp, self._newest, 32)
+        transit = now - ts / self._rate
+        if abs(transit - self._base) > limits.JITTER_RESET:
+            self._strays += 1
+            onwards = self._next is None or ts >= self._next
+            if self._strays < (limits.JITTER_STRAYS if onwards else limits.JITTER_STRAYS_BACK):
+                self.counters.dropped += 1
+                return
+            floor = self._next if onwards else None  # what was played is not played again
+            self._begin(seq, ts, now)
+            self._next = floor
+            self.counters.resets += 1
+        self._strays = 0
+        if not self._mark(seq):
+            return
+        self._newest = max(self._newest, ts)
+        self._note(transit, now)
+        if self._next is not None and ts + self._frame <= self._next:
+            self.counters.late += 1
+            self._measure(now)
+            return
+        self._packets[ts] = (seq, payload)
+        if len(self._packets) > limits.JITTER_PACKETS_MAX:
+            oldest = min(self._packets)
+            self._take(oldest)
+            self._next = oldest + self._frame
+            self.counters.dropped += 1
+
+    def _begin(self, seq: int, ts: int, now: float) -> None:
+        """Start a timeline at one packet."""
+        if self._base is not None:
+            self._expected_before += self._highest - self._first + 1
+        self.counters.dropped += len(self._packets)
+        self._start(seq)
+        self._newest = ts
+        self._base = now - ts / self._rate
+
+    def _mark(self, seq: int) -> bool:
+        """Note a sequence number. False: it was there before, or is too old to know."""
+        age = self._highest - seq
+        if age < 0:
+            self._seen = ((self._seen << -age) | 1) & ((1 << limits.JITTER_SEEN) - 1)
+            self._highest = seq
+        elif age >= limits.JITTER_SEEN:
+            self.counters.late += 1
+            return False
+        elif self._seen >> age & 1:
+            self.counters.duplicates += 1
+            return False
+        else:
+            self._seen |= 1 << age
+            self._first = min(self._first, seq)
+        self.counters.received += 1
+        return True
+
+    def _use(self, now: float) -> None:
+        """Notice that this process was paused: what queued up meanwhile says nothing about the network."""
+        if now - self._used_at > limits.JITTER_STALL:
+            self._stalled_at = now
+        self._used_at = now
+
+    def _note(self, transit: float, now: float) -> None:
+        assert self._base is not None
+        self._base = min(self._base, transit)
+        if now - self._stalled_at < _AFTER_STALL and self._transits:
+            return
+        self._transits.append(transit)
+        self._arrivals.append(now)
+        self._unmeasured += 1
+        if self._unmeasured >= _MEASURE_EVERY:
+            self._measure(now)
+
+    def _measure(self, now: float) -> None:
+        """Set base and target from the transits of the last seconds."""
+        while self._arrivals and now - self._arrivals[0] > limits.JITTER_HISTORY_S:
+            self._arrivals.popleft()
+            self._transits.popleft()
+        elapsed = now - self._measured_at
+        self._measured_at = now
+        self._unmeasured = 0
+        if not self._transits:
+            return
+        ordered = sorted(self._transits)
+        self._base = ordered[0]
+        useful = bisect.bisect_right(ordered, ordered[0] + limits.JITTER_CAP)
+        jitter = ordered[math.ceil(0.95 * useful) - 1] - ordered[0]
+        wanted = min(max(jitter + limits.JITTER_MARGIN, limits.JITTER_TARGET_MIN), limits.JITTER_TARGET_MAX)
+        if wanted >= self._target:
+            self._target = wanted
+        elif len(ordered) >= _SAMPLES_MIN:
+            self._target = max(wanted, self._target - _FALL * elapsed)
+
+    # --- out ----------------------------------------------------------------------------------
+
+    def pull(self, now: float) -> Frame:
+        """Return the frame to play now. To be called once per frame's length of time."""
+        self._use(now)
+        frame = self._pull(now)
+        if frame.kind is Kind.CONCEAL:
+            self._run = frame.run
+            self.counters.concealed += 1
+        else:
+            self._run = 0
+        return frame
+
+    def _pull(self, now: float) -> Frame:
+        if self._idle or self._next is None:
+            return self._pull_idle(now)
+        delay = self._delay_of(self._next, now)
+        if delay > limits.JITTER_CAP:
+            self._leap(delay)
+            delay = self._delay_of(self._next, now)
+        first = min(self._packets, default=None)
+        may_shift = now - self._shifted_at >= _SHIFT_EVERY
+        if first is not None and first < self._next + self._frame:
+            self._delay = delay
+            if delay < self._target - _UNDER and may_shift:
+                return self._insert(now)
+            if delay > self._target + _OVER and may_shift and first + self._frame in self._packets:
+                self._shifted_at = now
+                self.counters.dropped += 1
+                skipped = self._take(first)
+                return Frame(Kind.PACKET, self._play(first + self._frame), skipped=skipped)
+            return Frame(Kind.PACKET, self._play(first))
+        # The frame that should be played is not there.
+        if (first is None and self._ended) or (first is not None and self._is_new_spurt(first)):
+            self._idle = True
+            return self._pull_idle(now)
+        if self._run >= limits.CONCEAL_MAX:
+            self._idle = True
+            return self._pull_idle(now)
+        room = _OVER - self._frame / self._rate if first is None else -_UNDER
+        if delay < self._target + room:
+            return self._insert(now)
+        if first is not None and delay > self._target + _OVER:
+            self._shifted_at = now
+            return Frame(Kind.PACKET, self._play(first))
+        if first is not None and first < self._next + 2 * self._frame:
+            self._next += self._frame
+            self.counters.fec += 1
+            return Frame(Kind.FEC, self._packets[first][1])
+        self._next += self._frame
+        return Frame(Kind.CONCEAL, run=self._run + 1)
+
+    def _pull_idle(self, now: float) -> Frame:
+        """Wait for a talk spurt, and start it at the target."""
+        while self._packets:
+            first = min(self._packets)
+            delay = self._delay_of(first, now)
+            if delay < self._target:
+                return _SILENCE
+            overdue = delay > limits.JITTER_CAP or (delay > self._target + _OVER and len(self._packets) > 1)
+            if not overdue:
+                self._idle = False
+                self._delay = delay
+                return Frame(Kind.PACKET, self._play(first))
+            self._take(first)
+            self._next = first + self._frame
+            self.counters.dropped += 1
+        return _SILENCE
+
+    def _delay_of(self, ts: int, now: float) -> float:
+        assert self._base is not None
+        return now - self._base - ts / self._rate
+
+    def _take(self, ts: int) -> bytes:
+        seq, payload = self._packets.pop(ts)
+        self._last = (ts, seq)
+        self._ended = len(payload) <= _DTX_BYTES
+        return payload
+
+    def _play(self, ts: int) -> bytes:
+        self._next = ts + self._frame
+        return self._take(ts)
+
+    def _insert(self, now: float) -> Frame:
+        self._shifted_at = now
+        self.counters.inserted += 1
+        return Frame(Kind.CONCEAL, run=self._run + 1, inserted=True)
+
+    def _leap(self, delay: float) -> None:
+        """Go on at the target, leaving out whole frames."""
+        assert self._next is not None
+        frames = math.floor((delay - self._target) * self._rate / self._frame)
+        self._next += frames * self._frame
+        for ts in sorted(self._packets):
+            if ts + self._frame <= self._next:
+                self._take(ts)
+                self.counters.dropped += 1
+
+    def _is_new_spurt(self, first: int) -> bool:
+        """Is there no packet missing before ``first``, only time?"""
+        return self._last is not None and self._packets[first][0] == self._last[1] + 1

@@ -1,0 +1,466 @@
+"""The jitter buffer, on a simulated network and a simulated clock."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from appliance.core import limits
+from appliance.core.jitter import Frame, JitterBuffer, Kind, unwrap
+
+FRAME = limits.SOUND_FRAME
+TICK = 0.02
+
+
+def payload(index: int) -> bytes:
+    return b"opus" + index.to_bytes(4, "big")
+
+
+def index_of(data: bytes) -> int:
+    return int.from_bytes(data[4:], "big")
+
+
+@dataclass
+class Run:
+    """What came out: (time, frame, delay) of every pull, and the buffer."""
+
+    buffer: JitterBuffer
+    pulls: list[tuple[float, Frame, float]] = field(default_factory=list)
+
+    def kinds(self, first: float = 0.0, last: float = 1e9) -> list[Kind]:
+        return [frame.kind for when, frame, _ in self.pulls if first <= when < last]
+
+    def played(self) -> list[int]:
+        """The packets that were decoded for playing, in order."""
+        return [index_of(f.payload) for _, f, _ in self.pulls if f.kind is Kind.PACKET]
+
+    def delays(self, first: float = 0.0, last: float = 1e9) -> list[float]:
+        return [d for when, f, d in self.pulls if f.kind is Kind.PACKET and first <= when < last]
+
+
+@dataclass(frozen=True)
+class Packet:
+    arrival: float
+    seq: int
+    ts: int
+    index: int
+
+
+def network(
+    seconds: float,
+    *,
+    seed: int = 1,
+    loss: float = 0.0,
+    jitter: Callable[[float, random.Random], float] = lambda _when, _rng: 0.0,
+    duplicate: float = 0.0,
+    speaking: Callable[[float], bool] = lambda _when: True,
+    first_seq: int = 0,
+    first_ts: int = 0,
+    drift_ppm: float = 0.0,
+) -> list[Packet]:
+    """The packets of a sender on the far side of a network, by arrival."""
+    rng = random.Random(seed)
+    packets = []
+    seq = first_seq
+    for n in range(int(seconds / TICK)):
+        when = n * TICK * (1 + drift_ppm * 1e-6)
+        if not speaking(when):
+            continue
+        this, seq = seq & 0xFFFF, seq + 1
+        lost = rng.random() < loss
+        arrival = when + 0.005 + jitter(when, rng)
+        again = rng.random() < duplicate
+        if lost:
+            continue
+        packet = Packet(arrival, this, (first_ts + n * FRAME) & 0xFFFFFFFF, n)
+        packets.append(packet)
+        if again:
+            packets.append(Packet(arrival + rng.random() * 0.05, packet.seq, packet.ts, n))
+    return sorted(packets, key=lambda p: p.arrival)
+
+
+def play(
+    packets: Iterable[Packet],
+    seconds: float,
+    *,
+    phase: float = 0.011,
+    paused: Callable[[float], float] = lambda when: when,
+) -> Run:
+    """Push and pull in real time. ``paused(when)``: when what is due at ``when`` really happens."""
+    run = Run(JitterBuffer())
+    events: list[tuple[float, int, Packet | None]] = [(paused(p.arrival), 0, p) for p in packets]
+    ticks = (phase + n * TICK for n in range(int(seconds / TICK)))
+    # A paused playout skips the frames that it missed.
+    events += [(when, 1, None) for when in ticks if paused(when) == when]
+    for when, _, packet in sorted(events, key=lambda event: event[:2]):
+        if packet is not None:
+            run.buffer.push(packet.seq, packet.ts, payload(packet.index), when)
+        else:
+            frame = run.buffer.pull(when)
+            run.pulls.append((when, frame, run.buffer.delay))
+    return run
+
+
+def pause(first: float, last: float) -> Callable[[float], float]:
+    return lambda when: last if first <= when < last else when
+
+
+def uniform(most: float) -> Callable[[float, random.Random], float]:
+    return lambda _when, rng: rng.random() * most
+
+
+# --- A quiet network --------------------------------------------------------------------------
+
+
+def test_every_packet_of_a_clean_stream_is_played_once_and_in_order() -> None:
+    run = play(network(20), 20)
+    played = run.played()
+    assert played == list(range(played[0], played[0] + len(played)))
+    assert played[0] == 0
+    assert run.buffer.counters.concealed == run.buffer.counters.late == run.buffer.lost == 0
+
+
+def test_a_clean_stream_is_played_within_55_ms_of_its_shortest_transit() -> None:
+    for phase in (0.0001, 0.005, 0.011, 0.019):
+        run = play(network(20), 20, phase=phase)
+        assert max(run.delays(5)) <= 0.055
+        assert min(run.delays(5)) >= limits.JITTER_TARGET_MIN - 0.005
+
+
+def test_sequence_numbers_and_timestamps_wrap() -> None:
+    run = play(network(4, first_seq=0xFFFF - 60, first_ts=0xFFFFFFFF - 90 * FRAME), 4)
+    assert run.played() == list(range(len(run.played())))
+    assert len(run.played()) > 190
+    assert run.buffer.counters.resets == run.buffer.counters.concealed == 0
+
+
+@given(st.integers(0, 2**40), st.integers(-30_000, 30_000))
+def test_unwrap_finds_the_nearest(near: int, step: int) -> None:
+    assert unwrap((near + step) & 0xFFFF, near, 16) == near + step
+
+
+# --- Loss, reordering, duplicates ------------------------------------------------------------------
+
+
+def test_a_single_lost_packet_is_recovered_from_its_successor() -> None:
+    packets = [p for p in network(4) if p.index % 10 != 7]
+    run = play(packets, 4)
+    recovered = [index_of(f.payload) for _, f, _ in run.pulls if f.kind is Kind.FEC]
+    assert recovered
+    assert all(index % 10 == 8 for index in recovered)
+    assert run.buffer.counters.concealed == 0
+    assert run.buffer.lost == run.buffer.counters.fec == len(recovered)
+
+
+def test_the_packet_that_carried_the_fec_is_played_after_it() -> None:
+    packets = [p for p in network(2) if p.index != 50]
+    run = play(packets, 2)
+    around = [(f.kind, index_of(f.payload)) for _, f, _ in run.pulls if f.payload]
+    at = around.index((Kind.FEC, 51))
+    assert around[at - 1 : at + 3] == [
+        (Kind.PACKET, 49),
+        (Kind.FEC, 51),
+        (Kind.PACKET, 51),
+        (Kind.PACKET, 52),
+    ]
+
+
+def test_of_two_lost_in_a_row_the_first_is_concealed() -> None:
+    packets = [p for p in network(2) if p.index not in (50, 51)]
+    run = play(packets, 2)
+    counters = run.buffer.counters
+    assert (counters.concealed - counters.inserted, counters.fec) == (1, 1)
+
+
+def test_concealment_ends_in_silence_after_120_ms_and_sound_comes_back() -> None:
+    packets = [p for p in network(4) if not 50 <= p.index < 75]
+    run = play(packets, 4)
+    runs = [frame.run for _, frame, _ in run.pulls if frame.kind is Kind.CONCEAL]
+    assert runs == list(range(1, limits.CONCEAL_MAX + 1))
+    assert Kind.SILENCE in run.kinds(1.2, 1.4)
+    assert set(run.kinds(2.0)) == {Kind.PACKET}
+    assert run.buffer.lost == 25
+
+
+def test_reordered_packets_are_used() -> None:
+    packets = network(10, jitter=lambda when, _rng: 0.03 if int(when / TICK + 0.5) % 5 == 0 else 0.0)
+    run = play(packets, 10)
+    assert [p.index for p in packets] != sorted(p.index for p in packets)
+    settled = [index for index in run.played() if index > 50]
+    assert settled == list(range(settled[0], settled[0] + len(settled)))
+
+
+def test_duplicates_are_counted_and_never_played_twice() -> None:
+    run = play(network(10, duplicate=0.3), 10)
+    assert run.buffer.counters.duplicates > 100
+    assert len(set(run.played())) == len(run.played())
+    assert run.buffer.lost == 0
+
+
+def test_a_late_packet_is_counted_and_not_played() -> None:
+    packets = network(6, jitter=lambda when, _rng: 0.15 if abs(when - 3) < 0.001 else 0.0)
+    run = play(packets, 6)
+    assert run.buffer.counters.late == 1
+    assert 150 not in run.played()
+    assert run.buffer.lost == 0
+
+
+def test_a_sender_that_is_a_little_late_is_waited_for() -> None:
+    packets = network(4, jitter=lambda when, _rng: max(0.0, 3.045 - when) if when > 2.999 else 0.0)
+    run = play(packets, 4)
+    assert run.buffer.counters.late == 0
+    assert run.buffer.counters.inserted == 1
+    assert run.played() == list(range(len(run.played())))
+
+
+# --- Delay follows jitter, and comes back --------------------------------------------------------
+
+
+def test_the_target_is_the_p95_of_jitter_plus_the_margin() -> None:
+    run = play(network(20, jitter=uniform(0.05)), 20)
+    assert 0.05 * 0.9 + 0.02 <= run.buffer.target <= 0.05 + 0.02
+
+
+def test_with_20_ms_of_jitter_everything_is_played_within_80_ms() -> None:
+    run = play(network(60, jitter=uniform(0.02)), 60)
+    delays = sorted(run.delays(5))
+    assert delays[int(0.95 * len(delays))] <= 0.08
+    assert run.buffer.counters.concealed + run.buffer.counters.dropped <= 0.01 * 60 / TICK
+
+
+def test_jitter_beyond_the_target_loses_little() -> None:
+    run = play(network(60, jitter=lambda _w, rng: abs(rng.gauss(0, 0.02))), 60)
+    assert run.buffer.counters.late / run.buffer.counters.received < 0.01
+
+
+def test_delay_falls_again_when_jitter_does() -> None:
+    packets = network(40, jitter=lambda when, rng: rng.random() * (0.09 if when < 15 else 0.001))
+    run = play(packets, 40)
+    assert min(run.delays(10, 15)) > 0.08
+    assert max(run.delays(35)) <= 0.055
+
+
+def test_delay_falls_by_frames_that_the_next_one_is_faded_into() -> None:
+    packets = network(40, jitter=lambda when, rng: rng.random() * (0.09 if when < 15 else 0.001))
+    run = play(packets, 40)
+    times = [when for when, frame, _ in run.pulls if frame.skipped is not None]
+    assert times
+    assert all(b - a >= 0.099 for a, b in itertools.pairwise(times))
+    for _, frame, _ in run.pulls:
+        if frame.skipped is not None:
+            assert index_of(frame.skipped) == index_of(frame.payload) - 1
+
+
+def test_a_route_that_became_longer_is_followed() -> None:
+    packets = network(40, jitter=lambda when, _rng: 0.0 if when < 10 else 0.15)
+    run = play(packets, 40)
+    assert set(run.kinds(35)) == {Kind.PACKET}
+    assert max(run.delays(35)) <= 0.055
+
+
+def test_one_late_packet_leaves_no_delay_behind() -> None:
+    packets = network(30, jitter=lambda when, _rng: 0.19 if abs(when - 5) < 0.001 else 0.0)
+    run = play(packets, 30)
+    assert max(run.delays(6)) <= 0.055
+
+
+# --- Pauses ------------------------------------------------------------------------------------------
+
+
+def test_a_paused_receiver_is_back_at_its_target_within_2_s() -> None:
+    for length in (0.1, 0.3, 1.0, 5.0):
+        run = play(network(20), 20, paused=pause(10, 10 + length))
+        assert max(run.delays(12 + length)) <= 0.055, length
+        assert set(run.kinds(12 + length)) == {Kind.PACKET}
+
+
+def test_a_network_that_stalls_and_delivers_at_once_leaves_no_delay_behind() -> None:
+    packets = network(30, jitter=lambda when, _rng: max(0.0, 11.5 - when) if when > 10 else 0.0)
+    run = play(packets, 30)
+    assert max(run.delays(12)) <= limits.JITTER_TARGET_MAX + 0.035
+    assert max(run.delays(22)) <= 0.055
+    assert set(run.kinds(13)) == {Kind.PACKET}
+
+
+def test_a_sender_that_paused_is_heard_again_at_once() -> None:
+    run = play(network(20, speaking=lambda when: not 10 <= when < 13), 20)
+    assert set(run.kinds(13.1)) == {Kind.PACKET}
+    assert run.buffer.lost == 0
+
+
+def test_while_nobody_pulls_the_oldest_are_dropped() -> None:
+    buffer = JitterBuffer()
+    for n in range(200):
+        buffer.push(n, n * FRAME, payload(n), n * TICK)
+        assert buffer.held <= limits.JITTER_PACKETS_MAX
+    assert buffer.counters.dropped == 200 - limits.JITTER_PACKETS_MAX
+    frame = buffer.pull(200 * TICK)
+    assert index_of(frame.payload) >= 200 - limits.JITTER_PACKETS_MAX
+
+
+# --- Silence -----------------------------------------------------------------------------------------
+
+
+def spurts(when: float) -> bool:
+    return when % 2.0 < 0.7
+
+
+def test_talk_spurts_are_played_whole_and_silence_is_no_loss() -> None:
+    run = play(network(20, speaking=spurts, jitter=uniform(0.01)), 20.2)
+    sent = {p.index for p in network(20, speaking=spurts)}
+    assert set(run.played()) == sent
+    assert run.buffer.lost == run.buffer.counters.fec == run.buffer.counters.dropped == 0
+
+
+def test_an_announced_silence_is_not_concealed() -> None:
+    buffer = JitterBuffer()
+    kinds = []
+    for n in range(100):
+        now = n * TICK
+        if n < 50:
+            buffer.push(n, n * FRAME, payload(n) if n < 49 else b"\x08", now)
+        kinds.append(buffer.pull(now + 0.001).kind)
+    assert kinds.count(Kind.CONCEAL) == 0
+    assert kinds[-20:] == [Kind.SILENCE] * 20
+
+
+def test_a_talk_spurt_starts_at_the_target() -> None:
+    run = play(network(60, speaking=spurts, jitter=uniform(0.04)), 60)
+    starts = [
+        b[2]
+        for a, b in itertools.pairwise(run.pulls)
+        if a[1].kind is Kind.SILENCE and b[1].kind is Kind.PACKET and b[0] > 20
+    ]
+    assert len(starts) >= 15
+    assert all(0.05 < delay < 0.085 for delay in starts)
+
+
+# --- New timelines ------------------------------------------------------------------------------------
+
+
+def test_a_stream_that_starts_anew_is_played_on() -> None:
+    old = network(5)
+    new = [Packet(p.arrival + 5, p.seq + 9000, p.ts + 12345678, p.index + 1000) for p in network(5)]
+    run = play([*old, *new], 10)
+    assert run.buffer.counters.resets == 1
+    assert len([i for i in run.played() if i >= 1000]) > 240
+    assert max(run.delays(7)) <= 0.055
+
+
+def test_a_stream_whose_timestamps_go_back_is_played_on_after_a_second() -> None:
+    old = network(5, first_ts=10_000_000)
+    new = [Packet(p.arrival + 5, p.seq + 250, p.ts + 100, p.index + 1000) for p in network(5)]
+    run = play([*old, *new], 10)
+    assert run.buffer.counters.resets == 1
+    assert len([i for i in run.played() if i >= 1000]) >= 195
+
+
+def test_a_forged_packet_moves_nothing() -> None:
+    packets = network(6)
+    packets.append(Packet(3.001, 40_000, 0x80000000, 9999))
+    run = play(sorted(packets, key=lambda p: p.arrival), 6)
+    assert run.buffer.counters.resets == 0
+    assert 9999 not in run.played()
+    assert set(run.kinds(1)) == {Kind.PACKET}
+
+
+# --- For ever ------------------------------------------------------------------------------------------
+
+
+def test_in_30_minutes_of_drift_loss_and_pauses_delay_does_not_grow() -> None:
+    rng = random.Random(5)
+    pauses = [(when, when + rng.uniform(0.05, 0.6)) for when in range(60, 1700, 97)]
+
+    def paused(when: float) -> float:
+        for first, last in pauses:
+            if first <= when < last:
+                return last
+        return when
+
+    for ppm in (50, -50):
+        packets = network(1800, loss=0.01, jitter=uniform(0.005), drift_ppm=ppm)
+        run = play(packets, 1800, paused=paused)
+        start, end = run.delays(10, 60), run.delays(1740)
+        assert abs(sum(end) / len(end) - sum(start) / len(start)) <= 0.02
+        assert max(end) <= 0.06
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    loss=st.sampled_from([0.0, 0.01, 0.1, 0.4]),
+    most=st.sampled_from([0.0, 0.01, 0.05, 0.15, 0.5]),
+    duplicate=st.sampled_from([0.0, 0.1]),
+    phase=st.floats(0, 0.0199),
+    pauses=st.lists(st.tuples(st.floats(0, 9), st.floats(0.02, 2)), max_size=3),
+    first_seq=st.integers(0, 0xFFFF),
+    first_ts=st.integers(0, 0xFFFFFFFF),
+)
+def test_whatever_happened_a_calm_network_is_played_completely_and_soon(
+    seed: int,
+    loss: float,
+    most: float,
+    duplicate: float,
+    phase: float,
+    pauses: list[tuple[float, float]],
+    first_seq: int,
+    first_ts: int,
+) -> None:
+    """Ten bad seconds, twenty good ones: the last six are whole, in order, and soon."""
+
+    def paused(when: float) -> float:
+        for first, length in sorted(pauses):
+            if first <= when < first + length:
+                when = first + length
+        return when
+
+    packets = network(
+        30,
+        seed=seed,
+        jitter=lambda when, rng: rng.random() * most if when < 10 else 0.0,
+        duplicate=duplicate,
+        first_seq=first_seq,
+        first_ts=first_ts,
+    )
+    rng = random.Random(seed)
+    packets = [p for p in packets if p.arrival > 10 or rng.random() >= loss]
+    run = play(packets, 30, phase=phase, paused=paused)
+    assert set(run.kinds(24)) == {Kind.PACKET}
+    assert max(run.delays(24)) <= 0.0575
+    played = run.played()
+    assert played == sorted(set(played))
+    assert max(run.delays()) <= limits.JITTER_CAP + 1e-9
+    assert run.buffer.held <= limits.JITTER_PACKETS_MAX
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.booleans(),
+            st.integers(0, 0xFFFF),
+            st.integers(0, 0xFFFFFFFF),
+            st.binary(max_size=4),
+            st.floats(0, 0.5),
+        ),
+        max_size=80,
+    )
+)
+def test_no_input_breaks_it(steps: list[tuple[bool, int, int, bytes, float]]) -> None:
+    buffer = JitterBuffer()
+    now = 0.0
+    for push, seq, ts, data, later in steps:
+        now += later
+        if push:
+            buffer.push(seq, ts, data, now)
+        else:
+            frame = buffer.pull(now)
+            assert frame.run <= limits.CONCEAL_MAX
+        assert buffer.held <= limits.JITTER_PACKETS_MAX
+        assert limits.JITTER_TARGET_MIN <= buffer.target <= limits.JITTER_TARGET_MAX
+        assert buffer.lost >= 0
