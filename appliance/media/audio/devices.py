@@ -1,0 +1,262 @@
+"""Which microphone, which speaker: what the configuration says, and what PortAudio finds.
+
+PortAudio reads the list of devices once; to see a device that was plugged in later it must be
+ended and begun again, and that closes every stream. `PortAudio` keeps count and refuses it while
+one is open. Devices are known by the ALSA card's id, which survives another order of plugging in,
+or by PortAudio's name where there is no card behind (a sound server).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from appliance.core import limits
+from appliance.errors import DeviceError
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["microphone", "speaker"]
+CARDS = Path("/proc/asound/cards")
+_SERVERS = ("pipewire", "pulse")  # ALSA devices that lead to a sound server, which does its own choosing
+_HW = re.compile(r"\(hw:(\d+),(\d+)\)$")
+_CARD = re.compile(r"^\s*(\d+) \[(\S+)\s*\]: (\S+) - (.+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """``[audio] microphone`` or ``speaker``: ``how`` and, after a colon, ``what``."""
+
+    how: Literal["auto", "device", "file", "test", "none"]
+    what: str = ""
+
+
+def parse_spec(text: str, kind: Kind) -> Spec:
+    """Read ``auto``, ``device``, ``device:ID``, ``file:PATH``, ``test``, ``test:N`` or ``none``.
+
+    Raises DeviceError (``sound.<kind>.unknown``) for anything else.
+    """
+    how, colon, what = text.partition(":")
+    bands = kind == "microphone" and what.isdecimal() and int(what) < 8
+    match how:
+        case "auto" | "none" if not colon:
+            return Spec(how)
+        case "device" if not colon or what:
+            return Spec(how, what)
+        case "file" if what:
+            return Spec(how, what)
+        case "test" if not colon or bands:
+            return Spec(how, what)
+    number = ", test:N (N from 0 to 7)" if kind == "microphone" else ""
+    raise DeviceError(
+        f"sound.{kind}.unknown",
+        f"The {kind} {text!r} is none of auto, device, device:ID, file:PATH, test{number} or none.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A line of /proc/asound/cards. ``id`` is stable, ``index`` is not."""
+
+    index: int
+    id: str
+    driver: str
+    name: str
+
+
+def parse_cards(text: str) -> tuple[Card, ...]:
+    """Read the contents of /proc/asound/cards."""
+    found = (_CARD.match(line) for line in text.splitlines())
+    return tuple(Card(int(m[1]), m[2], m[3], m[4].strip()) for m in found if m)
+
+
+def read_cards(path: Path = CARDS) -> str:
+    """Return /proc/asound/cards, empty where there is no ALSA. It changes when a card comes or goes."""
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class SoundDevice:
+    """``index``: PortAudio's, until it is begun again. ``inputs``, ``outputs``: channels."""
+
+    id: str
+    label: str
+    index: int
+    inputs: int
+    outputs: int
+    usb: bool = False
+    default_input: bool = False
+    default_output: bool = False
+
+    def serves(self, kind: Kind) -> bool:
+        return (self.inputs if kind == "microphone" else self.outputs) > 0
+
+    def is_default(self, kind: Kind) -> bool:
+        return self.default_input if kind == "microphone" else self.default_output
+
+
+def describe(
+    found: Sequence[dict[str, Any]], default: tuple[int, int], cards: Sequence[Card]
+) -> list[SoundDevice]:
+    """Turn PortAudio's list into ours, with the cards' ids and names."""
+    by_index = {card.index: card for card in cards}
+    devices = []
+    for index, info in enumerate(found):
+        name = str(info["name"])
+        hw = _HW.search(name)
+        card = by_index.get(int(hw[1])) if hw else None
+        device_id, label = name, name
+        if card is not None and hw is not None:
+            device_id = card.id if hw[2] == "0" else f"{card.id},{hw[2]}"
+            label = card.name
+        devices.append(
+            SoundDevice(
+                device_id,
+                label,
+                index,
+                int(info["max_input_channels"]),
+                int(info["max_output_channels"]),
+                card is not None and card.driver.startswith("USB"),
+                index == default[0],
+                index == default[1],
+            )
+        )
+    return devices
+
+
+def choose(devices: Sequence[SoundDevice], spec: Spec, kind: Kind) -> SoundDevice | None:
+    """Return the device that ``spec`` means, or None while it is not there.
+
+    By id or by name. Without one: the sound server's if there is a sound server, since it knows
+    what its user chose; else a USB device, which somebody plugged in for this; else the default.
+    """
+    able = [device for device in devices if device.serves(kind)]
+    if spec.what:
+        wanted = spec.what.casefold()
+        for device in able:
+            if wanted in (device.id.casefold(), device.label.casefold()):
+                return device
+        return next((device for device in able if wanted in device.label.casefold()), None)
+    default = next((device for device in able if device.is_default(kind)), None)
+    if any(device.id in _SERVERS for device in able):
+        return default or next(device for device in able if device.id in _SERVERS)
+    return next((device for device in able if device.usb), default)
+
+
+class Stream(Protocol):
+    """An open PortAudio stream."""
+
+    @property
+    def active(self) -> bool: ...
+
+
+class PortAudio:
+    """The one user of PortAudio in this process: lists devices, opens and closes streams.
+
+    Every method may take as long as a driver likes; none is for the network thread.
+    """
+
+    def __init__(self) -> None:
+        self._sd: Any = None
+        self._absent: DeviceError | None = None  # why there is no library; looked for once
+        self._open: list[Any] = []
+        self._lock = threading.Lock()
+
+    def devices(self) -> list[SoundDevice]:
+        """Return the devices known since the last `rescan`. Raises DeviceError without PortAudio."""
+        with self._lock:
+            sd = self._library()
+            try:
+                found, default = list(sd.query_devices()), tuple(sd.default.device)
+            except sd.PortAudioError as error:
+                raise DeviceError("sound.portaudio", f"The sound system does not answer: {error}.") from error
+        return describe(found, (default[0], default[1]), parse_cards(read_cards()))
+
+    def rescan(self) -> bool:
+        """Have PortAudio look again for devices; False while a stream is open."""
+        with self._lock:
+            if self._open:
+                return False
+            if self._sd is None:
+                self._library()
+                return True  # begun just now
+            try:
+                self._sd._terminate()
+                self._sd._initialize()
+            except self._sd.PortAudioError as error:
+                raise DeviceError("sound.portaudio", f"The sound system does not answer: {error}.") from error
+            return True
+
+    def open(self, kind: Kind, device: SoundDevice, callback: Callable[..., None]) -> Stream:
+        """Open and start a 48 kHz mono int16 stream. Raises DeviceError."""
+        with self._lock:
+            sd = self._library()
+            make = sd.RawInputStream if kind == "microphone" else sd.RawOutputStream
+            try:
+                stream = make(
+                    samplerate=limits.SOUND_RATE,
+                    blocksize=limits.SOUND_BLOCK,
+                    device=device.index,
+                    channels=1,
+                    dtype="int16",
+                    latency="low",
+                    callback=callback,
+                )
+            except (sd.PortAudioError, ValueError) as error:
+                raise _refused(kind, device, error) from error
+            try:
+                stream.start()
+            except sd.PortAudioError as error:
+                stream.close(ignore_errors=True)
+                raise _refused(kind, device, error) from error
+            self._open.append(stream)
+            return stream  # type: ignore[no-any-return]
+
+    def close(self, stream: Stream) -> None:
+        """Close a stream, at once and whatever its device does."""
+        with self._lock:
+            if stream in self._open:
+                self._open.remove(stream)
+                stream.abort(ignore_errors=True)  # type: ignore[attr-defined]
+                stream.close(ignore_errors=True)  # type: ignore[attr-defined]
+
+    def _library(self) -> Any:
+        if self._absent is not None:
+            raise self._absent
+        if self._sd is None:
+            try:
+                import sounddevice
+            except OSError as error:  # the binding is there, the library is not
+                self._absent = DeviceError(
+                    "sound.portaudio.missing",
+                    "The sound library PortAudio is missing. Install the package libportaudio2 and restart.",
+                )
+                raise self._absent from error
+            self._sd = sounddevice
+        return self._sd
+
+
+def _refused(kind: Kind, device: SoundDevice, error: Exception) -> DeviceError:
+    log.warning("%s %s: %s", kind, device.id, error)
+    return DeviceError(
+        f"sound.{kind}.refused",
+        f"The {kind} {device.label} can't be opened. Another program may be using it: close that, "
+        "or unplug the device and plug it in again.",
+    )
+
+
+def missing(spec: Spec, kind: Kind) -> DeviceError:
+    """The error for a device that is not there."""
+    if spec.what:
+        sentence = f"The {kind} {spec.what} is not connected. Plug it in: it is used as soon as it appears."
+    else:
+        sentence = f"No {kind} was found. Plug in a speakerphone: it is used as soon as it appears."
+    return DeviceError(f"sound.{kind}.missing", sentence)

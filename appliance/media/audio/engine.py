@@ -1,0 +1,151 @@
+"""The box's sound, all of it: one microphone in, one mix out.
+
+Three threads: *capture* encodes what the microphone gives, *playout* decodes and mixes what the
+speaker wants, *devices* opens and watches the sound cards. A sound card's callback touches a ring
+of samples and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from appliance.core.view import DeviceView
+from appliance.media.audio import devices, microphone, speaker
+from appliance.media.audio.capture import Capture, EncodedSound
+from appliance.media.audio.devices import Spec
+from appliance.media.audio.microphone import Microphone
+from appliance.media.audio.playout import Playout
+from appliance.media.audio.receive import PeerSound
+from appliance.media.audio.sequence import Detector, SequenceReport
+from appliance.media.audio.speaker import Speaker
+from appliance.media.audio.watch import DeviceWatch, Side
+
+__all__ = ["AudioEngine", "EncodedSound", "PeerSound"]
+
+
+class AudioEngine:
+    """``microphone_spec``, ``speaker_spec``: see `devices.parse_spec`.
+
+    ``on_sound`` is called on the capture thread and must hand over; ``on_state`` on the devices
+    thread, whenever a device came, went or failed. Raises DeviceError for a spec that means
+    nothing and for a missing libopus; a missing device is no error, `devices` says it.
+
+    The methods are for one thread (the network thread) and none of them waits for a device, except
+    `start` (up to ``SOUND_START``) and `stop` (up to three times ``SOUND_STOP``).
+    """
+
+    def __init__(
+        self,
+        microphone_spec: str,
+        speaker_spec: str,
+        *,
+        on_sound: Callable[[EncodedSound], None],
+        on_state: Callable[[DeviceView], None],
+    ) -> None:
+        self._detector: Detector | None = None
+        self._microphone: Side[Microphone] = Side(
+            "microphone",
+            devices.parse_spec(microphone_spec, "microphone"),
+            open_plain=_open_microphone,
+            open_device=microphone.DeviceMicrophone,
+            stand_in=microphone.NoMicrophone,
+        )
+        self._speaker: Side[Speaker] = Side(
+            "speaker",
+            devices.parse_spec(speaker_spec, "speaker"),
+            open_plain=self._open_speaker,
+            open_device=speaker.DeviceSpeaker,
+            stand_in=speaker.PacedSpeaker,
+        )
+        self._watch = DeviceWatch((self._microphone, self._speaker), on_state)
+        self._capture = Capture(self._microphone, on_sound, self._watch.poke)
+        self._playout = Playout(self._speaker, self._watch.poke)
+        self._peers: dict[str, PeerSound] = {}
+
+    # --- life ------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Open the devices and start the threads; nothing is captured or played before `set_active`."""
+        self._watch.start()
+        self._capture.start()
+        self._playout.start()
+
+    def stop(self) -> None:
+        """End the threads and close the devices."""
+        self._capture.stop()
+        self._playout.stop()
+        self._watch.stop()
+        self._microphone.close()
+        self._speaker.close()
+
+    # --- what is wanted --------------------------------------------------------------------------
+
+    def set_active(self, active: bool) -> None:
+        """Capture and play, while in a call; otherwise the threads sleep."""
+        self._capture.set_active(active)
+        self._playout.set_active(active)
+
+    def set_muted(self, muted: bool) -> None:
+        """While muted nothing is encoded; when this returns, ``on_sound`` is not called any more."""
+        self._capture.set_muted(muted)
+
+    def set_expected_loss(self, percent: int) -> None:
+        """Tune the FEC to the worst loss that a receiver reports, 0 to 100."""
+        self._capture.expect_loss(percent)
+
+    def add_peer(self, peer: str) -> PeerSound:
+        """Have a peer in the mix; push its packets into what is returned."""
+        sound = self._peers[peer] = PeerSound(peer)
+        self._playout.set_peers(tuple(self._peers.values()))
+        return sound
+
+    def remove_peer(self, peer: str) -> None:
+        """Take a peer out of the mix; one that is not there is no error."""
+        self._peers.pop(peer, None)
+        self._playout.set_peers(tuple(self._peers.values()))
+
+    # --- what is known ----------------------------------------------------------------------------
+
+    @property
+    def devices(self) -> tuple[DeviceView, DeviceView]:
+        """The microphone and the speaker in use, and what is wrong with them."""
+        return self._microphone.view, self._speaker.view
+
+    def stats(self) -> dict[str, Any]:
+        """Return ``{"peers": {peer: PeerSound.stats()}, "engine": {...}}``; counters since the start."""
+        playout = self._playout
+        frames = max(playout.frames, 1)
+        return {
+            "peers": {peer: sound.stats() for peer, sound in self._peers.items()},
+            "engine": {
+                "sent": self._capture.sent,
+                "played": playout.frames,
+                "underruns": playout.underruns,
+                "mix_us": round(playout.busy_s / frames * 1e6, 1),
+                "mix_us_max": round(playout.busy_max_s * 1e6, 1),
+            },
+        }
+
+    def sequence_report(self, band: int) -> SequenceReport | None:
+        """What the speaker ``test`` heard of a box's test sequence; None with any other speaker.
+
+        Takes some tens of milliseconds: not for the network thread.
+        """
+        return None if self._detector is None else self._detector.report(band)
+
+    def _open_speaker(self, spec: Spec) -> Speaker:
+        if spec.how == "file":
+            return speaker.RecordingSpeaker(spec.what)
+        if spec.how == "test":
+            self._detector = Detector()
+            return speaker.SequenceSpeaker(self._detector)
+        return speaker.PacedSpeaker()
+
+
+def _open_microphone(spec: Spec) -> Microphone:
+    if spec.how == "file":
+        return microphone.file_microphone(spec.what)
+    if spec.how == "test":
+        return microphone.test_microphone(int(spec.what or 0))
+    return microphone.NoMicrophone()

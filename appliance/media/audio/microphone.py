@@ -1,0 +1,207 @@
+"""Where sound comes from: a sound card, a file, the known sequence, or nowhere.
+
+A microphone is read by the capture thread, one frame of 20 ms at a time. A sound card's stream is
+opened and closed by the thread that watches the devices; its callback touches the ring only.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Protocol
+
+import av
+import av.audio
+import numpy as np
+
+from appliance.core import limits
+from appliance.errors import DeviceError
+from appliance.media.audio import sequence
+from appliance.media.audio.devices import PortAudio, SoundDevice
+from appliance.media.audio.pace import FRAME_NS, Pace
+from appliance.media.audio.ring import Doorbell, Ring, Samples
+
+
+class Captured(NamedTuple):
+    """960 samples, and when the first of them was at the microphone (``time.monotonic_ns()``)."""
+
+    samples: Samples
+    captured_ns: int
+
+
+class Microphone(Protocol):
+    """``label``: a person's word for it."""
+
+    label: str
+
+    def read(self, timeout: float) -> Captured | None:
+        """Return the next frame; None if there is none within about ``timeout`` seconds."""
+
+    def restart(self) -> None:
+        """Begin now: what was captured up to here is nobody's business."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+class NoMicrophone:
+    """Nothing is captured, so nothing is sent."""
+
+    def __init__(self, label: str = "none") -> None:
+        self.label = label
+        self._never = threading.Event()
+
+    def read(self, timeout: float) -> Captured | None:
+        self._never.wait(timeout)
+        return None
+
+    def restart(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self._never.set()
+
+
+class PacedMicrophone:
+    """Frames made by ``make(position)``, in real time; ``position`` counts samples, also skipped ones."""
+
+    def __init__(
+        self, label: str, make: Callable[[int], Samples], on_close: Callable[[], None] | None = None
+    ) -> None:
+        self.label = label
+        self._make = make
+        self._on_close = on_close
+        self._pace = Pace()
+
+    def read(self, timeout: float) -> Captured | None:
+        if not self._pace.tick(timeout):
+            return None
+        samples = self._make((self._pace.index - 1) * limits.SOUND_FRAME)
+        return Captured(samples, self._pace.due_ns - FRAME_NS)
+
+    def restart(self) -> None:
+        self._pace.restart()
+
+    def close(self) -> None:
+        if self._on_close is not None:
+            self._on_close()
+
+
+def test_microphone(band: int) -> PacedMicrophone:
+    """The known sequence in one of its bands."""
+
+    def make(position: int) -> Samples:
+        return sequence.generate(band, position, limits.SOUND_FRAME)
+
+    return PacedMicrophone(f"test sequence {band}", make)
+
+
+test_microphone.__test__ = False  # type: ignore[attr-defined]  # pytest: its name, not its nature
+
+
+def file_microphone(path: str) -> PacedMicrophone:
+    """The sound of a file that PyAV can open, again and again. Raises DeviceError."""
+    loop = _FileLoop(path)
+    return PacedMicrophone(loop.label, loop.take, loop.close)
+
+
+class _FileLoop:
+    """Decodes a file to 48 kHz mono, a frame at a time, from the start again at its end."""
+
+    def __init__(self, path: str) -> None:
+        self.label = path.rpartition("/")[2]
+        self._path = path
+        self._fifo = av.AudioFifo()
+        try:
+            self._container = av.open(path)
+        except (OSError, av.FFmpegError) as error:
+            raise self._error(f"can't be opened ({type(error).__name__})") from error
+        if not self._container.streams.audio:
+            self._container.close()
+            raise self._error("has no sound in it")
+        self._frames = self._decode()
+
+    def take(self, _position: int) -> Samples:
+        """Return the next frame. Raises DeviceError when the file can't be read any more."""
+        passes = 0
+        while self._fifo.samples < limits.SOUND_FRAME:
+            try:
+                frame = next(self._frames, None)
+                if frame is None:
+                    passes += 1
+                    if passes > 1:  # it ended twice without a frame's worth between
+                        raise self._error("has no sound in it")
+                    self._container.seek(0)
+                    self._frames = self._decode()
+                    continue
+            except (OSError, av.FFmpegError) as error:
+                raise self._error(f"can't be read ({type(error).__name__})") from error
+            frame.pts = None  # the loop's seam is no gap
+            self._fifo.write(frame)
+        read = self._fifo.read(limits.SOUND_FRAME)
+        assert isinstance(read, av.AudioFrame)
+        return np.ascontiguousarray(read.to_ndarray().reshape(-1), dtype=np.int16)
+
+    def _decode(self) -> Iterator[av.AudioFrame]:
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=limits.SOUND_RATE)
+        for frame in self._container.decode(audio=0):
+            yield from resampler.resample(frame)
+        yield from resampler.resample(None)
+
+    def _error(self, what: str) -> DeviceError:
+        return DeviceError(
+            "sound.microphone.file", f"The microphone's file {self._path} {what}. Put another one there."
+        )
+
+    def close(self) -> None:
+        self._frames = iter(())
+        self._container.close()
+
+
+class DeviceMicrophone:
+    """A sound card, or what a sound server makes of one. Raises DeviceError."""
+
+    def __init__(self, portaudio: PortAudio, device: SoundDevice) -> None:
+        self.label = device.label
+        self.device = device
+        self._ring = Ring(limits.SOUND_RING)
+        self._bell = Doorbell()
+        self._stamp = (0, time.monotonic_ns())  # (samples ever captured, when the last of them was)
+        self._called_at = time.monotonic()
+        self._portaudio = portaudio
+        self._stream = portaudio.open("microphone", device, self._callback)
+
+    def _callback(self, data: Any, _frames: int, when: Any, _status: Any) -> None:
+        """On PortAudio's thread."""
+        samples = np.frombuffer(data, np.int16)
+        age = max(0.0, when.currentTime - when.inputBufferAdcTime)  # of the first sample
+        now = time.monotonic_ns()
+        self._ring.put(samples)
+        first_ns = now - int(min(age, limits.JITTER_CAP) * 1e9)
+        self._stamp = (self._ring.written, first_ns + len(samples) * 1_000_000_000 // limits.SOUND_RATE)
+        self._called_at = now / 1e9
+        self._bell.ring()
+
+    def read(self, timeout: float) -> Captured | None:
+        deadline = time.monotonic() + timeout
+        while self._ring.fill < limits.SOUND_FRAME:
+            wait = deadline - time.monotonic()
+            if wait <= 0 or not self._bell.wait(wait):
+                return None
+        samples = np.empty(limits.SOUND_FRAME, np.int16)
+        self._ring.take(samples)
+        captured, captured_ns = self._stamp
+        behind = captured - self._ring.taken + limits.SOUND_FRAME
+        return Captured(samples, captured_ns - behind * 1_000_000_000 // limits.SOUND_RATE)
+
+    def restart(self) -> None:
+        self._ring.clear()
+
+    @property
+    def alive(self) -> bool:
+        """Does the sound card still call back?"""
+        return self._stream.active and time.monotonic() - self._called_at < limits.DEVICE_SILENT
+
+    def close(self) -> None:
+        self._portaudio.close(self._stream)

@@ -1,0 +1,92 @@
+"""The playout thread: one frame of every peer, mixed, to the speaker."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from appliance.core import limits
+from appliance.errors import DeviceError
+from appliance.media.audio.mixer import Mixer
+from appliance.media.audio.receive import PeerSound
+from appliance.media.audio.speaker import Speaker
+from appliance.media.audio.watch import Side
+
+
+class Playout:
+    """Pulls, decodes and mixes whenever the speaker wants a frame, while active."""
+
+    def __init__(self, side: Side[Speaker], on_failure: Callable[[], None]) -> None:
+        self._side = side
+        self._on_failure = on_failure
+        self._mixer = Mixer()
+        self._peers: tuple[PeerSound, ...] = ()  # replaced as a whole: the thread needs no lock
+        self._active = False
+        self._running = True
+        self._wake = threading.Event()
+        self._underruns = 0  # of speakers that were replaced
+        self._last: Speaker | None = None
+        self.frames = 0
+        self.busy_s = 0.0  # spent on pulling, decoding and mixing
+        self.busy_max_s = 0.0
+        self._thread = threading.Thread(target=self._run, name="sound-playout", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._running = False
+        self._wake.set()
+        self._thread.join(limits.SOUND_STOP)
+
+    def set_active(self, active: bool) -> None:
+        self._active = active
+        if active:
+            self._wake.set()
+        else:
+            self._wake.clear()
+
+    def set_peers(self, peers: tuple[PeerSound, ...]) -> None:
+        """Mix these from now on."""
+        self._peers = peers
+
+    @property
+    def underruns(self) -> int:
+        """How often a speaker had nothing to play in time."""
+        last = self._last
+        return self._underruns + (last.underruns if last is not None else 0)
+
+    def _run(self) -> None:
+        while self._running:
+            speaker = self._current()
+            if not self._active:
+                speaker.pause()
+                self._wake.wait()
+                speaker.restart()
+                continue
+            try:
+                if speaker.wait(limits.SOUND_WAIT):
+                    self._play(speaker)
+            except DeviceError as error:
+                self._side.fail(error)
+                self._on_failure()
+
+    def _current(self) -> Speaker:
+        speaker = self._side.current()
+        if speaker is not self._last:
+            if self._last is not None:
+                self._underruns += self._last.underruns
+            self._last = speaker
+        return speaker
+
+    def _play(self, speaker: Speaker) -> None:
+        started = time.perf_counter()
+        now = time.monotonic()
+        pulled = [peer.pull(now) for peer in self._peers]
+        mix = self._mixer.mix([frame for frame in pulled if frame is not None])
+        busy = time.perf_counter() - started
+        self.frames += 1
+        self.busy_s += busy
+        self.busy_max_s = max(self.busy_max_s, busy)
+        speaker.play(mix)
