@@ -58,6 +58,15 @@ class DemoBox:
     def ask(self, verb: str, **arguments: Any) -> dict[str, Any]:
         return self.client.request(verb, **arguments)
 
+    def press(self, keys: Sequence[str]) -> None:
+        """Press keys on its keypad, one after the other."""
+        for key in keys:
+            self.ask("press", key=key)
+
+    def drawn(self) -> int:
+        """How many peers' pictures were drawn on its screen."""
+        return sum(1 for peer in self.ask("status")["peers"] if peer["width"] > 0)
+
     def log_tail(self) -> str:
         log = self.folder / "log.txt"
         lines = log.read_text(errors="replace").splitlines() if log.exists() else []
@@ -88,7 +97,7 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="meetingbox-demo-") as scratch,
-        _started(boxes, Path(scratch), headless, video) as demo,
+        started(boxes, Path(scratch), headless, video) as demo,
     ):
         report = _hold_meeting(demo, seconds, out)
     if json_output:
@@ -103,7 +112,7 @@ def _say(text: str) -> None:
 
 
 @contextmanager
-def _started(count: int, scratch: Path, headless: bool, video: str | None) -> Iterator[list[DemoBox]]:
+def started(count: int, scratch: Path, headless: bool, video: str | None) -> Iterator[list[DemoBox]]:
     """Start the boxes; end each by its pid whatever happens."""
     demo: list[DemoBox] = []
     try:
@@ -164,7 +173,7 @@ def _start(index: int, scratch: Path, headless: bool, video: str | None) -> Demo
     return DemoBox(index, NAMES[index], folder, process, ControlClient(socket))
 
 
-def _wait(what: str, within: float, boxes: Sequence[DemoBox], done: Callable[[DemoBox], bool]) -> None:
+def wait(what: str, within: float, boxes: Sequence[DemoBox], done: Callable[[DemoBox], bool]) -> None:
     """Wait until ``done`` holds for every box. Raises StartError naming the first for which it does not."""
     deadline = time.monotonic() + within
     for box in boxes:
@@ -189,7 +198,7 @@ def _wait(what: str, within: float, boxes: Sequence[DemoBox], done: Callable[[De
 def _hold_meeting(demo: list[DemoBox], seconds: float, out: Path) -> dict[str, Any]:
     others = len(demo) - 1
     _say(f"Starting {len(demo)} boxes ...")
-    _wait(
+    wait(
         "ready and seeing the others",
         READY_WITHIN_S,
         demo,
@@ -199,11 +208,11 @@ def _hold_meeting(demo: list[DemoBox], seconds: float, out: Path) -> dict[str, A
     password = f"{secrets.randbelow(900_000) + 100_000}"
     _say(f"Typing room {ROOM} and a password on every keypad ...")
     with ThreadPoolExecutor(len(demo)) as pool:
-        list(pool.map(lambda box: _press(box, [*str(ROOM), "ok", *password[:-1]]), demo))
+        list(pool.map(lambda box: box.press([*str(ROOM), "ok", *password[:-1]]), demo))
         shots.append(_shot(demo[0], out, "keypad"))
-        list(pool.map(lambda box: _press(box, [password[-1], "ok"]), demo))
+        list(pool.map(lambda box: box.press([password[-1], "ok"]), demo))
         if others:
-            _wait("showing every other box", JOIN_WITHIN_S, demo, lambda box: _drawn(box) >= others)
+            wait("showing every other box", JOIN_WITHIN_S, demo, lambda box: box.drawn() >= others)
         _say(f"In the meeting; it goes on for {seconds:.0f} s ...")
         time.sleep(min(SETTLE_S, seconds / 4))
         before = list(pool.map(lambda box: box.ask("stats"), demo))
@@ -222,15 +231,6 @@ def _sleep_with_progress(seconds: float) -> None:
         time.sleep(min(1.0, left))
     if sys.stderr.isatty():
         print("\r               \r", end="", file=sys.stderr, flush=True)
-
-
-def _press(box: DemoBox, keys: Sequence[str]) -> None:
-    for key in keys:
-        box.ask("press", key=key)
-
-
-def _drawn(box: DemoBox) -> int:
-    return sum(1 for peer in box.ask("stats")["peers"] if peer["drawn"] > 0)
 
 
 def _shot(box: DemoBox, out: Path, screen: str) -> str:

@@ -68,7 +68,7 @@ class TestBox:
 
     def drawn(self) -> set[str]:
         """Names of the peers whose picture was drawn."""
-        return {peer["name"] for peer in self.stats()["peers"] if peer["drawn"] > 0}
+        return {peer["name"] for peer in self.status()["peers"] if peer["width"] > 0}
 
     def kill(self) -> None:
         """SIGKILL: no goodbye."""
