@@ -335,6 +335,7 @@ class Box:
             self._layers_wanted(self.video.wanted_layers())
             self.camera.set_self_view(self._self_size if camera_on else None)
             if not camera_on:
+                self.video.forget_recent()
                 self._show(SELF_TILE, None)
         if self.session is not None:
             self.session.set_media(self.muted, self.camera_on)

@@ -232,6 +232,7 @@ def _peer_stats(box: Box, shell: PeerShell) -> dict[str, Any]:
         "name": machine.name,
         "state": machine.state.value,
         "line": machine.line_state.value,
+        "milestones": machine.milestones,
         "generation": machine.bound,
         "drawn": drawn.count if drawn else 0,
         "first_drawn_at": drawn.first_at if drawn else None,

@@ -204,8 +204,9 @@ EVENTS_PER_TURN = 64  # input events handled before the screen is brought up to 
 NOTICE_FOR = 5.0  # a notice stays on the screen: two lines are read in 3 s
 NOTICES_SHOWN = 3  # at once, newest below; older ones make room
 NOTICE_IDS_KEPT = 64  # ids remembered as shown; the snapshot carries fewer
-LEAVE_ASKED_FOR = 5.0  # "leave?" waits so long for the second press, then it was a slip
+LEAVE_ASKED_FOR = 5.0  # "leave?" or "close?" waits so long for the second press, then it was a slip
 LEAVE_TOUCH_GAP = 0.3  # a second touch sooner than this is the same finger's bounce
+MENU_FOR = 10.0  # a tile's menu closes by itself so long after the last key or touch: it hides a face
 RING_FOR = 10.0  # in a call the focus ring goes away so long after the last key: people, not buttons
 ANSWER_WITHIN = 3.0  # from an intent to a snapshot that shows it; then the keypad takes keys again
 SPINNER_EVERY = 0.1  # between two positions of a spinner: calm, and 1 % of a core at most
@@ -240,6 +241,8 @@ LINK_CLOSE_GRACE = 0.7  # of it for saying goodbye (BYE, DTLS close); then socke
 
 # --- Media link: sending -----------------------------------------------------------------------------
 FANOUT_FRAMES_MAX = 8  # frames queued for one peer: 270 ms of an M layer; more is late, so drop to a keyframe
+FANOUT_RECENT_MAX = 15  # frames since a keyframe that a new peer starts with: half a second of M
+FANOUT_RECENT_NS = 500_000_000  # nanoseconds; older frames are of a camera that hangs or is off
 FANOUT_SOUNDS_MAX = 5  # Opus packets queued for one peer: 100 ms, then the oldest is dropped
 SEND_BACKLOG_MAX = 96 * 1024  # bytes that a socket could not take yet: a keyframe of H; then frames wait
 SEND_BACKLOG_POLL = 0.005  # how often a waiting frame looks again: a fifth of a frame at 30 fps

@@ -132,6 +132,8 @@ class Peer:
         self._machine = Machine("peer", TABLE, PeerState.PROVEN)
         self._direct = DirectLine()
         self._since = now  # when the current state began
+        self.milestones = {"proven": now}
+        """When each step was first reached: proven, identified, line, connected, bound."""
 
         self.box_id = ""  # theirs, once identified
         self.box_key = b""  # its long-term public key
@@ -272,6 +274,7 @@ class Peer:
         except RemoteProtocolError as error:
             return [Refused(error.code), *self._end(GoneReason.UNPROVEN)]
         self._step(PeerEvent.IDENTIFY, now)
+        self.milestones["identified"] = now
         self.box_id = message.box_id_hex
         self.box_key = message.key
         self.name = message.name
@@ -297,6 +300,7 @@ class Peer:
             return [DropLine()]
         self._line = channel
         self._direct.up()
+        self.milestones.setdefault("line", now)
         if self.state is PeerState.IDENTIFIED:
             return self._negotiate(now)
         if self.state is PeerState.SILENT and self.leads:
@@ -373,6 +377,7 @@ class Peer:
         if generation != self._generation or self.state is PeerState.GONE:
             return [DropLink(generation)]
         self._ends = (ours, theirs)
+        self.milestones.setdefault("connected", now)
         self._bind_sent = True
         mac = self._bind_mac(self._role, generation, ours, theirs)
         effects: list[Effect] = [ToControl(generation, m.encode_control(m.Bind(mac=mac)))]
@@ -442,6 +447,7 @@ class Peer:
         if not equal_macs(message.mac, self._bind_mac(role, self._generation, theirs, ours)):
             return [Refused("peer.bind-wrong"), *self._end(GoneReason.UNPROVEN)]
         old, self._bound = self._bound, self._generation
+        self.milestones.setdefault("bound", now)
         self._step(PeerEvent.BOUND, now)
         self._offers = 0
         self._heard_at = self._beat_at = now

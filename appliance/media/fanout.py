@@ -7,14 +7,17 @@ The rules:
 - Each peer has its own short queue. A full one is emptied, and the peer gets nothing more until the
   next keyframe, which is asked for; a slow peer never delays another.
 - A peer changes layer on a keyframe of the new layer only, and gets the old layer until then.
+- A peer that gets nothing yet starts with what was encoded since the last keyframe, when that is little:
+  its first picture does not wait for a keyframe, and the others are spared one.
 - Sounds are worth nothing late: a full queue loses its oldest.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -74,6 +77,7 @@ class Subscription:
         self._waiter: asyncio.Future[None] | None = None
         self._wanted: Layer | None = None  # asked for by set_layer
         self._current: Layer | None = None  # being sent; None until the first keyframe
+        self._burst = 0  # frames of the start that are still queued
         self._last: int | None = None  # RTP timestamp last taken
         self._closed = False
 
@@ -95,6 +99,10 @@ class Subscription:
         if layer is None:
             self._current = None
             self._queue.clear()
+        elif self._current is None and (recent := self._fanout.recent(layer)):
+            self._current = layer
+            self._burst = len(recent)
+            self._append(recent)
         self._fanout.subscription_changed()
         if layer is not None and layer is not self._current:
             self._fanout.on_keyframe(layer)
@@ -115,17 +123,21 @@ class Subscription:
                 self._fanout.subscription_changed()
         elif frame.layer is not self._current:
             return
-        if len(self._queue) >= limits.FANOUT_FRAMES_MAX:
+        if len(self._queue) >= limits.FANOUT_FRAMES_MAX + self._burst:
             self.counts.overflows += 1
             self.counts.dropped += len(self._queue)
             self._queue.clear()
+            self._burst = 0
             if not frame.keyframe:
                 self.counts.dropped += 1
                 self._current = None
                 self._fanout.subscription_changed()
                 self.request_keyframe()
                 return
-        self._queue.append(shared)
+        self._append((shared,))
+
+    def _append(self, frames: Iterable[SharedFrame]) -> None:
+        self._queue.extend(frames)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -141,6 +153,7 @@ class Subscription:
             finally:
                 self._waiter = None
         shared = self._queue.popleft()
+        self._burst = max(0, self._burst - 1)
         timestamp = shared.frame.timestamp & 0xFFFFFFFF
         if self._last is not None and ((self._last - timestamp) & 0xFFFFFFFF) < CLOCK_RATE:
             timestamp = (self._last + 1) & 0xFFFFFFFF
@@ -171,12 +184,30 @@ class Fanout:
         self._on_wanted = on_wanted
         self._subscriptions: list[Subscription] = []
         self._wanted: frozenset[Layer] = frozenset()
+        self._recent: dict[Layer, list[SharedFrame]] = {}  # since the last keyframe, while few
 
     def publish(self, frame: EncodedFrame) -> None:
         """Hand a frame to every peer that wants its layer; never waits."""
         shared = SharedFrame(frame)
+        if frame.keyframe:
+            self._recent[frame.layer] = [shared]
+        elif recent := self._recent.get(frame.layer):
+            recent.append(shared)
+            if len(recent) > limits.FANOUT_RECENT_MAX:
+                del self._recent[frame.layer]
         for subscription in self._subscriptions:
             subscription.offer(shared)
+
+    def recent(self, layer: Layer) -> Sequence[SharedFrame]:
+        """The layer from its last keyframe on; empty when that was too long ago."""
+        frames = self._recent.get(layer, ())
+        if not frames or time.monotonic_ns() - frames[-1].frame.captured_ns > limits.FANOUT_RECENT_NS:
+            return ()
+        return frames
+
+    def forget_recent(self) -> None:
+        """The camera was switched off: nobody who comes later sees what it saw."""
+        self._recent.clear()
 
     def subscribe(self) -> Subscription:
         """A new peer, which gets nothing before ``set_layer``."""
@@ -197,6 +228,8 @@ class Fanout:
         """Find out anew what is watched (called by the subscriptions)."""
         wanted: frozenset[Layer] = frozenset().union(*(s.layers for s in self._subscriptions))
         if wanted != self._wanted:
+            for layer in self._wanted - wanted:
+                self._recent.pop(layer, None)  # nobody encodes it any more: it would only get older
             self._wanted = wanted
             self._on_wanted(wanted)
 

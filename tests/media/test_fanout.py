@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from link_helpers import Sound
 
@@ -213,3 +214,60 @@ def test_next_can_be_cancelled_and_called_again():
         return (await subscription.next())[1]
 
     assert asyncio.run(take()) == 7
+
+
+def fresh(timestamp: int, keyframe: bool = False) -> EncodedFrame:
+    """A frame of M that was captured just now."""
+    data, spec = b"\0\0\0\1\x65xyz", Layer.M.spec
+    return EncodedFrame(Layer.M, keyframe, data, timestamp, time.monotonic_ns(), spec.width, spec.height)
+
+
+class TestStart:
+    """A new peer starts with what was encoded since the last keyframe."""
+
+    def started(self, frames: int) -> tuple[Watched, Subscription]:
+        watched = Watched()
+        watched.fanout.subscribe().set_layer(Layer.M)
+        for number in range(frames):
+            watched.fanout.publish(fresh(number, keyframe=number == 0))
+        watched.asked.clear()
+        newcomer = watched.fanout.subscribe()
+        newcomer.set_layer(Layer.M)
+        return watched, newcomer
+
+    def test_it_gets_them_all_at_once_and_asks_for_nothing(self):
+        watched, newcomer = self.started(limits.FANOUT_RECENT_MAX)
+        assert watched.asked == []
+        watched.fanout.publish(fresh(100))
+        numbers = [timestamp for _, timestamp in drain(newcomer)]
+        assert numbers == [*range(limits.FANOUT_RECENT_MAX), 100]
+        assert newcomer.counts.overflows == 0
+
+    def test_a_keyframe_too_long_ago_is_asked_for_anew(self):
+        watched, newcomer = self.started(limits.FANOUT_RECENT_MAX + 1)
+        assert watched.asked == [Layer.M]
+        assert drain(newcomer) == []
+
+    def test_the_queue_is_bounded_as_ever(self):
+        watched, newcomer = self.started(3)
+        for number in range(100, 100 + limits.FANOUT_FRAMES_MAX + 1):
+            watched.fanout.publish(fresh(number))
+        assert newcomer.counts.overflows == 1
+        assert drain(newcomer) == []
+
+    def test_nobody_sees_what_was_before_the_camera_was_switched_off(self):
+        watched = Watched()
+        watched.fanout.subscribe().set_layer(Layer.M)
+        watched.fanout.publish(fresh(0, keyframe=True))
+        watched.fanout.forget_recent()
+        newcomer = watched.fanout.subscribe()
+        newcomer.set_layer(Layer.M)
+        assert drain(newcomer) == []
+
+    def test_frames_of_a_camera_that_hangs_are_not_recent(self):
+        watched = Watched()
+        watched.fanout.subscribe().set_layer(Layer.M)
+        watched.fanout.publish(frame(Layer.M, 0, keyframe=True))  # captured when the machine started
+        newcomer = watched.fanout.subscribe()
+        newcomer.set_layer(Layer.M)
+        assert drain(newcomer) == []
