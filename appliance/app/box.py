@@ -16,9 +16,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
-from appliance.app import meeting, status
+from appliance.app import meeting, state_files, status
 from appliance.app.commands import Commands
-from appliance.app.identity_file import load_or_make
 from appliance.app.lag import LagMeter
 from appliance.app.lines import answer_line
 from appliance.app.peer_shell import MediaParts
@@ -27,6 +26,7 @@ from appliance.bridge import Bridge
 from appliance.config import Config
 from appliance.control.server import ControlServer
 from appliance.core import limits, view
+from appliance.core.acquaintances import Met
 from appliance.core.call import CallState
 from appliance.core.layers import Layer
 from appliance.core.line import LineGate
@@ -91,8 +91,9 @@ class Box:
         self._loop = asyncio.get_running_loop()
         self.now = self._loop.time  # the monotonic clock
         self.lag = LagMeter(self._loop)
-        self._identity = load_or_make(state_dir)
-        self._budgets = meeting.load_budgets(state_dir, self.now())
+        self._identity = state_files.load_identity(state_dir)
+        self._budgets = state_files.load_guesses(state_dir, self.now())
+        self._met = state_files.load_met(state_dir)
         self._line_gate = LineGate()
         self._intents: asyncio.Queue[view.Intent] = asyncio.Queue(limits.INTENTS_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -237,6 +238,14 @@ class Box:
                 self.set_media(camera_on=on)
             case view.AllowJoining(is_open):
                 self.in_call().allow_joining(is_open)
+            case view.SetLayout(layout):
+                self.set_layout(layout)
+            case view.PinPeer(peer):
+                self.pin(peer)
+            case view.MutePeer(peer, muted):
+                self.in_call().mute_peer(peer, muted)
+            case view.ClosePeer(peer):
+                self.in_call().close_peer(peer)
             case view.TilesShown(sizes, self_view):
                 self._tiles_shown({peer: (width, height) for peer, width, height in sizes}, self_view)
             case view.Quit():
@@ -270,6 +279,7 @@ class Box:
             joining_minutes=self.config.call.joining_minutes,
             media=media,
             budgets=self._budgets,
+            meet=self._meet,
             now=self.now,
             count=self.count,
             guess_spent=self._save_budgets,
@@ -323,7 +333,13 @@ class Box:
         self._save_budgets()
 
     def _save_budgets(self) -> None:
-        meeting.save_budgets(self.state_dir, self._budgets, self.now())
+        state_files.save(self.state_dir, state_files.GUESSES, self._budgets.to_state(self.now()))
+
+    def _meet(self, name: str, box_id: str) -> Met:
+        met = self._met.meet(name, box_id)
+        if met is not Met.KNOWN:
+            state_files.save(self.state_dir, state_files.MET, self._met.to_state())
+        return met
 
     def set_media(self, muted: bool | None = None, camera_on: bool | None = None) -> None:
         """Mute or open the microphone, switch the camera off or on."""
@@ -458,8 +474,7 @@ class Box:
         self._view_timer = None
         if self.session is None:
             return
-        for shell in self.session.peers.values():
-            shell.listen()
+        self.session.listen()
         self.changed()
         self._view_timer = self._loop.call_later(limits.VIEW_EVERY, self._look)
 

@@ -77,8 +77,7 @@ class Commands:
         shell = self._find(name)
         match action:
             case "mute":
-                shell.mute_here(not shell.muted_here)
-                self._box.changed()
+                self._box.in_call().mute_peer(shell.machine.peer_id, not shell.muted_here)
             case "close":
                 self._box.in_call().close_peer(shell.machine.peer_id)
             case "pin":

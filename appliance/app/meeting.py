@@ -1,19 +1,11 @@
-"""Making up a meeting, and what is kept of guesses between meetings."""
+"""Making up a meeting: a room number and a password to read out."""
 
 from __future__ import annotations
 
 import itertools
-import logging
 from collections.abc import Callable
-from pathlib import Path
 
 from appliance.core import limits
-from appliance.core.guesses import GuessBudgets
-from appliance.errors import StartError
-
-log = logging.getLogger(__name__)
-
-_BUDGETS_FILE = "guesses.json"
 
 # The commonest PINs fall to the first guesses; a made-up password is none of them.
 _COMMON_FRAGMENTS = ("000", "111", "222", "333", "444", "555", "666", "777", "888", "999")
@@ -47,25 +39,3 @@ def is_common(password: str) -> bool:
         or password[:3] == password[3:]
         or password[:2] == password[2:4] == password[4:]
     )
-
-
-def load_budgets(state_dir: Path, now: float) -> GuessBudgets:
-    """The guess budgets as the last run left them; damaged ones are replaced by fresh ones."""
-    try:
-        return GuessBudgets.from_state((state_dir / _BUDGETS_FILE).read_bytes(), now)
-    except FileNotFoundError:
-        return GuessBudgets()
-    except (OSError, StartError) as error:
-        log.warning("guesses.state %s", type(error).__name__)
-        return GuessBudgets()
-
-
-def save_budgets(state_dir: Path, budgets: GuessBudgets, now: float) -> None:
-    """Keep the budgets; the file appears whole or not at all."""
-    path = state_dir / _BUDGETS_FILE
-    scratch = path.with_suffix(".new")
-    try:
-        scratch.write_bytes(budgets.to_state(now))
-        scratch.replace(path)
-    except OSError as error:
-        log.warning("guesses.not-saved %s", error.strerror)

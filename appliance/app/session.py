@@ -22,6 +22,7 @@ from appliance.app.peer_shell import MediaParts, PeerShell
 from appliance.core import handshake as hs
 from appliance.core import limits
 from appliance.core import messages as m
+from appliance.core.acquaintances import Met
 from appliance.core.call import Call, CallEvent, CallState
 from appliance.core.channel import SealedChannel
 from appliance.core.guesses import GuessBudgets
@@ -29,6 +30,7 @@ from appliance.core.line import LineSecrets
 from appliance.core.peer import Me, Peer, PeerState
 from appliance.core.peer_effects import GoneReason
 from appliance.core.room import JoiningWindow, Roster, Window
+from appliance.core.speaker import ActiveSpeaker
 from appliance.core.view import Tone
 from appliance.errors import RemoteProtocolError
 from appliance.signaling.client import RelayPool, ServerAddress
@@ -47,6 +49,7 @@ class Surroundings:
     joining_minutes: float
     media: MediaParts
     budgets: GuessBudgets
+    meet: Callable[[str, str], Met]  # by name and box id
     now: Callable[[], float]
     count: Callable[[str], None]
     guess_spent: Callable[[], None]  # the budgets changed: keep them
@@ -93,6 +96,7 @@ class Session:
         self._sizes: dict[str, tuple[int, int]] = {}
         self.muted = False
         self.camera_on = True
+        self.speaker = ActiveSpeaker()
         self._timer: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._over = False
@@ -117,6 +121,13 @@ class Session:
         for shell in self.peers.values():
             shell.run(shell.machine.say_media(muted, camera_on))
 
+    def listen(self) -> None:
+        """Look at who speaks now. One that nobody here wants to hear is not made large for it."""
+        for shell in self.peers.values():
+            shell.listen()
+        heard = [peer for peer, shell in self.peers.items() if shell.speaking.now and not shell.muted_here]
+        self.speaker.update(heard, self.peers)
+
     def show_tiles(self, sizes: dict[str, tuple[int, int]]) -> None:
         """The sizes at which the peers are drawn; one that is not named is hidden."""
         self._sizes = sizes
@@ -138,6 +149,13 @@ class Session:
         )
         self._tell_door()
         self._follow_door()
+
+    def mute_peer(self, peer_id: str, muted: bool) -> None:
+        """A person at this box does not want to hear a peer, or does again."""
+        shell = self.peers.get(peer_id)
+        if shell is not None:
+            shell.mute_here(muted)
+            self._around.changed()
 
     def close_peer(self, peer_id: str) -> None:
         """A person closes one remote picture: that pair is over, for both."""
@@ -261,7 +279,7 @@ class Session:
         self._tell_roster()
         shell = self.peers[peer.peer_id]
         shell.run(peer.say_door(self._door_now()))
-        self._around.notify(f"{peer.name} joined", Tone.CALM)
+        self._around.notify(*_greeting(peer.name, self._around.meet(peer.name, peer.box_id)))
         self.made_up_password = None
         self._around.changed()
 
@@ -403,6 +421,15 @@ class Session:
         task = asyncio.get_running_loop().create_task(work)
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
+
+
+def _greeting(name: str, met: Met) -> tuple[str, Tone]:
+    match met:
+        case Met.NEW:
+            return f"{name} joined · new box", Tone.CALM
+        case Met.CHANGED:
+            return f"{name} joined · this name used to be another box", Tone.WARNING
+    return f"{name} joined", Tone.CALM
 
 
 def _farewell(name: str, reason: GoneReason) -> tuple[str, Tone]:

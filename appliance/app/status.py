@@ -89,6 +89,9 @@ def _call(box: Box) -> CallView | None:
         muted=box.muted,
         camera_on=box.camera_on,
         password=session.made_up_password,
+        layout=box.layout,
+        pinned=box.pinned if box.pinned in session.peers else None,
+        speaker=session.speaker.peer,
     )
 
 
@@ -103,6 +106,7 @@ def _tile(shell: PeerShell) -> TileView:
         speaking=shell.speaking.now,
         quality=_quality(shell),
         layer=shell.media.stats().layer if shell.media is not None else "",
+        muted_here=shell.muted_here,
     )
 
 

@@ -43,6 +43,7 @@ class DirectLine:
         self.state = LineState.NONE
         self._since = 0.0
         self._dial_at: float | None = None
+        self._renew_at = 0.0
         self._was_up = False
         self._both_ways = False  # each side had its turn to dial
 
@@ -91,6 +92,13 @@ class DirectLine:
         # The leader dials first; the other one makes sure in case the leader can't.
         self._dial_at = now + (limits.LINE_WITHIN if reset else limits.LINE_REDIAL_EVERY)
         return Verdict.WAIT
+
+    def renew(self, now: float) -> Verdict:
+        """The line's keys are used up: dial another one beside it, once in a while."""
+        if now < self._renew_at:
+            return Verdict.WAIT
+        self._renew_at = now + limits.LINE_REDIAL_EVERY
+        return Verdict.DIAL
 
     def none(self) -> None:
         """The other side says that there is no line, by using the relay."""

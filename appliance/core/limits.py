@@ -310,3 +310,4 @@ SPEAKING_AFTER = 0.2  # loud for so long: a cough lasts about 80 ms
 SPEAKING_HOLD = 0.8  # quiet for so long: longer than the pause between two words
 VIEW_EVERY = 0.2  # in a call, how often levels and link quality are looked at for the screen
 LINE_IDENTITY_WAIT = 0.02  # a line came before the identity of who dials it: looked again so often
+ACQUAINTANCES_MAX = 256  # boxes remembered by name: more than a ship has, and 12 kB on disk

@@ -550,6 +550,8 @@ class Peer:
                     return self._end(GoneReason.UNPROVEN)
                 return []
         effects += self._line_verdict(self._direct.tick(now), now)
+        if self._line is not None and self.leads and self._line.used_up(now):
+            effects += self._line_verdict(self._direct.renew(now), now)
         if self._bound is not None and now >= self._beat_at:
             effects += self._beat(now)
         if self._bound is not None or self.state is PeerState.SILENT:

@@ -341,6 +341,23 @@ class TestLive:
         assert live.a.did(peer.Ended) == [peer.Ended(GoneReason.LEAVING)]
 
 
+class TestLongMeetings:
+    def test_a_line_whose_keys_are_used_up_is_replaced_by_another(self, live: Pair) -> None:
+        live.pass_time(limits.SEAL_LIFETIME - live.now - 1)
+        assert len(live.leader.did(peer.Dial)) == 1
+        live.pass_time(limits.LINE_REDIAL_EVERY + 1)
+        assert len(live.leader.did(peer.Dial)) == 2
+        assert live.states() == (PeerState.LIVE, PeerState.LIVE)
+        live.pass_time(60)
+        assert len(live.leader.did(peer.Dial)) == 2
+
+    def test_while_that_fails_it_is_tried_now_and_then_and_the_old_line_serves(self, live: Pair) -> None:
+        live.line = False
+        live.pass_time(limits.SEAL_LIFETIME + 10 * limits.LINE_REDIAL_EVERY - live.now)
+        assert 5 <= len(live.leader.did(peer.Dial)) - 1 <= 11
+        assert live.leader.machine.line_state is LineState.UP
+
+
 class TestBroken:
     def test_silence_is_shown_after_three_seconds_and_ends_after_thirty(self, live: Pair) -> None:
         live.media = live.line = live.relay = False

@@ -1,0 +1,95 @@
+"""What a box keeps between starts: its identity, the guesses spent, the boxes it met.
+
+Every file appears whole or not at all. The identity is made once, mode 0600, and never replaced; the
+others are made anew when they are damaged, because a box must start.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from appliance.core.acquaintances import Acquaintances
+from appliance.core.guesses import GuessBudgets
+from appliance.core.identity import BoxIdentity
+from appliance.errors import StartError
+
+log = logging.getLogger(__name__)
+
+IDENTITY = "identity.key"
+GUESSES = "guesses.json"
+MET = "boxes-met.json"
+
+_T = TypeVar("_T")
+
+
+def load_identity(state_dir: Path) -> BoxIdentity:
+    """Read the identity, or make it on the first start.
+
+    A box that loses power while it writes makes another one at the next start. Raises StartError when
+    the folder can't be used or the file is damaged.
+    """
+    path = state_dir / IDENTITY
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.exists():
+            return _read(path)
+        identity = BoxIdentity.generate(os.urandom)
+        scratch = path.with_suffix(".new")
+        scratch.unlink(missing_ok=True)
+        handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(handle, identity.to_bytes())
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        scratch.rename(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StartError("start.state", f"The state folder {state_dir} can't be used: {reason}.") from None
+    return identity
+
+
+def _read(path: Path) -> BoxIdentity:
+    try:
+        return BoxIdentity.from_bytes(path.read_bytes())
+    except ValueError:
+        raise StartError(
+            "start.identity",
+            f"The box's identity {path} is damaged. Move the file away and the box makes a new one; "
+            "other boxes will then say that it is new.",
+        ) from None
+
+
+def load_guesses(state_dir: Path, now: float) -> GuessBudgets:
+    """The guess budgets as the last run left them."""
+    return _load(state_dir / GUESSES, lambda data: GuessBudgets.from_state(data, now), GuessBudgets)
+
+
+def load_met(state_dir: Path) -> Acquaintances:
+    """The boxes that this one met before."""
+    return _load(state_dir / MET, Acquaintances.from_state, Acquaintances)
+
+
+def _load(path: Path, read: Callable[[bytes], _T], fresh: Callable[[], _T]) -> _T:
+    try:
+        return read(path.read_bytes())
+    except FileNotFoundError:
+        return fresh()
+    except (OSError, StartError) as error:
+        log.warning("state.damaged %s %s", path.name, type(error).__name__)
+        return fresh()
+
+
+def save(state_dir: Path, name: str, data: bytes) -> None:
+    """Keep a file; a folder that can't be written is logged and no reason to fail."""
+    path = state_dir / name
+    scratch = path.with_suffix(".new")
+    try:
+        scratch.write_bytes(data)
+        scratch.replace(path)
+    except OSError as error:
+        log.warning("state.not-saved %s %s", name, error.strerror)
