@@ -15,6 +15,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from appliance.app import memory
 from appliance.app.box import Box, box_name, check_state_dir
 from appliance.bridge import Bridge
 from appliance.config import Config
@@ -78,6 +79,7 @@ class NetworkThread:
 def run(config: Config, *, config_path: Path | None, socket_path: Path, state_dir: Path) -> int:
     """Be a box until it is told to stop; returns the exit code. Call it on the main thread."""
     check_state_dir(state_dir)
+    memory.limit_heaps()
     # Every candidate pair of every link, at INFO: noise, and other people's addresses.
     logging.getLogger("aioice").setLevel(logging.WARNING)
     # Nine decoders and one drawing thread share the interpreter: sound must not wait 5 ms for it.

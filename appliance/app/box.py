@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
-from appliance.app import meeting, state_files, status
+from appliance.app import meeting, memory, state_files, status
 from appliance.app.commands import Commands
 from appliance.app.lag import LagMeter
 from appliance.app.lines import answer_line
@@ -331,6 +331,7 @@ class Box:
         self.pinned = None
         await session.leave()
         self._save_budgets()
+        memory.give_back()
 
     def _save_budgets(self) -> None:
         state_files.save(self.state_dir, state_files.GUESSES, self._budgets.to_state(self.now()))

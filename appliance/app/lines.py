@@ -27,7 +27,7 @@ async def dial_peer(
 
     The newest secret is tried first, then those it came from: the last line may have broken before
     both sides had taken the new one. Raises LineRefused (nobody listens), LineUnreachable, LineClosed
-    or RemoteProtocolError.
+    (``line.unknown``: the other box has forgotten us) or RemoteProtocolError.
     """
     failure: LineClosed | RemoteProtocolError | None = None
     for secret in secrets.candidates(pair, now()):
@@ -75,7 +75,9 @@ async def answer_line(
 ) -> None:
     """Run the handshake of a line that somebody dialed; close it when it is nobody's."""
     try:
-        if lines is None or not gate.allows(line.remote, now()):
+        if not gate.allows(line.remote, now()):
+            raise RemoteProtocolError("line.too-many", "Too many lines that were nobody's.")
+        if lines is None:
             raise RemoteProtocolError("line.not-wanted", "A line, but no meeting.")
         async with asyncio.timeout(limits.LINE_WITHIN):
             handshake = await _answer(line, lines, now)
@@ -84,7 +86,7 @@ async def answer_line(
     except RemoteProtocolError as error:
         gate.failed(line.remote, now())
         count(error.code)
-        await line.close()
+        await line.close(unknown=error.code in ("line.unknown", "line.not-wanted"))
     except (LineClosed, TimeoutError):
         count("line.unproven")
         await line.close()

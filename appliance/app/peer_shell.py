@@ -30,7 +30,7 @@ from appliance.media.audio.level import SILENCE_DBOV
 from appliance.media.audio.receive import PeerSound
 from appliance.media.fanout import Fanout, SoundFanout
 from appliance.media.link import CONNECTED, MediaLink
-from appliance.signaling.line_socket import LineClosed, LineRefused, LineSocket
+from appliance.signaling.line_socket import LineClosed, LineSocket
 
 log = logging.getLogger(__name__)
 
@@ -170,18 +170,18 @@ class PeerShell:
     async def close(self) -> None:
         """End everything of this peer; bounded."""
         self._ended = True
+        if said := [task for task in self._tasks if task.get_name().startswith("send")]:
+            await asyncio.wait(said, timeout=limits.LINE_FLUSH_WITHIN)
         for generation in list(self._links):
             self._drop(generation)
         if self._line is not None:
             line, self._line = self._line, None
             await line.close()
-        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
-        closers = [task for task in tasks if task.get_name().startswith("close")]
-        for task in tasks:
-            if task not in closers:
+        for task in self._tasks:
+            if not task.get_name().startswith("close"):
                 task.cancel()
-        if tasks:
-            _, pending = await asyncio.wait(tasks, timeout=limits.LINK_CLOSE_WITHIN)
+        if self._tasks:
+            _, pending = await asyncio.wait(set(self._tasks), timeout=limits.LINK_CLOSE_WITHIN)
             for task in pending:
                 log.warning("peer.close-hangs %s", task.get_name())
                 task.cancel()
@@ -250,11 +250,11 @@ class PeerShell:
             socket, channel = await dial_peer(
                 reachable, port, self.machine.peer_id, self._secrets, self._identity, self._now
             )
-        except LineRefused:
-            self.run(self.machine.line_failed(True, self._now()))
         except MeetingBoxError as error:
             self._listener.count(error.code)
-            self.run(self.machine.line_failed(False, self._now()))
+            # Nobody listens there, or somebody who has forgotten us: a box that left, or began anew.
+            over = error.code in ("line.refused", "line.unknown")
+            self.run(self.machine.line_failed(over, self._now()))
         else:
             self.line_opened(socket, channel)
 

@@ -22,6 +22,7 @@ from appliance.errors import MeetingBoxError
 from appliance.signaling.dial import connect_first, url_host
 
 PATH = "/line"
+UNKNOWN = 4404  # WebSocket close code: this box knows no pair of that line
 _ENDED_IN_PEACE: tuple[int, ...] = (
     CloseCode.NORMAL_CLOSURE,
     CloseCode.GOING_AWAY,
@@ -90,17 +91,25 @@ class LineSocket:
         await self._websocket.close(CloseCode.UNSUPPORTED_DATA)
         raise LineClosed("line.text", "The other box sent text on a direct line.", reset=True)
 
-    async def close(self) -> None:
-        """Close the line; returns within ``limits.LINE_CLOSE_WITHIN`` even when nobody answers."""
+    async def close(self, *, unknown: bool = False) -> None:
+        """Close the line; returns within ``limits.LINE_CLOSE_WITHIN`` even when nobody answers.
+
+        ``unknown``: tell the other end that nobody here knows whose line this is.
+        """
         if self._websocket.close_code is None:
             self._closed_here = True
-        await self._websocket.close()
+        if unknown:
+            await self._websocket.close(UNKNOWN, "unknown line")
+        else:
+            await self._websocket.close()
 
     async def wait_closed(self) -> None:
         """Wait until the line has ended, whoever ended it."""
         await self._websocket.wait_closed()
 
     def _ended(self, closed: ConnectionClosed) -> LineClosed:
+        if closed.rcvd is not None and closed.rcvd.code == UNKNOWN:
+            return LineClosed("line.unknown", "The other box does not know this one any more.", reset=True)
         ours = None if closed.rcvd_then_sent else closed.sent  # we ended it, or had to
         if self._closed_here or (ours is not None and ours.code in _ENDED_IN_PEACE):
             return LineClosed("line.closed", "The direct line was closed.", reset=False)

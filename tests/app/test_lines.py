@@ -112,8 +112,9 @@ def test_a_stranger_gets_no_line_and_is_counted() -> None:
         stranger = LineSecrets()
         stranger.remember("bob", "A", os.urandom(32), BOB.public_key, 0.0)
         async with Answering(bobs) as bob:
-            with pytest.raises(MeetingBoxError):
+            with pytest.raises(MeetingBoxError) as error:
                 await dial(stranger, bob.server.port)
+            assert error.value.code == "line.unknown"
             assert bob.codes == {"line.unknown": 1}
             assert not bob.lines
 
@@ -131,7 +132,7 @@ def test_an_address_that_fails_too_often_is_not_listened_to_any_more() -> None:
                     await dial(stranger, bob.server.port)
             with pytest.raises(MeetingBoxError):
                 await dial(alices, bob.server.port)
-            assert bob.codes["line.not-wanted"] == 1
+            assert bob.codes["line.too-many"] == 1
 
     run(test)
 
@@ -156,8 +157,9 @@ def test_a_box_in_no_meeting_answers_no_line() -> None:
         alices, bobs = met()
         async with Answering(bobs) as bob:
             bob.meeting = None
-            with pytest.raises(MeetingBoxError):
+            with pytest.raises(MeetingBoxError) as error:
                 await dial(alices, bob.server.port)
+            assert error.value.code == "line.unknown"
             assert bob.codes == {"line.not-wanted": 1}
 
     run(test)

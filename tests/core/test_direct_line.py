@@ -1,0 +1,91 @@
+"""Who dials a pair's direct line, and what a failure says."""
+
+from __future__ import annotations
+
+from appliance.core import limits
+from appliance.core.direct_line import DirectLine, LineState, Verdict
+
+NOW = 50.0
+
+
+def up() -> DirectLine:
+    line = DirectLine()
+    line.begin(leads=True, now=NOW)
+    line.up()
+    return line
+
+
+class TestFirst:
+    def test_the_leader_dials_at_once_and_the_other_one_waits(self) -> None:
+        assert DirectLine().begin(leads=True, now=NOW) is Verdict.DIAL
+        other = DirectLine()
+        assert other.begin(leads=False, now=NOW) is Verdict.WAIT
+        assert other.tick(NOW + limits.LINE_WITHIN - 0.01) is Verdict.WAIT
+        assert other.tick(NOW + limits.LINE_WITHIN) is Verdict.DIAL
+
+    def test_each_has_one_turn_and_then_the_relay_serves(self) -> None:
+        leader = DirectLine()
+        leader.begin(leads=True, now=NOW)
+        assert leader.failed(refused=True, now=NOW) is Verdict.WAIT
+        assert leader.state is LineState.AWAITING
+        assert leader.tick(NOW + limits.LINE_WITHIN) is Verdict.NO_LINE
+        assert leader.state is LineState.FAILED
+
+    def test_a_refusal_before_it_was_ever_up_says_nothing_about_the_box(self) -> None:
+        other = DirectLine()
+        other.begin(leads=False, now=NOW)
+        other.tick(NOW + limits.LINE_WITHIN)
+        assert other.failed(refused=True, now=NOW + 2) is Verdict.NO_LINE
+
+    def test_without_a_line_it_is_tried_again_later(self) -> None:
+        line = DirectLine()
+        line.begin(leads=True, now=NOW)
+        line.failed(refused=False, now=NOW)
+        line.tick(NOW + limits.LINE_WITHIN)
+        assert line.deadline() == NOW + limits.LINE_WITHIN + limits.LINE_REDIAL_EVERY
+
+    def test_the_other_side_may_say_that_there_is_none(self) -> None:
+        line = DirectLine()
+        line.begin(leads=False, now=NOW)
+        line.none()
+        assert line.state is LineState.FAILED
+
+
+class TestLost:
+    def test_after_a_reset_the_leader_dials_at_once(self) -> None:
+        assert up().lost(reset=True, leads=True, now=NOW) is Verdict.DIAL
+
+    def test_and_the_other_one_a_little_later(self) -> None:
+        line = up()
+        assert line.lost(reset=True, leads=False, now=NOW) is Verdict.WAIT
+        assert line.tick(NOW + limits.LINE_WITHIN) is Verdict.DIAL
+
+    def test_a_refusal_then_means_that_the_box_is_gone(self) -> None:
+        line = up()
+        line.lost(reset=True, leads=True, now=NOW)
+        assert line.failed(refused=True, now=NOW) is Verdict.VANISHED
+
+    def test_no_answer_does_not(self) -> None:
+        line = up()
+        line.lost(reset=True, leads=True, now=NOW)
+        assert line.failed(refused=False, now=NOW) is Verdict.WAIT
+        assert line.tick(NOW + limits.LINE_REDIAL_EVERY) is Verdict.DIAL
+
+    def test_silence_is_dialed_into_now_and_then(self) -> None:
+        line = up()
+        assert line.lost(reset=False, leads=True, now=NOW) is Verdict.WAIT
+        assert line.tick(NOW + limits.LINE_REDIAL_EVERY) is Verdict.DIAL
+
+    def test_a_dial_that_fails_while_the_line_is_up_changes_nothing(self) -> None:
+        line = up()
+        assert line.failed(refused=True, now=NOW) is Verdict.WAIT
+        assert line.state is LineState.UP
+
+
+class TestRenewal:
+    def test_a_new_line_is_dialed_beside_the_old_one_now_and_then(self) -> None:
+        line = up()
+        assert line.renew(NOW) is Verdict.DIAL
+        assert line.state is LineState.UP
+        assert line.renew(NOW + 0.1) is Verdict.WAIT
+        assert line.renew(NOW + limits.LINE_REDIAL_EVERY) is Verdict.DIAL
