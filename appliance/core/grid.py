@@ -1,9 +1,12 @@
-"""Where the tiles go: rectangles, and the arrangement of 1 to 16 tiles that shows most of everybody.
+"""Where the tiles go: rectangles, and the arrangements of 1 to 16 tiles that show most of everybody.
 
 Two families of arrangements compete. *Justified*: every row is as wide as the area; a row with one
 tile fewer has larger tiles, and stands above. *Equal*: all tiles have one size, the last row may be
 shorter and is centred. A picture covers its whole tile, so a tile narrower or wider than the picture
 cuts some of it away: an arrangement is judged by how large each picture appears, less what is cut.
+
+With one *large* tile the others stand in a strip at its right or below it. The strip takes the room
+that the large picture can't use, and more only until its own tiles can be made out.
 """
 
 from __future__ import annotations
@@ -69,6 +72,7 @@ NARROWEST = 1.5  # width / height of a tile: 16 % of the picture's sides are cut
 WIDEST = 2.0  # 11 % is cut, above and below
 UNTIDY = 0.08  # what a last row of almost only gaps costs: a tidy grid wins when sizes are close
 ROWS_MAX = 6  # more rows never win, on any screen from portrait to ultra-wide, with 16 tiles
+STRIP_SMALLEST = 0.14  # side of a strip's picture / side of the area, both as square roots: a face is known
 
 
 def arrange(count: int, area: Rect, gap: int, *, aspect: float = PICTURE_ASPECT) -> tuple[Rect, ...]:
@@ -80,6 +84,17 @@ def arrange(count: int, area: Rect, gap: int, *, aspect: float = PICTURE_ASPECT)
     if count < 1:
         raise ValueError("a grid has at least one tile")
     return _arranged(count, area, gap, aspect)
+
+
+def arrange_speaker(count: int, area: Rect, gap: int, *, aspect: float = PICTURE_ASPECT) -> tuple[Rect, ...]:
+    """Return the large tile, then the strip's row by row, all inside ``area``, ``gap`` pixels apart.
+
+    The strip is at the right or below, whichever makes the large picture larger; on a tie, whichever
+    makes the strip's larger. Sides are even numbers of pixels. Raises ValueError for a count below 1.
+    """
+    if count < 2:
+        return arrange(count, area, gap, aspect=aspect)
+    return _speaker(count - 1, area, gap, aspect)
 
 
 def covering(tile: Rect, aspect: float = PICTURE_ASPECT) -> tuple[int, int]:
@@ -109,6 +124,66 @@ def _arranged(count: int, area: Rect, gap: int, aspect: float) -> tuple[Rect, ..
             best = value, tiles
     assert best is not None
     return best[1]
+
+
+@lru_cache(maxsize=64)
+def _speaker(count: int, area: Rect, gap: int, aspect: float) -> tuple[Rect, ...]:
+    smallest = STRIP_SMALLEST * math.sqrt(area.w * area.h * aspect)  # width of a tile in the strip
+    plans = list(_strips(count, area, gap, aspect, smallest)) or list(_strips(count, area, gap, aspect, 0.0))
+    plans = [plan for plan in plans if all(tile.w and tile.h for tile in plan)]
+    if not plans:  # no room for so many
+        return (Rect(area.x, area.y, 0, 0),) * (count + 1)
+    # Rounded: a pixel lost to even numbers is no reason to prefer another side.
+    return max(plans, key=lambda tiles: (round(_value(tiles[:1], aspect)), round(_value(tiles[1:], aspect))))
+
+
+def _strips(count: int, area: Rect, gap: int, aspect: float, smallest: float) -> Iterator[tuple[Rect, ...]]:
+    """The arrangements in which the ``count`` pictures of the strip are at least ``smallest`` wide."""
+    for lines in range(1, count + 1):
+        per_line = math.ceil(count / lines)
+        thick = _thickness(area.h, area.w, lines, per_line, gap, aspect, smallest)
+        if thick is not None:
+            strip = Rect(area.right - thick, area.y, thick, area.h)
+            rest = Rect(area.x, area.y, area.w - thick - gap, area.h)
+            yield _beside(rest, strip, count, lines, area, gap)
+        thick = _thickness(area.w, area.h, lines, per_line, gap, 1 / aspect, smallest / aspect)
+        if thick is not None:
+            strip = Rect(area.x, area.bottom - thick, area.w, thick)
+            rest = Rect(area.x, area.y, area.w, area.h - thick - gap)
+            yield _beside(rest, strip, count, per_line, area, gap)
+
+
+def _thickness(
+    length: int, depth: int, lines: int, per_line: int, gap: int, ratio: float, smallest: float
+) -> int | None:
+    """How thick a strip is that runs along a side of ``length`` pixels in an area ``depth`` pixels deep.
+
+    It has ``lines`` lines of ``per_line`` tiles. ``ratio``: a picture's extent across the strip / along
+    it; ``smallest``: that extent in pixels at the least. None when so many tiles don't fit in a line.
+    """
+    largest = (length - gap * (per_line - 1)) / per_line * ratio
+    if largest < smallest:
+        return None
+    between = gap * (lines - 1)
+    useless = depth - gap - length * ratio  # too far from the large picture's other side for it to reach
+    return int(min(max(useless, lines * smallest + between), lines * largest + between))
+
+
+def _beside(rest: Rect, strip: Rect, count: int, columns: int, area: Rect, gap: int) -> tuple[Rect, ...]:
+    """The large tile in ``rest``, ``count`` others in ``strip``; moved together, then to the middle."""
+    full, last = divmod(count, columns)
+    rows = (columns,) * full + ((last,) if last else ())
+    (large,) = _place((1,), (1,), rest, gap)
+    others = _place(rows, (columns,) * len(rows), strip, gap)
+    if strip.w < area.w:
+        near, far = min(tile.x for tile in others), max(tile.right for tile in others)
+        x = area.x + (area.w - large.w - gap - far + near) // 2
+        shift = x + large.w + gap - near
+        return large._replace(x=x), *(tile._replace(x=tile.x + shift) for tile in others)
+    near, far = others[0].y, others[-1].bottom
+    y = area.y + (area.h - large.h - gap - far + near) // 2
+    shift = y + large.h + gap - near
+    return large._replace(y=y), *(tile._replace(y=tile.y + shift) for tile in others)
 
 
 def _justified(count: int) -> Iterator[tuple[int, ...]]:

@@ -86,7 +86,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class TileView:
-    """One remote peer. ``quality``: 0 unknown, 1 bad, 2 fair, 3 good. ``layer``: "H", "M", "L" or ""."""
+    """One remote peer. ``quality``: 0 unknown, 1 bad, 2 fair, 3 good. ``layer``: "H", "M", "L" or "".
+
+    ``muted``: its own microphone is off. ``muted_here``: somebody at this box doesn't want to hear it.
+    """
 
     peer: str
     name: str
@@ -96,6 +99,7 @@ class TileView:
     speaking: bool = False
     quality: int = 0
     layer: str = ""
+    muted_here: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,9 @@ class CallView:
     """A meeting this box is in.
 
     ``password`` is set only when this box made the meeting up and nobody has joined yet: the
-    start screen reads it out. ``since`` is when this box joined.
+    start screen reads it out. ``since`` is when this box joined. ``layout``: "grid" (all tiles alike)
+    or "speaker" (one large). ``pinned``: the peer that a person keeps large. ``speaker``: the one that
+    speaks, or did last.
     """
 
     room: int
@@ -121,6 +127,22 @@ class CallView:
     muted: bool = False
     camera_on: bool = True
     password: str | None = None
+    layout: str = "grid"
+    pinned: str | None = None
+    speaker: str | None = None
+
+    @property
+    def large(self) -> str | None:
+        """The peer whose tile is large: the pinned one, else the speaker, else the first.
+
+        None while all tiles are alike. A peer that is not here any more is never it.
+        """
+        here = {tile.peer for tile in self.tiles}
+        if self.pinned in here:
+            return self.pinned
+        if self.layout != "speaker" or not here:
+            return None
+        return self.speaker if self.speaker in here else self.tiles[0].peer
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +221,35 @@ class AllowJoining:
 
 
 @dataclass(frozen=True, slots=True)
+class SetLayout:
+    """``layout``: "grid" or "speaker"."""
+
+    layout: str
+
+
+@dataclass(frozen=True, slots=True)
+class PinPeer:
+    """Keep this peer large whoever speaks; None: nobody."""
+
+    peer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MutePeer:
+    """Do not play this peer's sound at this box, or play it again."""
+
+    peer: str
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClosePeer:
+    """End the connection to one peer, for both."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
 class TilesShown:
     """The size in pixels at which each remote peer's picture is drawn; absent peers are hidden.
 
@@ -214,6 +265,19 @@ class Quit:
     """The window was closed, or the box was told to stop."""
 
 
-Intent = Join | StartMeeting | Leave | SetMuted | SetCamera | AllowJoining | TilesShown | Quit
+Intent = (
+    Join
+    | StartMeeting
+    | Leave
+    | SetMuted
+    | SetCamera
+    | AllowJoining
+    | SetLayout
+    | PinPeer
+    | MutePeer
+    | ClosePeer
+    | TilesShown
+    | Quit
+)
 
 SELF_TILE = "self"  # the frame slot of the self-view

@@ -158,6 +158,46 @@ def _warning(pen: Pen) -> None:
     pen.dot(12, 17.3, 1.25)
 
 
+def _grid(pen: Pen) -> None:
+    for x in (3, 13.8):
+        for y in (4, 13.8):
+            pen.frame(x, y, 7.2, 6.2, 1.4)
+
+
+def _speaker_view(pen: Pen) -> None:
+    pen.frame(2.2, 4, 13.2, 16, 2)
+    for y in (5, 12, 19):
+        pen.line((19.8, y), (21.2, y), width=3.4)
+
+
+def _sound(pen: Pen) -> None:
+    pen.line((3, 9.4), (6.8, 9.4), (12, 4.6), (12, 19.4), (6.8, 14.6), (3, 14.6), (3, 9.4))
+    pen.arc(12.5, 12, 4, -50, 50)
+    pen.arc(12.5, 12, 8, -50, 50)
+
+
+def _sound_off(pen: Pen) -> None:
+    pen.line((3, 9.4), (6.8, 9.4), (12, 4.6), (12, 19.4), (6.8, 14.6), (3, 14.6), (3, 9.4))
+    pen.line((16.4, 9.4), (21.6, 14.6))
+    pen.line((21.6, 9.4), (16.4, 14.6))
+
+
+def _pin(pen: Pen) -> None:
+    pen.line((8, 3), (16, 3))
+    pen.line((9.6, 3), (9.6, 9.4), (6, 13.6), (18, 13.6), (14.4, 9.4), (14.4, 3))
+    pen.line((12, 13.6), (12, 21.4))
+
+
+def _pin_off(pen: Pen) -> None:
+    _pin(pen)
+    _slash(pen)
+
+
+def _close(pen: Pen) -> None:
+    pen.line((5.5, 5.5), (18.5, 18.5))
+    pen.line((18.5, 5.5), (5.5, 18.5))
+
+
 def _box(pen: Pen) -> None:
     pen.frame(2.5, 4, 19, 12.5, 2.2)
     pen.line((8, 20.5), (16, 20.5))
@@ -180,6 +220,13 @@ ICONS: dict[str, Callable[[Pen], None]] = {
     "person": _person,
     "warning": _warning,
     "box": _box,
+    "grid": _grid,
+    "speaker-view": _speaker_view,
+    "sound": _sound,
+    "sound-off": _sound_off,
+    "pin": _pin,
+    "pin-off": _pin_off,
+    "close": _close,
 }
 
 

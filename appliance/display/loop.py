@@ -258,14 +258,8 @@ class Display:
         now = self._clock()
         if self._wants_screen and now - self._looked_at >= limits.SCREEN_AGAIN_EVERY:
             self._look_for_screen(now)
+        self._adopt()
         self._input()
-        snapshot = self._bridge.snapshot
-        if snapshot is not self._snapshot:
-            changed = snapshot != self._snapshot
-            self._snapshot = snapshot
-            if changed:
-                self._navigator.adopt(snapshot, now)
-                self._stale = True
         if self._stale or now >= self._view.stale_at:
             self._show()
         self._take_pictures()
@@ -274,11 +268,25 @@ class Display:
         if self._shots:
             self._shots.serve(self._window.surface)
 
+    def _adopt(self) -> None:
+        """Take the newest snapshot and show it, if it says something new."""
+        snapshot = self._bridge.snapshot
+        if snapshot is self._snapshot:
+            return
+        changed = snapshot != self._snapshot
+        self._snapshot = snapshot
+        if changed:
+            self._navigator.adopt(snapshot, self._clock())
+            self._show()
+
     def _input(self) -> None:
         for _ in range(limits.EVENTS_PER_TURN):
             event = pygame.event.poll()
             if event.type == pygame.NOEVENT or self._theme is None:
                 return
+            # A key that came after a snapshot is for what that shows, as when a script presses one
+            # once its "leave" was answered.
+            self._adopt()
             self._act(events.handle(event, self._navigator, self._window, self._theme, self._clock()))
         self._stale = True  # there is more: come back at once
 

@@ -209,7 +209,7 @@ class Navigator:
         """A finger or the mouse button went down at a point, in pixels."""
         target = self._view.target_at(x, y, slop)
         self._ring = False
-        self._pressed = target.name if target else None
+        self._pressed = target.name if target else self._view.outside or None
         if target:
             self._focus = target.name
 
@@ -217,8 +217,9 @@ class Navigator:
         """It went up: a press, when that is still on the same target."""
         pressed, self._pressed = self._pressed, None
         target = self._view.target_at(x, y, slop)
-        if target is not None and target.name == pressed:
-            self._screen.press(target.name, at, True)
+        name = target.name if target else self._view.outside
+        if name and name == pressed:
+            self._screen.press(name, at, True)
 
     def cancel_pointer(self) -> None:
         """The touch ended elsewhere (the window lost it): nothing was pressed."""

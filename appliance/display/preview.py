@@ -82,6 +82,8 @@ PEERS = (
     *(TileView(f"p{i}", f"Cabin {i}", TileState.LIVE, quality=3, muted=i % 3 == 0) for i in range(8, 16)),
 )
 CALL = CallView(42, NOW - 847, OPEN, PEERS[:4])
+SPEAKER = replace(CALL, layout="speaker", speaker="p2")
+MUTED_HERE = (*PEERS[:2], replace(PEERS[2], muted_here=True), PEERS[3])
 JOINED = (Notice(1, "Infirmary joined", Tone.CALM, NOW),)
 
 
@@ -123,6 +125,12 @@ SCENES = (
     Scene("call-closed", in_call(replace(CALL, tiles=PEERS[:6], joining=JoiningView(False, None)))),
     Scene("call-9", in_call(replace(CALL, tiles=PEERS[:8]))),
     Scene("call-16", in_call(replace(CALL, tiles=PEERS))),
+    Scene("call-speaker", in_call(SPEAKER, JOINED)),
+    Scene("call-speaker-2", in_call(replace(SPEAKER, tiles=PEERS[:1]))),
+    Scene("call-speaker-16", in_call(replace(SPEAKER, tiles=PEERS, pinned="p9"))),
+    Scene("call-pinned", in_call(replace(CALL, tiles=MUTED_HERE, pinned="p3"))),
+    Scene("call-menu", in_call(CALL), "up up ok"),
+    Scene("call-menu-close", in_call(replace(SPEAKER, tiles=MUTED_HERE)), "up up right ok down down ok"),
 )
 
 

@@ -93,6 +93,7 @@ class View:
     """A whole screen. ``stale_at``: the monotonic time at which it looks different by itself.
 
     ``tiles``: the name of each tile on it, with or without a picture, and the size of picture it wants.
+    ``outside``: what a touch beside every target presses; nothing, when it is empty.
     """
 
     background: RGB = BACKGROUND
@@ -100,6 +101,7 @@ class View:
     targets: tuple[Target, ...] = ()
     stale_at: float = math.inf
     tiles: tuple[tuple[str, int, int], ...] = ()
+    outside: str = ""
 
     def target_at(self, x: float, y: float, slop: int = 0) -> Target | None:
         """The target under a point, or the nearest one within ``slop`` pixels."""
@@ -136,6 +138,7 @@ class Draft:
     targets: list[Target] = field(default_factory=list)
     stale_at: float = math.inf
     tiles: list[tuple[str, int, int]] = field(default_factory=list)
+    outside: str = ""
 
     def add(self, *nodes: Node) -> None:
         self.nodes.extend(nodes)
@@ -145,4 +148,11 @@ class Draft:
         self.stale_at = min(self.stale_at, at)
 
     def done(self) -> View:
-        return View(self.background, tuple(self.nodes), tuple(self.targets), self.stale_at, tuple(self.tiles))
+        return View(
+            self.background,
+            tuple(self.nodes),
+            tuple(self.targets),
+            self.stale_at,
+            tuple(self.tiles),
+            self.outside,
+        )

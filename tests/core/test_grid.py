@@ -13,9 +13,11 @@ from appliance.core import limits
 from appliance.core.grid import (
     NARROWEST,
     PICTURE_ASPECT,
+    STRIP_SMALLEST,
     WIDEST,
     Rect,
     arrange,
+    arrange_speaker,
     covering,
 )
 
@@ -91,6 +93,86 @@ def test_an_area_without_room_gives_empty_tiles_rather_than_an_error() -> None:
 def test_a_grid_without_tiles_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         arrange(0, AREA, 16)
+
+
+screens = st.sampled_from(
+    [AREA, Rect(17, 32, 766, 356), Rect(40, 52, 1840, 806), Rect(40, 78, 2480, 795), Rect(23, 44, 1034, 1600)]
+)
+many = st.integers(2, limits.PEERS_MAX + 1)
+
+
+def seen(tile: Rect) -> float:
+    """How large a picture appears in a tile: the side of a square of the same area, less what is cut."""
+    ratio = tile.w / tile.h
+    return math.sqrt(tile.w * tile.h * min(ratio, PICTURE_ASPECT) / max(ratio, PICTURE_ASPECT))
+
+
+class TestSpeaker:
+    @given(counts, areas, st.integers(0, 24))
+    def test_every_tile_is_inside_and_none_lies_on_another(self, count: int, area: Rect, gap: int) -> None:
+        tiles = arrange_speaker(count, area, gap)
+        assert len(tiles) == count
+        assert all(area.contains(tile) for tile in tiles)
+        for a, b in itertools.combinations(tiles, 2):
+            assert not a.grown(gap // 2).overlaps(b.grown(gap - gap // 2 - (gap > 0)))
+
+    @given(counts, areas, st.integers(0, 24))
+    def test_sides_are_even_and_no_picture_is_cut_more_than_allowed(
+        self, count: int, area: Rect, gap: int
+    ) -> None:
+        for tile in arrange_speaker(count, area, gap):
+            assert tile.w % 2 == tile.h % 2 == 0
+            assert (tile.w + 2) / tile.h >= NARROWEST
+            assert tile.w / (tile.h + 2) <= WIDEST
+
+    @given(many, areas)
+    def test_the_strip_is_at_the_right_or_below_and_alike(self, count: int, area: Rect) -> None:
+        large, *strip = arrange_speaker(count, area, 16)
+        assert all(tile.x >= large.right for tile in strip) or all(tile.y >= large.bottom for tile in strip)
+        assert len({(tile.w, tile.h) for tile in strip}) == 1
+        assert min(tile.x - large.right for tile in strip) == 16 or (
+            min(tile.y - large.bottom for tile in strip) == 16
+        )
+
+    @given(many, areas)
+    def test_nobody_is_larger_than_the_large_one(self, count: int, area: Rect) -> None:
+        large, *strip = arrange_speaker(count, area, 16)
+        # Two of a height may be a pair of pixels apart: sides are even numbers.
+        assert seen(large) >= max(seen(tile) for tile in strip) - 2 * math.sqrt(PICTURE_ASPECT)
+
+    @given(many, screens)
+    def test_it_is_larger_than_any_tile_of_the_grid(self, count: int, area: Rect) -> None:
+        large = seen(arrange_speaker(count, area, 16)[0])
+        grid = max(seen(tile) for tile in arrange(count, area, 16))
+        assert large >= grid * (1.3 if area.w > area.h and count > 2 else 0.99)
+
+    @given(many, screens)
+    def test_a_face_in_the_strip_can_be_made_out(self, count: int, area: Rect) -> None:
+        smallest = STRIP_SMALLEST * math.sqrt(area.w * area.h)
+        assert min(seen(tile) for tile in arrange_speaker(count, area, 16)[1:]) >= smallest * 0.97
+
+    @given(st.integers(2, 5))
+    def test_a_few_others_cost_the_large_picture_nothing(self, count: int) -> None:
+        tiles = arrange_speaker(count, AREA, 16)
+        assert tiles[0].h == AREA.h
+        assert tiles[0].w / tiles[0].h >= PICTURE_ASPECT - 0.01
+        assert len({tile.x for tile in tiles[1:]}) == 1
+
+    def test_a_portrait_screen_has_the_strip_below(self) -> None:
+        large, *strip = arrange_speaker(5, Rect(0, 0, 1080, 1760), 16)
+        assert large.w == 1080
+        assert all(tile.y > large.bottom for tile in strip)
+
+    def test_alone_the_large_tile_is_the_grid(self) -> None:
+        assert arrange_speaker(1, AREA, 16) == arrange(1, AREA, 16)
+
+    def test_an_area_without_room_gives_empty_tiles_rather_than_an_error(self) -> None:
+        tiles = arrange_speaker(16, Rect(0, 0, 20, 20), 16)
+        assert tiles == (Rect(0, 0, 0, 0),) * 16
+
+    def test_nobody_at_all_is_refused(self) -> None:
+        with pytest.raises(ValueError, match="at least one"):
+            arrange_speaker(0, AREA, 16)
 
 
 @given(st.integers(2, 4000), st.integers(2, 4000))

@@ -16,6 +16,7 @@ from appliance.core.view import (
     Leave,
     Phase,
     SetCamera,
+    SetLayout,
     SetMuted,
     Snapshot,
     StartMeeting,
@@ -157,8 +158,13 @@ class TestCall:
     def test_the_bar_by_arrows(self, shower) -> None:
         shown = shower(IN_CALL)
         shown.press("right")  # shows the focus
-        shown.press("ok right ok right ok")
-        assert shown.intents == [SetMuted(True), SetCamera(False), AllowJoining(False)]
+        shown.press("ok right ok right ok right ok")
+        assert shown.intents == [
+            SetMuted(True),
+            SetCamera(False),
+            SetLayout("speaker"),
+            AllowJoining(False),
+        ]
 
     def test_the_first_key_after_a_pause_only_shows_the_focus(self, shower) -> None:
         shown = shower(IN_CALL)
@@ -181,9 +187,9 @@ class TestCall:
     def test_a_fingers_bounce_does_not_leave(self, shower) -> None:
         shown = shower(IN_CALL, size=(1280, 720))
         down = pygame.Event(
-            pygame.FINGERDOWN, {"x": 884 / 1280, "y": 648 / 720, "finger_id": 1, "touch_id": 1}
+            pygame.FINGERDOWN, {"x": 957 / 1280, "y": 648 / 720, "finger_id": 1, "touch_id": 1}
         )
-        up = pygame.Event(pygame.FINGERUP, {"x": 884 / 1280, "y": 648 / 720, "finger_id": 1, "touch_id": 1})
+        up = pygame.Event(pygame.FINGERUP, {"x": 957 / 1280, "y": 648 / 720, "finger_id": 1, "touch_id": 1})
         shown.post(down, up, down, up)
         assert shown.intents == []
         time.sleep(0.35)
@@ -202,31 +208,31 @@ class TestPointer:
 
     def test_a_touch_that_sdl_echoes_as_a_mouse_is_one_press(self, shower) -> None:
         shown = shower(IN_CALL, size=(1280, 720))
-        finger = {"x": 396 / 1280, "y": 648 / 720, "finger_id": 1, "touch_id": 1}
+        finger = {"x": 323 / 1280, "y": 648 / 720, "finger_id": 1, "touch_id": 1}
         shown.post(
             pygame.Event(pygame.FINGERDOWN, finger),
-            self.at(pygame.MOUSEBUTTONDOWN, 396, 648, touch=True),
+            self.at(pygame.MOUSEBUTTONDOWN, 323, 648, touch=True),
             pygame.Event(pygame.FINGERUP, finger),
-            self.at(pygame.MOUSEBUTTONUP, 396, 648, touch=True),
+            self.at(pygame.MOUSEBUTTONUP, 323, 648, touch=True),
         )
         assert shown.intents == [SetMuted(True)]
 
     def test_a_touch_that_slides_off_presses_nothing(self, shower) -> None:
         shown = shower(IN_CALL, size=(1280, 720))
-        shown.post(self.at(pygame.MOUSEBUTTONDOWN, 396, 648), self.at(pygame.MOUSEBUTTONUP, 540, 648))
+        shown.post(self.at(pygame.MOUSEBUTTONDOWN, 323, 648), self.at(pygame.MOUSEBUTTONUP, 460, 648))
         assert shown.intents == []
 
     def test_the_other_mouse_buttons_do_nothing(self, shower) -> None:
         shown = shower(IN_CALL, size=(1280, 720))
         shown.post(
-            self.at(pygame.MOUSEBUTTONDOWN, 396, 648, button=3),
-            self.at(pygame.MOUSEBUTTONUP, 396, 648, button=3),
+            self.at(pygame.MOUSEBUTTONDOWN, 323, 648, button=3),
+            self.at(pygame.MOUSEBUTTONUP, 323, 648, button=3),
         )
         assert shown.intents == []
 
     def test_a_finger_beside_a_small_target_hits_it(self, shower) -> None:
         shown = shower(IN_CALL, size=(1280, 720))
-        shown.click(396, 608)  # a little above the button
+        shown.click(323, 608)  # a little above the button
         assert shown.intents == [SetMuted(True)]
 
 

@@ -74,6 +74,34 @@ WORST = (
         ),
     ),
     Scene(
+        "call-worst-speaker",
+        replace(
+            HOME,
+            name=LONG,
+            phase=Phase.IN_CALL,
+            call=CallView(
+                1000,
+                NOW - 90_000,
+                JoiningView(True, NOW + 5000),
+                tuple(
+                    TileView(
+                        f"p{i}",
+                        LONG,
+                        list(TileState)[i % 3],
+                        quality=1,
+                        muted=i % 2 > 0,
+                        muted_here=i % 3 > 0,
+                    )
+                    for i in range(15)
+                ),
+                muted=True,
+                layout="speaker",
+                pinned="p7",
+            ),
+        ),
+        "up up ok",
+    ),
+    Scene(
         "start-worst",
         replace(
             HOME,
@@ -177,10 +205,17 @@ def test_no_text_lies_on_another(scene, size, typesetter) -> None:
 @everywhere(SCENES)
 def test_our_own_sentences_are_never_cut(scene, size, typesetter) -> None:
     for node in stand(scene, size, typesetter).view().nodes:
-        if isinstance(node, Text) and "Wheelhouse" not in node.text and node.text.count(" ") > 0:
+        if isinstance(node, Text) and not a_name(node.text, scene) and node.text.count(" ") > 0:
             drawn = layout(node, typesetter)
             if size[0] >= size[1] and "connecting to" not in node.text.lower():
                 assert not any(line.endswith(ELLIPSIS) for line in drawn), node
+
+
+def a_name(text: str, scene: Scene) -> bool:
+    """Whether a chip's text, maybe cut, is the name of a box: any length is possible there."""
+    call = scene.snapshot.call
+    begins = text.split(ELLIPSIS)[0]
+    return call is not None and any(tile.name.startswith(begins) for tile in call.tiles)
 
 
 @everywhere(SCENES)

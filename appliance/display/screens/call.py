@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from appliance.core import grid
-from appliance.core.view import AllowJoining, CallView, Leave, SetCamera, SetMuted
+from appliance.core.view import AllowJoining, CallView, Leave, PinPeer, SetCamera, SetLayout, SetMuted
 from appliance.display import theme as t
 from appliance.display.scene import View
 from appliance.display.screens import tile
-from appliance.display.screens.parts import LeaveQuestion, Page, clock_text, countdown, duration
+from appliance.display.screens.parts import Page, Question, clock_text, countdown, duration
 from appliance.display.screens.start import joining_line
+from appliance.display.screens.tile_menu import TileMenu
 from appliance.display.stage import Key, Moment, Stage
 
 EDGE = 27.0
@@ -24,10 +25,12 @@ BUTTON_GAP = 10.0
 class Call:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._leave = LeaveQuestion()
+        self._leave = Question()
+        self._menu = TileMenu()
 
     def reset(self) -> None:
         self._leave.close()
+        self._menu.close()
 
     # --- drawing --------------------------------------------------------------------------------
 
@@ -37,12 +40,16 @@ class Call:
         if call is None:
             return page.done()
         self._header(page, call)
+        places: dict[str, grid.Rect] = {}
         if call.tiles:
-            self._grid(page, call)
+            places = self._tiles(page, call)
         else:
             self._alone(page, call)
         self._bar(page, call)
         page.toasts(page.w - EDGE - 10, TOP + 10)
+        chosen = self._menu.tile(call, moment.now)
+        if chosen is not None:
+            self._menu.draw(page, self._area(page), places[chosen.peer], chosen, call)
         return page.done()
 
     def _header(self, page: Page, call: CallView) -> None:
@@ -68,11 +75,17 @@ class Call:
         height = page.h - TOP - BAR_HEIGHT - BAR_BOTTOM - 18
         return page.rect(EDGE, TOP, page.w - 2 * EDGE, height)
 
-    def _grid(self, page: Page, call: CallView) -> None:
-        rects = grid.arrange(len(call.tiles) + 1, self._area(page), page.theme.px(GAP))
-        for peer, rect in zip(call.tiles, rects, strict=False):
-            tile.draw_peer(page, rect, peer)
+    def _tiles(self, page: Page, call: CallView) -> dict[str, grid.Rect]:
+        """Everybody, the self-view last; return where each peer's tile is."""
+        arrange = grid.arrange if call.large is None else grid.arrange_speaker
+        rects = arrange(len(call.tiles) + 1, self._area(page), page.theme.px(GAP))
+        order = sorted(call.tiles, key=lambda peer: peer.peer != call.large)  # the others stay in order
+        places = {}
+        for peer, rect in zip(order, rects, strict=False):
+            tile.draw_peer(page, rect, peer, pinned=peer.peer == call.pinned)
+            places[peer.peer] = rect
         tile.draw_self(page, rects[-1], page.moment.snapshot, call)
+        return places
 
     def _alone(self, page: Page, call: CallView) -> None:
         area = self._area(page)
@@ -111,8 +124,8 @@ class Call:
     def _bar(self, page: Page, call: CallView) -> None:
         asked = self._leave.open(page.moment.now)
         page.until(self._leave.stale_at(page.moment.now))
-        widths = [BUTTON[0], BUTTON[0], WIDE_BUTTON, BUTTON[0]]
-        total = sum(widths) + 3 * BUTTON_GAP
+        widths = [BUTTON[0], BUTTON[0], BUTTON[0], WIDE_BUTTON, BUTTON[0]]
+        total = sum(widths) + (len(widths) - 1) * BUTTON_GAP
         y = page.h - BAR_BOTTOM - BAR_HEIGHT
         x = (page.w - total) / 2
         page.box(page.rect(x - 12, y, total + 24, BAR_HEIGHT), t.BACKGROUND, 20, t.LINE, 1)
@@ -125,6 +138,7 @@ class Call:
                 ("camera", "camera", "Stop camera", "plain")
                 if call.camera_on
                 else ("camera", "camera-off", "Start camera", "warning"),
+                ("layout", "speaker-view" if _speaker_layout(call) else "grid", "Layout", "plain"),
                 self._joining_button(page, call),
                 ("leave", "hang-up", "Press again" if asked else "Leave", "leave"),
             ),
@@ -167,6 +181,14 @@ class Call:
         call = self._stage.snapshot.call
         if call is None:
             return
+        chosen = self._menu.tile(call, at)
+        if chosen is not None and target.startswith("menu:"):
+            intent = self._menu.press(target, chosen, call, at, touched)
+            if intent is not None:
+                self._stage.send(intent)
+            if self._menu.tile(call, at) is None:
+                self._stage.focus(tile.target_of(chosen.peer))
+            return
         if target == "leave":
             if self._leave.press(at, touched):
                 self._stage.send(Leave())
@@ -176,11 +198,33 @@ class Call:
             self._stage.send(SetMuted(not call.muted))
         elif target == "camera":
             self._stage.send(SetCamera(not call.camera_on))
+        elif target == "layout":
+            self._change_layout(call)
         elif target == "joining":
             self._stage.send(AllowJoining(not call.joining.open))
+        elif (peer := tile.peer_of(target)) is not None:
+            self._menu.open(peer, at)
+
+    def _change_layout(self, call: CallView) -> None:
+        """What is on the screen decides: a pinned tile is large in either layout."""
+        if not _speaker_layout(call):
+            self._stage.send(SetLayout("speaker"))
+            return
+        if call.large == call.pinned and call.pinned is not None:
+            self._stage.send(PinPeer(None))
+        if call.layout != "grid":
+            self._stage.send(SetLayout("grid"))
 
     def key(self, key: Key) -> bool:
-        """Back asks whether to leave, and takes the question back; m mutes."""
+        """Back closes a menu, or asks whether to leave and takes the question back; m mutes."""
+        call = self._stage.snapshot.call
+        chosen = self._menu.tile(call, key.at) if call is not None else None
+        if chosen is not None:
+            self._menu.used(key.at)
+            if key.name == "back":
+                self._menu.close()
+                self._stage.focus(tile.target_of(chosen.peer))
+                return True
         if key.name == "back":
             if self._leave.open(key.at):
                 self._leave.close()
@@ -192,3 +236,8 @@ class Call:
             self.press("mute", key.at, False)
             return True
         return False
+
+
+def _speaker_layout(call: CallView) -> bool:
+    """Whether one tile is large, or will be as soon as somebody is here."""
+    return call.layout == "speaker" or call.large is not None

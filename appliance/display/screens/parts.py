@@ -182,8 +182,8 @@ class Page(Draft):
             y += high + 9
 
 
-class LeaveQuestion:
-    """Leaving is asked once: the first press asks, the second one within a few seconds leaves."""
+class Question:
+    """What can't be taken back is asked once: the first press asks, a second within seconds does it."""
 
     def __init__(self) -> None:
         self._asked_at: float | None = None
@@ -192,7 +192,7 @@ class LeaveQuestion:
         return self._asked_at is not None and now - self._asked_at < limits.LEAVE_ASKED_FOR
 
     def press(self, at: float, touched: bool) -> bool:
-        """Whether to leave now. The bounce of a finger is not an answer."""
+        """Whether to do it now. The bounce of a finger is not an answer."""
         if self._asked_at is not None and self.open(at):
             if touched and at - self._asked_at < limits.LEAVE_TOUCH_GAP:
                 return False

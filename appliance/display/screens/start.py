@@ -6,7 +6,7 @@ from appliance.core.view import CallView, Leave
 from appliance.display import theme as t
 from appliance.display.scene import View
 from appliance.display.screens import tile
-from appliance.display.screens.parts import MARGIN, LeaveQuestion, Page, countdown
+from appliance.display.screens.parts import MARGIN, Page, Question, countdown
 from appliance.display.stage import Key, Moment, Stage
 
 CARDS = (127.0, 231.0)  # top and height
@@ -16,7 +16,7 @@ BUTTON_HEIGHT = 62.0
 class Start:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._leave = LeaveQuestion()
+        self._leave = Question()
         self._hidden = False
 
     def reset(self) -> None:

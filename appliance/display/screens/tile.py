@@ -9,15 +9,19 @@ from appliance.display.scene import Bars, Box, Video
 from appliance.display.screens.parts import Page
 from appliance.display.text import clean
 
+PREFIX = "tile:"  # of a tile's target
 RADIUS = 16.0
 CHIP_HEIGHT = 38.0
 CHIP_INSET = 14.0
 SMALL = 250.0  # units of width; below this a tile has small letters
+TINY = 200.0  # below this a chip is as tight as can be, and the self-view says "You" and no more
+NAME_LEAST = 6.0  # em: where less of a longer name would be left, a sign stands for the words after it
 LOW = 192.0  # units of height; below this there is no room for a sentence in the middle
 
 
-def draw_peer(page: Page, rect: Rect, peer: TileView) -> None:
+def draw_peer(page: Page, rect: Rect, peer: TileView, *, pinned: bool) -> None:
     """The tile of a remote peer."""
+    page.target(target_of(peer.peer), rect, RADIUS)
     page.box(rect, t.PANEL, RADIUS)
     page.tiles.append((peer.peer, *covering(rect)))
     has_picture = peer.peer in page.moment.pictures
@@ -34,7 +38,18 @@ def draw_peer(page: Page, rect: Rect, peer: TileView) -> None:
     if peer.speaking and not away:
         page.box(rect, None, RADIUS, t.ACCENT, 4)
     live = peer.state is TileState.LIVE
-    _chip(page, rect, label, muted=peer.muted, quality=peer.quality if live else 0)
+    mute = "muted here" if peer.muted_here else "muted" if peer.muted else ""
+    _chip(page, rect, label, mute=mute, quality=peer.quality if live else 0, pinned=pinned)
+
+
+def target_of(peer: str) -> str:
+    """The name of the target that a peer's tile is."""
+    return f"{PREFIX}{peer}"
+
+
+def peer_of(target: str) -> str | None:
+    """The peer whose tile a target is; None for any other target."""
+    return target.removeprefix(PREFIX) if target.startswith(PREFIX) else None
 
 
 def draw_self(page: Page, rect: Rect, snapshot: Snapshot, call: CallView) -> None:
@@ -48,7 +63,8 @@ def draw_self(page: Page, rect: Rect, snapshot: Snapshot, call: CallView) -> Non
         _video(page, rect, SELF_TILE)
     else:
         _poster(page, rect, snapshot.name, "Your camera is off")
-    _chip(page, rect, f"You · {snapshot.name}", muted=call.muted, quality=0)
+    label = f"You · {snapshot.name}" if rect.w / page.theme.scale >= TINY else "You"
+    _chip(page, rect, label, mute="muted" if call.muted else "", quality=0)
 
 
 def initials(name: str) -> str:
@@ -65,14 +81,17 @@ def _video(page: Page, rect: Rect, name: str) -> None:
 
 
 def _waiting(page: Page, rect: Rect, sentence: str, name: str) -> str:
-    """A spinner with its sentence; return what the chip says (the sentence, where it is too low)."""
+    """A spinner with its sentence; return what the chip says (the sentence, where the tile is too low)."""
     scale = page.theme.scale
     x, y = rect.center
     low = rect.h / scale < LOW
     if low:
         lift = min(CHIP_HEIGHT + CHIP_INSET, rect.h / scale * 0.4) / 2
         page.spinner((x / scale, y / scale - lift), min(40.0, rect.h / scale * 0.3))
-        return sentence
+        # A sentence that is cut would lose the name: then the spinner has to say it alone.
+        size, inset, _, pad = _chip_measures(rect.w / scale)
+        fits = page.measure(sentence, size) + 1 <= rect.w / scale - 2 * inset - 2 * pad
+        return sentence if fits else name
     page.spinner((x / scale, y / scale - 38), 46)
     inset = page.theme.px(16)
     place = page.rect(0, y / scale + 4, 10, 38)
@@ -105,30 +124,46 @@ def _poster(page: Page, rect: Rect, name: str, line: str) -> None:
         )
 
 
-def _chip(page: Page, rect: Rect, label: str, *, muted: bool, quality: int) -> None:
-    """The name at the bottom left, with the microphone's state and the link's quality."""
+def _chip_measures(width: float) -> tuple[float, float, float, float]:
+    """In a tile that many units wide: the letters' size, the inset, the height, the padding of a chip."""
+    if width < SMALL:
+        return t.NOTE - 2, *((5.0, 30.0, 7.0) if width < TINY else (8.0, 30.0, 9.0))
+    return t.BODY, CHIP_INSET, CHIP_HEIGHT, 13.0
+
+
+def _chip(page: Page, rect: Rect, label: str, *, mute: str, quality: int, pinned: bool = False) -> None:
+    """At the bottom left: a pin, the name, ``mute`` (why nobody is heard), the link's quality."""
     scale = page.theme.scale
-    small = rect.w / scale < SMALL
-    size = t.NOTE - 2 if small else t.BODY
-    inset = 8.0 if small else CHIP_INSET
-    high = 30.0 if small else CHIP_HEIGHT
-    pad = 9.0 if small else 13.0
-    x, bottom = rect.x / scale + inset, rect.bottom / scale - inset
-    bars = (17.0, 14.0) if small else (20.0, 17.0)
-    extra = bars[0] + 9 if quality else 0.0
-    suffix = " · muted" if muted else ""
-    room = rect.w / scale - 2 * inset - 2 * pad - extra
-    tail = page.measure(suffix, size) if suffix else 0.0
-    if suffix:
-        tail = page.measure(f"x{suffix}", size) - page.measure("x", size)
+    size, inset, high, pad = _chip_measures(rect.w / scale)
+    sign = size * 1.1
+    bars = (17.0, 14.0) if size < t.BODY else (20.0, 17.0)
+    color = t.WARNING_TEXT if mute else t.TEXT
+    before = sign + 6 if pinned else 0.0
+    after = bars[0] + 8 if quality else 0.0
+    suffix = f" · {mute}" if mute else ""
+    tail = page.measure(f"x{suffix}", size) - page.measure("x", size)
+    room = rect.w / scale - 2 * inset - 2 * pad - before - after - 1
+    sign_only = bool(mute) and room - tail < min(NAME_LEAST * size, page.measure(label, size))
+    if sign_only:
+        suffix, tail = "", 0.0
+        after += sign + 6
+        room -= sign + 6
     px = page.theme.font_px(size)
-    name = page.typesetter.fit(clean(label), px, False, int((room - tail) * scale))
-    text = name + suffix
+    text = page.typesetter.fit(clean(label), px, False, int((room - tail) * scale)) + suffix
     wide = page.measure(text, size) + 1
-    page.box(page.rect(x, bottom - high, wide + 2 * pad + extra, high), t.CHIP, 9)
-    color = t.WARNING_TEXT if muted else t.TEXT
-    page.text(page.rect(x + pad, bottom - high, wide, high), text, size, color)
+    x, bottom = rect.x / scale + inset, rect.bottom / scale - inset
+    middle = bottom - high / 2
+    page.box(page.rect(x, bottom - high, 2 * pad + before + wide + after, high), t.CHIP, 9)
+    x += pad
+    if pinned:
+        page.icon((x + sign / 2, middle), sign, "pin", color)
+    x += before
+    page.text(page.rect(x, bottom - high, wide, high), text, size, color)
+    x += wide
+    if sign_only:
+        name = "sound-off" if mute == "muted here" else "microphone-off"
+        page.icon((x + 6 + sign / 2, middle), sign, name, color)
+        x += sign + 6
     if quality:
         lit = {1: t.BAD, 2: t.WARNING}.get(quality, t.ACCENT)
-        place = page.rect(x + pad + wide + 8, bottom - high / 2 - bars[1] / 2, *bars)
-        page.add(Bars(place, quality, lit, t.FAINT))
+        page.add(Bars(page.rect(x + 8, middle - bars[1] / 2, *bars), quality, lit, t.FAINT))

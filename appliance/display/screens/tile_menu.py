@@ -1,0 +1,106 @@
+"""The menu of one remote tile: what a person here can do about that peer."""
+
+from __future__ import annotations
+
+import math
+
+from appliance.core import limits
+from appliance.core.grid import Rect
+from appliance.core.view import CallView, ClosePeer, Intent, MutePeer, PinPeer, TileView
+from appliance.display import theme as t
+from appliance.display.screens.parts import Page, Question
+
+AWAY = "menu:away"  # pressed by a touch beside the menu
+WIDTH = 280.0
+PAD = 12.0
+TITLE_HIGH = 44.0
+ROW = 60.0
+ROW_GAP = 10.0
+ROWS = 3
+HEIGHT = 2 * PAD + TITLE_HIGH + ROWS * ROW + (ROWS - 1) * ROW_GAP
+
+
+class TileMenu:
+    """Open over one tile, or closed. It closes by itself when nobody uses it."""
+
+    def __init__(self) -> None:
+        self._peer: str | None = None
+        self._opened_at = self._used_at = -math.inf
+        self._close = Question()
+
+    def open(self, peer: str, at: float) -> None:
+        self._peer = peer
+        self._opened_at = self._used_at = at
+        self._close.close()
+
+    def close(self) -> None:
+        self._peer = None
+
+    def used(self, at: float) -> None:
+        """A key was pressed while it is open: somebody is still choosing."""
+        self._used_at = at
+
+    def tile(self, call: CallView, now: float) -> TileView | None:
+        """The tile it is open for; None while it is closed, and when that peer has left."""
+        if self._peer is None or now - self._used_at >= limits.MENU_FOR:
+            return None
+        return next((tile for tile in call.tiles if tile.peer == self._peer), None)
+
+    def press(self, target: str, tile: TileView, call: CallView, at: float, touched: bool) -> Intent | None:
+        """Act on a pressed target; return what is wanted, if anything. Then the menu is closed.
+
+        Closing the connection is asked once, and the bounce of the finger that opened the menu presses
+        nothing.
+        """
+        if touched and at - self._opened_at < limits.LEAVE_TOUCH_GAP:
+            return None
+        self._used_at = at
+        if target == "menu:close" and not self._close.press(at, touched):
+            return None
+        self._peer = None
+        match target:
+            case "menu:mute":
+                return MutePeer(tile.peer, not tile.muted_here)
+            case "menu:pin":
+                return PinPeer(None if call.pinned == tile.peer else tile.peer)
+            case "menu:close":
+                return ClosePeer(tile.peer)
+        return None
+
+    def draw(self, page: Page, area: Rect, over: Rect, tile: TileView, call: CallView) -> None:
+        """Draw it over the middle of its tile, inside ``area``; nothing else can be pressed then."""
+        now = page.moment.now
+        page.until(self._used_at + limits.MENU_FOR)
+        page.until(self._close.stale_at(now))
+        scale = page.theme.scale
+        x = _between(area.x / scale, over.center[0] / scale - WIDTH / 2, area.right / scale - WIDTH)
+        y = _between(area.y / scale, over.center[1] / scale - HEIGHT / 2, area.bottom / scale - HEIGHT)
+        page.targets.clear()
+        page.outside = AWAY
+        page.box(page.rect(x, y, WIDTH, HEIGHT), t.PANEL, 16, t.FAINT, 1)
+        page.text(
+            page.rect(x + PAD + 6, y + PAD - 2, WIDTH - 2 * PAD - 12, TITLE_HIGH - 6),
+            tile.name,
+            t.BODY,
+            bold=True,
+        )
+        y += PAD + TITLE_HIGH
+        pinned = call.pinned == tile.peer
+        asked = self._close.open(now)
+        for name, icon, label, color in (
+            ("menu:mute", "sound", "Unmute here", t.TEXT)
+            if tile.muted_here
+            else ("menu:mute", "sound-off", "Mute here", t.TEXT),
+            ("menu:pin", "pin-off", "Unpin", t.TEXT) if pinned else ("menu:pin", "pin", "Pin", t.TEXT),
+            ("menu:close", "close", "Press again to close" if asked else "Close", t.BAD_TEXT),
+        ):
+            rect = page.rect(x + PAD, y, WIDTH - 2 * PAD, ROW)
+            page.box(rect, t.BUTTON_PRESSED if page.pressed(name) else t.BUTTON, 12)
+            page.target(name, rect, 12, first=name == "menu:mute")
+            page.icon((x + PAD + 30, y + ROW / 2), 25, icon, color)
+            page.text(page.rect(x + PAD + 56, y, WIDTH - 2 * PAD - 64, ROW), label, t.BODY, color)
+            y += ROW + ROW_GAP
+
+
+def _between(low: float, value: float, high: float) -> float:
+    return max(low, min(value, high))
