@@ -16,7 +16,8 @@ The layers, from the inside out. Imports run one way, downwards in this list nev
 ``cli``, ``cli_ctl``     the command; ``demo``, ``bench``, ``doctor`` and ``probes`` are what it runs.
 
 ``display``, ``signaling``, ``media`` and ``control`` import ``core``, ``config`` and ``errors``
-(and ``display`` the ``bridge``), and never each other; only the last two rows import everything. ``tests/test_imports.py`` enforces it.
+(and ``display`` the ``bridge``), and never each other; only the last two rows import everything.
+``tests/test_imports.py`` enforces it.
 """
 
 __version__ = "0.1.0"

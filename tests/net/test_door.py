@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from net.boxes import Boxes
 
-PASSWORD = "731946"
+PASSWORD = f"{os.getpid():06d}"  # another test on this loopback may use the same room
 
 
 def test_a_closed_door_keeps_newcomers_out_until_any_member_opens_it(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from net.boxes import Boxes, TestBox
 
 CYCLES = 100
+PASSWORD = f"{os.getpid():06d}"  # another test on this loopback may use the same room
 SETTLED_AFTER = 10  # cycles: by then every lazily made thing exists
 MEMORY_GROWTH_MAX_MB = 5.0
 COUNTED = ("threads", "fds", "tasks", "children")
@@ -31,11 +33,11 @@ def test_a_hundred_joins_and_leaves_leave_nothing_behind(tmp_path: Path) -> None
     with Boxes(tmp_path) as boxes:
         a, b = boxes.start("Bridge"), boxes.start("Galley")
         boxes.wait(lambda: a.sees("Galley") and b.sees("Bridge"))
-        a.type("7", "731946")
+        a.type("7", PASSWORD)
         boxes.wait(lambda: a.status()["state"] == "in-call")
         after: dict[int, dict[str, Any]] = {}
         for cycle in range(1, CYCLES + 1):
-            b.ask("join", room=7, password="731946")
+            b.ask("join", room=7, password=PASSWORD)
             boxes.wait(lambda: bool(b.drawn() and a.drawn()))
             b.ask("leave")
             boxes.wait(lambda: a.peers() == {})
