@@ -38,6 +38,7 @@ NAMES = (
     "Cabin 4",
     "Library",
 )
+SCREENS = ("home", "keypad", "call")
 ROOM = 42
 READY_WITHIN_S = 30.0  # processes start, find their devices and each other
 JOIN_WITHIN_S = 15.0  # far above any join that works: then the demo says which link is missing
@@ -91,10 +92,10 @@ def run(
         _say("No display here: the boxes run headless, and what their screens show goes into pictures.")
         headless = True
     out = (out or Path("out") / "demo").resolve()
-    if out.exists():
-        for old in out.glob("*.png"):
-            old.unlink()
     out.mkdir(parents=True, exist_ok=True)
+    for name in NAMES:
+        for screen in SCREENS:
+            _picture(out, name, screen).unlink(missing_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="meetingbox-demo-") as scratch,
         started(boxes, Path(scratch), headless, video) as demo,
@@ -233,8 +234,12 @@ def _sleep_with_progress(seconds: float) -> None:
         print("\r               \r", end="", file=sys.stderr, flush=True)
 
 
+def _picture(out: Path, name: str, screen: str) -> Path:
+    return out / f"{name.lower().replace(' ', '-')}-{screen}.png"
+
+
 def _shot(box: DemoBox, out: Path, screen: str) -> str:
-    path = out / f"{box.name.lower().replace(' ', '-')}-{screen}.png"
+    path = _picture(out, box.name, screen)
     box.ask("screenshot", file=str(path))
     return str(path)
 

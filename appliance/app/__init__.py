@@ -53,6 +53,11 @@ class NetworkThread:
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
+    @property
+    def died(self) -> bool:
+        """Did the loop end by an error?"""
+        return self._failure is not None
+
     def _run(self) -> None:
         try:
             asyncio.run(self._main())
@@ -105,7 +110,7 @@ def run(config: Config, *, config_path: Path | None, socket_path: Path, state_di
         _draw(display)
     finally:
         network.stop()
-    return 0
+    return 1 if network.died else 0
 
 
 def _draw(display: Display) -> None:

@@ -99,6 +99,8 @@ class Box:
         self._tasks: set[asyncio.Task[None]] = set()
         self._ends: list[tuple[str, Callable[[], Coroutine[Any, Any, object]]]] = []  # of what was started
         self._stale = False  # a snapshot is due
+        self._changing = asyncio.Lock()  # one at a time joins, leaves or is thrown out
+        self._stopping = False
         self._view_timer: asyncio.TimerHandle | None = None
 
         self.video = Fanout(on_wanted=self._layers_wanted, on_keyframe=self._keyframe_wanted)
@@ -147,7 +149,7 @@ class Box:
             ends.append(("sound", lambda: asyncio.to_thread(self.engine.stop)))
             ends.append(("tasks", self._end_tasks))
             self._spawn(self._follow_intents(), "intents")
-            ends.append(("session", self._end_session))
+            ends.append(("session", self._end_meetings))
             self.bridge.listen(lambda intent: self._call_soon(self._intent, intent))
             self.lag.start()
         except BaseException:
@@ -260,8 +262,14 @@ class Box:
     # --- the meeting ------------------------------------------------------------------------------
 
     async def join(self, room: int, password: str, *, made_up: bool, pressed_at: float) -> None:
-        """Leave the meeting we are in, if any, and join a room."""
-        await self._end_session()
+        """Leave the meeting we are in, if any, and join a room. Raises ControlError while stopping."""
+        async with self._changing:
+            await self._end_session()
+            if self._stopping:
+                raise ControlError("box.stopping", "This box is being switched off.")
+            self._begin_session(room, password, made_up=made_up, pressed_at=pressed_at)
+
+    def _begin_session(self, room: int, password: str, *, made_up: bool, pressed_at: float) -> None:
         self.refusal = None
         media = MediaParts(
             hosts=lambda: tuple(self._addresses()),
@@ -299,7 +307,8 @@ class Box:
 
     async def leave(self) -> None:
         """Leave the meeting, or give up joining."""
-        await self._end_session()
+        async with self._changing:
+            await self._end_session()
         self.refusal = None
         self.changed()
 
@@ -313,15 +322,22 @@ class Box:
         self.pinned = peer_id
         self.changed()
 
-    def _refused(self, code: str, sentence: str) -> None:
+    def _refused(self, session: Session, code: str, sentence: str) -> None:
         self.count(code)
         self.refusal = sentence
         self.refusal_id += 1
-        self._spawn(self._after_refusal(), "refused")
+        self._spawn(self._after_refusal(session), "refused")
 
-    async def _after_refusal(self) -> None:
-        await self._end_session()
+    async def _after_refusal(self, session: Session) -> None:
+        async with self._changing:
+            if self.session is session:  # and not one that a quick hand has begun meanwhile
+                await self._end_session()
         self.changed()
+
+    async def _end_meetings(self) -> None:
+        self._stopping = True
+        async with self._changing:
+            await self._end_session()
 
     async def _end_session(self) -> None:
         session, self.session = self.session, None
@@ -329,9 +345,11 @@ class Box:
             return
         self.engine.set_active(False)
         self.pinned = None
-        await session.leave()
-        self._save_budgets()
-        memory.give_back()
+        try:
+            await session.leave()
+        finally:
+            self._save_budgets()
+            memory.give_back()
 
     def _save_budgets(self) -> None:
         state_files.save(self.state_dir, state_files.GUESSES, self._budgets.to_state(self.now()))

@@ -7,6 +7,7 @@ straight into the tile's frame slot.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ from appliance.signaling.line_socket import LineClosed, LineSocket
 
 log = logging.getLogger(__name__)
 
+_serial = itertools.count()  # of connections: a peer that proves itself again has new ones
+
 
 class Listener(Protocol):
     """What a peer's shell tells the session."""
@@ -42,6 +45,7 @@ class Listener(Protocol):
     def peer_changed(self, peer: Peer) -> None: ...
     def peer_ended(self, peer: Peer, reason: GoneReason) -> None: ...
     def peer_identified(self, peer: Peer) -> None: ...
+    def peer_closed(self, peer: Peer) -> None: ...
     def heard_roster(self, peer: Peer, peers: tuple[str, ...]) -> None: ...
     def heard_door(self, peer: Peer, door: m.Door) -> None: ...
     def count(self, code: str) -> None: ...
@@ -94,6 +98,8 @@ class PeerShell:
         self._listener = listener
         self._now = now
         self._line: LineSocket | None = None
+        self._line_by_leader = False  # our line was dialed by the leader of the pair
+        self._line_since = 0.0
         self._links: dict[int, _Link] = {}
         self._closing: dict[int, _Link] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -135,6 +141,8 @@ class PeerShell:
     def run(self, effects: list[core.Effect]) -> None:
         """Carry out what the machine decided, in order, and arm the session's next deadline."""
         for effect in effects:
+            if self._ended:  # closed meanwhile: nothing of it may reach the session any more
+                return
             self._perform(effect)
         self._listener.arm()
 
@@ -159,9 +167,15 @@ class PeerShell:
         for link in self._links.values():
             link.sound.silenced = muted
 
-    def line_opened(self, socket: LineSocket, channel: SealedChannel) -> None:
-        """A direct line to this peer is proven; keep it, whoever dialed."""
+    def line_opened(self, socket: LineSocket, channel: SealedChannel, *, dialed_here: bool) -> None:
+        """A direct line to this peer is proven. Of two that crossed, both sides keep the leader's."""
+        by_leader = dialed_here == self.machine.leads
+        crossed = self._line is not None and self._now() - self._line_since < limits.LINE_REDIAL_EVERY
+        if self._ended or (crossed and self._line_by_leader and not by_leader):
+            self._spawn(socket.close(), "close line")
+            return
         old, self._line = self._line, socket
+        self._line_by_leader, self._line_since = by_leader, self._now()
         if old is not None:
             self._spawn(old.close(), "close line")
         self._spawn(self._read_line(socket), "line")
@@ -170,6 +184,9 @@ class PeerShell:
     async def close(self) -> None:
         """End everything of this peer; bounded."""
         self._ended = True
+        for task in self._tasks:
+            if not task.get_name().startswith(("send", "close")):
+                task.cancel()
         if said := [task for task in self._tasks if task.get_name().startswith("send")]:
             await asyncio.wait(said, timeout=limits.LINE_FLUSH_WITHIN)
         for generation in list(self._links):
@@ -177,15 +194,12 @@ class PeerShell:
         if self._line is not None:
             line, self._line = self._line, None
             await line.close()
-        for task in self._tasks:
-            if not task.get_name().startswith("close"):
-                task.cancel()
         if self._tasks:
             _, pending = await asyncio.wait(set(self._tasks), timeout=limits.LINK_CLOSE_WITHIN)
             for task in pending:
                 log.warning("peer.close-hangs %s", task.get_name())
                 task.cancel()
-        self._media.forget(self.machine.peer_id)
+        self._listener.peer_closed(self.machine)
 
     # --- effects ------------------------------------------------------------------------------
 
@@ -256,12 +270,14 @@ class PeerShell:
             over = error.code in ("line.refused", "line.unknown")
             self.run(self.machine.line_failed(over, self._now()))
         else:
-            self.line_opened(socket, channel)
+            self.line_opened(socket, channel, dialed_here=True)
 
     async def _read_line(self, socket: LineSocket) -> None:
         try:
             while True:
                 frame = await socket.receive()
+                if self._line is not socket:  # it was replaced: its keys are not the line's any more
+                    return
                 self.run(self.machine.line_frame(frame, self._now()))
         except LineClosed as closed:
             if self._line is socket:
@@ -281,7 +297,7 @@ class PeerShell:
 
     def _make(self, generation: int) -> _Link:
         self._drop(generation)
-        key = f"{self.machine.peer_id}/{generation}"
+        key = f"{self.machine.peer_id}/{next(_serial)}"
         sound = self._media.engine.add_peer(key)
         sound.silenced = self.muted_here
         media = MediaLink(
@@ -292,6 +308,7 @@ class PeerShell:
             on_picture=lambda picture: self._media.show(self.machine.peer_id, picture),
             on_control=lambda data: self._control(generation, data),
             on_state=lambda state: self._link_state(generation, state),
+            allowed=lambda address: self._media.may_dial(str(address)),
             used_fingerprints=self._media.used_fingerprints,
             name=self.machine.peer_id[:8],
         )

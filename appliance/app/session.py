@@ -12,7 +12,7 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -25,7 +25,7 @@ from appliance.core import messages as m
 from appliance.core.acquaintances import Met
 from appliance.core.call import Call, CallEvent, CallState
 from appliance.core.channel import SealedChannel
-from appliance.core.guesses import GuessBudgets
+from appliance.core.guesses import Bucket, GuessBudgets
 from appliance.core.line import LineSecrets
 from appliance.core.peer import Me, Peer, PeerState
 from appliance.core.peer_effects import GoneReason
@@ -45,7 +45,7 @@ class Surroundings:
     """What a session needs of its box."""
 
     me: Callable[[str], Me]  # by peer id
-    token: str
+    token: str = field(repr=False)
     joining_minutes: float
     media: MediaParts
     budgets: GuessBudgets
@@ -55,7 +55,7 @@ class Surroundings:
     guess_spent: Callable[[], None]  # the budgets changed: keep them
     notify: Callable[[str, Tone], None]
     changed: Callable[[], None]
-    refused: Callable[[str, str], None]  # code and sentence: joining failed
+    refused: Callable[[Session, str, str], None]  # code and sentence: joining failed
     relay_lost: Callable[[str], None]  # the server with this key went: is its box still there?
     close_room: Callable[[int], None]  # our own server: everybody out of this room
 
@@ -83,6 +83,7 @@ class Session:
             on_open=self._relay_open,
             on_text=self._relay_text,
             on_close=self._relay_closed,
+            on_settled=self._settle,
             rng=random.Random(int.from_bytes(os.urandom(8))),  # noqa: S311 - jitter of redials
         )
         self._servers: tuple[ServerAddress, ...] = ()
@@ -92,7 +93,9 @@ class Session:
         self.roster = Roster(self.peer_id)
         self.joining = JoiningWindow(os.urandom(16).hex(), around.joining_minutes, now)
         self._door: m.Door | None = None  # the newest signed one, passed on as it is
+        self._doors = Bucket(limits.DOORS_BURST, limits.DOOR_EVERY, now)
         self._door_shut = False
+        self._told_closed = False
         self._sizes: dict[str, tuple[int, int]] = {}
         self.muted = False
         self.camera_on = True
@@ -108,7 +111,7 @@ class Session:
         self._servers = tuple(servers)
         if not self._door_shut:
             self._relays.set_servers(self._servers)
-        self.arm()
+        self._settle()
 
     @property
     def door_open(self) -> bool:
@@ -170,9 +173,9 @@ class Session:
 
     def _line_opened(self, peer_id: str, socket: LineSocket, channel: SealedChannel) -> bool:
         shell = self.peers.get(peer_id)
-        if shell is None:
+        if shell is None or self._over:
             return False
-        shell.line_opened(socket, channel)
+        shell.line_opened(socket, channel, dialed_here=False)
         return True
 
     @property
@@ -191,31 +194,43 @@ class Session:
             self.call.leave()
         for shell in list(self.peers.values()):
             shell.run(shell.machine.leave())
-        # One turn of the loop, so that "leaving" is on its way before its sockets close.
-        await asyncio.sleep(0)
-        if self._ending:  # every peer ended just now and closes itself
-            await asyncio.wait(set(self._ending), timeout=2 * limits.LINK_CLOSE_WITHIN)
-        await self._relays.close()
-        self._secrets.clear()
-        self._around.budgets.member(self.room, self._around.now()).meeting_over()
+        try:
+            # One turn of the loop, so that "leaving" is on its way before its sockets close.
+            await asyncio.sleep(0)
+            await self._relays.close()
+            if self._ending:  # every peer ended just now and closes itself
+                await asyncio.wait(set(self._ending), timeout=2 * limits.LINK_CLOSE_WITHIN)
+        finally:
+            self._secrets.clear()
+            self._around.budgets.member(self.room, self._around.now()).meeting_over()
 
     # --- relays -----------------------------------------------------------------------------------
 
     def _relay_open(self, relay: str) -> None:
+        if self._over:
+            return
         self._relays.send(relay, self._handshakes.hello())
         self._settle()
 
     def _relay_closed(self, relay: str, reason: str) -> None:
         if reason == "relay.lost":
             self._around.relay_lost(relay)
+        elif reason == "relay.closed-room" and not self.peers and not self._told_closed:
+            self._told_closed = True
+            self._around.notify(
+                f"Room {self.room} is closed to newcomers: ask somebody inside to allow joining", Tone.WARNING
+            )
         self._settle()
 
     def _settle(self) -> None:
-        if self._relays.settled:
+        """Every server was tried: if nobody answers soon, nobody is there."""
+        if not self._over and self._relays.settled:
             self.call.servers_settled(self._around.now())
         self.arm()
 
     def _relay_text(self, relay: str, text: str) -> None:
+        if self._over:
+            return
         self._follow(self._handshakes.receive(relay, relay, text, self._around.now()))
 
     # --- handshakes -------------------------------------------------------------------------------
@@ -236,13 +251,17 @@ class Session:
                     self._around.count("join.refused" if effect.as_joiner else "join.wrong-proof")
                     if not effect.as_joiner and self.call.state is CallState.IN_CALL:
                         self._around.notify("Somebody tried to join with a wrong password", Tone.WARNING)
-                    self.call.failed(now)
+                    if effect.as_joiner:  # somebody else's wrong password is no verdict on ours
+                        self.call.failed(now)
                     self._around.guess_spent()
                 case hs.Refused():
                     self._around.count(effect.code)
         self.arm()
 
     def _proven(self, effect: hs.Proven, now: float) -> None:
+        if self._over or self.roster.is_over(effect.peer_id):
+            self._handshakes.forget(effect.peer_id)
+            return
         older = self.peers.pop(effect.peer_id, None)
         if older is not None:  # it missed our acceptance and proved again
             self._spawn(older.close())
@@ -250,6 +269,7 @@ class Session:
             self._around.count("room.full")
             self._handshakes.forget(effect.peer_id)
             return
+        self._me = self._around.me(self.peer_id)  # its addresses may have changed since the last one
         self.call.proven()
         self.roster.add(effect.peer_id)
         seal = SealedChannel.of_pair(effect.keys, effect.role, now)
@@ -263,6 +283,9 @@ class Session:
         self.peers[effect.peer_id] = shell
         shell.run(machine.start())
         shell.run(machine.say_media(self.muted, self.camera_on))
+        if older is not None:
+            shell.mute_here(older.muted_here)
+            shell.show_at(self._sizes.get(effect.peer_id))
 
     # --- what peers tell (the listener of every PeerShell) -------------------------------------------
 
@@ -290,27 +313,40 @@ class Session:
 
     def peer_ended(self, peer: Peer, reason: GoneReason) -> None:
         """A peer left or vanished."""
-        shell = self.peers.pop(peer.peer_id, None)
-        if shell is None:
+        shell = self.peers.get(peer.peer_id)
+        if shell is None or shell.machine is not peer:  # a newer pair with it took over
             return
+        del self.peers[peer.peer_id]
         self._around.count(reason.value)
         self.roster.remove(peer.peer_id)
+        if reason in (GoneReason.LEFT, GoneReason.LEAVING):
+            self.roster.over(peer.peer_id)
         self._handshakes.forget(peer.peer_id)
         self._secrets.forget(peer.peer_id)
         self._resume.pop(peer.peer_id, None)
         self._spawn(shell.close())
         if peer.name and not self._over:
             self._around.notify(*_farewell(peer.name, reason))
-        self._tell_roster()
+        if not self._over:
+            self._tell_roster()
         self._around.changed()
+
+    def peer_closed(self, peer: Peer) -> None:
+        """Everything of a peer has ended; its tile is free unless it proved itself again."""
+        if peer.peer_id not in self.peers:
+            self._around.media.forget(peer.peer_id)
 
     def heard_roster(self, peer: Peer, peers: tuple[str, ...]) -> None:
         self.roster.heard(peer.peer_id, peers, self._around.now())
-        self._follow(self._handshakes.introduce(peers, self._around.now()))
+        known = [named for named in peers if not self.roster.is_over(named)]
+        self._follow(self._handshakes.introduce(known, self._around.now()))
 
     def heard_door(self, peer: Peer, door: m.Door) -> None:
         """A member says how long the door is open; the newest of all is passed on."""
         now = self._around.now()
+        if door.counter > self.joining.window.counter and not self._doors.take(now):
+            self._around.count("door.too-often")
+            return
         try:
             door.verify(self.room)
             window = Window(
@@ -326,8 +362,15 @@ class Session:
             self._tell_door(but=peer.peer_id)
             if by_hand:
                 did = "opened the meeting to newcomers" if door.open else "closed the meeting to newcomers"
-                self._around.notify(f"{door.name} {did}", Tone.CALM)
+                self._around.notify(f"{self._who_is(door.identity)} {did}", Tone.CALM)
             self._follow_door()
+
+    def _who_is(self, box_key: bytes) -> str:
+        """The name of a box by its long-term key; what a box calls itself elsewhere proves nothing."""
+        if box_key == self._me.identity.public_key:
+            return self._me.name
+        names = [s.machine.name for s in self.peers.values() if s.machine.box_key == box_key]
+        return names[0] if names else "Another box"
 
     def count(self, code: str) -> None:
         self._around.count(code)
@@ -412,7 +455,7 @@ class Session:
             self._around.notify("The meeting is closed to newcomers now", Tone.CALM)
         verdict = self.call.tick(now, bool(self._handshakes.pending))
         if verdict is CallEvent.REFUSED:
-            self._around.refused("join.wrong-room-or-password", REFUSAL)
+            self._around.refused(self, "join.wrong-room-or-password", REFUSAL)
         if verdict is not None:
             self._around.changed()
         self.arm()

@@ -6,8 +6,8 @@ The rules, in prose:
   answered (then we are the first one there, which is not a failure), or everybody who answered
   refused us.
 * One acceptance is enough. A rogue box that refuses everybody must not be able to keep a person
-  out of a meeting whose members accept them, so a refusal counts only when nothing is pending any
-  more and nobody accepted.
+  out of a meeting whose members accept them, so a refusal counts only when nobody accepted and
+  nothing is pending any more, or what is pending takes longer than an acceptance ever does.
 * "Nobody answered" is decided soon after every server was reached or given up, because a person
   is waiting; a member that is discovered later still finds us by its hello.
 * Once in a call, a refused handshake is somebody else's failed attempt and never throws us out.
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import enum
 
-from appliance.core.limits import JOIN_ALONE_AFTER, JOIN_GIVE_UP_AFTER, JOIN_SETTLE
+from appliance.core.limits import JOIN_ALONE_AFTER, JOIN_GIVE_UP_AFTER, JOIN_PENDING_SETTLE, JOIN_SETTLE
 from appliance.core.table import Machine
 
 
@@ -92,7 +92,8 @@ class Call:
             return None
         give_up = self._joined_at + JOIN_GIVE_UP_AFTER
         if self._refused_at is not None:
-            return give_up if pending else min(give_up, self._refused_at + JOIN_SETTLE)
+            settle = JOIN_PENDING_SETTLE if pending else JOIN_SETTLE
+            return min(give_up, self._refused_at + settle)
         if pending or self._servers_settled_at is None:
             return give_up
         return min(give_up, self._servers_settled_at + JOIN_ALONE_AFTER)

@@ -90,7 +90,9 @@ class DirectLine:
         if reset and leads:
             return self._dial(now)
         # The leader dials first; the other one makes sure in case the leader can't.
-        self._dial_at = now + (limits.LINE_WITHIN if reset else limits.LINE_REDIAL_EVERY)
+        self._dial_at = now + (0.0 if reset else limits.LINE_REDIAL_EVERY)
+        if not leads:
+            self._dial_at += limits.LINE_WITHIN
         return Verdict.WAIT
 
     def renew(self, now: float) -> Verdict:

@@ -14,6 +14,7 @@ PASSWORD_MAX_CHARS = 64  # a sentence; more is a paste gone wrong
 NAME_MAX_BYTES = 48  # UTF-8; mDNS allows 63 in a label, a tile shows about 40
 
 # --- Boxes in one room ------------------------------------------------------------------------
+PEERS_OVER_MAX = 256  # peers of one join that left or were closed by a person, remembered
 PEERS_MAX = 15  # remote peers in one room: the grid has 16 tiles, a mesh saturates a small computer before
 
 # --- Life of a link -----------------------------------------------------------------------------
@@ -25,11 +26,14 @@ JOINING_MINUTES_MAX = 24 * 60  # a joining window longer than a day is a door wi
 # --- Joining a room --------------------------------------------------------------------------------
 JOIN_ALONE_AFTER = 0.7  # no challenge so long after every server was reached: we are the first one here
 JOIN_SETTLE = 0.3  # after a refusal: another member's acceptance may still be on its way
+JOIN_PENDING_SETTLE = 1.5  # the same while handshakes are under way: an acceptance takes a tenth of that
 JOIN_GIVE_UP_AFTER = 6.0  # a person waits no longer; above the 3 s of a proof and the 5 s of a handshake
 MESH_REPAIR_AFTER = 2.0  # a member names a peer that we don't know for so long: say hello again
 MESH_REPAIR_EVERY = 3.0  # at most this often, so that a false roster costs little
 
 # --- The joining window ---------------------------------------------------------------------------
+DOORS_BURST = 8  # changes of the joining window that we follow at once
+DOOR_EVERY = 2.0  # and one more so often; each opens or closes every relay connection
 DOOR_COUNTER_JUMP_MAX = 16  # more changes than people make between two hellos: somebody runs the counter up
 DOOR_COUNTER_MAX = 2**32 - 1  # u32 on the wire
 
@@ -37,6 +41,9 @@ DOOR_COUNTER_MAX = 2**32 - 1  # u32 on the wire
 IDENTIFY_WITHIN = 3.0  # proven, but no identity inside the seal: the pair is dropped
 LINE_WITHIN = 1.0  # the smaller box id dials; after this the other one tries
 LINE_REDIAL_EVERY = 2.0  # a line that was lost, not refused
+LINE_RENEW_AFTER = 6 * 3600.0  # a line gets new keys long before its secret (12 h) or its seal (24 h) ends
+OFFERS_BURST = 4  # offers of one peer at once; each costs a certificate and sockets
+OFFER_EVERY = 2.0  # and one more so often: faster than any connection that heals needs
 CONNECT_WITHIN = 8.0  # offer to a data channel that is open, on the slowest LAN we know
 OFFER_RETRIES = 3  # new connections for one break, before the peer is given up
 CONTROL_MAX_BYTES = 4096  # one message on the data channel

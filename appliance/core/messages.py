@@ -191,9 +191,8 @@ class Identity(_Message, frozen=True, kw_only=True, tag_field="type", tag="ident
         return key_id(self.key).hex()
 
     def check(self) -> None:
-        """Raise ValueError for a name that is too long or an address that is no IP address."""
-        if len(self.name.encode()) > limits.NAME_MAX_BYTES or not self.name.isprintable():
-            raise ValueError("name")
+        """Raise ValueError for a name that no box has or an address that is no IP address."""
+        _check_name(self.name)
         for address in self.addresses:
             ipaddress.ip_address(address)
 
@@ -245,6 +244,10 @@ class Door(_Message, frozen=True, kw_only=True, tag_field="type", tag="door"):
             identity=identity.public_key,
             signature=identity.sign(cls.statement(room, meeting, counter, is_open, name)),
         )
+
+    def check(self) -> None:
+        """Raise ValueError for a name that no box has."""
+        _check_name(self.name)
 
     def verify(self, room: int) -> None:
         """Raise RemoteProtocolError (``door.signature``) unless ``identity`` set this window."""
@@ -322,6 +325,11 @@ class MediaState(_Message, frozen=True, kw_only=True, tag_field="type", tag="med
 Control = Bind | Heartbeat | Constraints | MediaState | Leaving
 
 
+def _check_name(name: str) -> None:
+    if len(name.encode()) > limits.NAME_MAX_BYTES or not name.isprintable():
+        raise ValueError("name")
+
+
 # --- The codec ------------------------------------------------------------------------------------
 
 _encoder = msgspec.json.Encoder()
@@ -353,7 +361,7 @@ def _check(message: Any, raw: bytes) -> None:
         # The decoder ignores the unused bits of the last base64 digit; nobody else should have to.
         if isinstance(value, bytes) and b'"' + base64.b64encode(value) + b'"' not in raw:
             raise ValueError(name)
-    if isinstance(message, Identity):
+    if isinstance(message, Identity | Door):
         message.check()
 
 

@@ -29,6 +29,7 @@ from appliance.core import limits
 from appliance.core import messages as m
 from appliance.core.channel import SealedChannel, bind_mac, equal_macs
 from appliance.core.direct_line import DirectLine, LineState, Verdict
+from appliance.core.guesses import Bucket
 from appliance.core.identity import BoxIdentity, verify_identity
 from appliance.core.peer_effects import (
     Changed,
@@ -148,6 +149,9 @@ class Peer:
         self._early_bind: m.Bind | None = None  # came before our own end knew it was connected
         self._offers = 0
         self._offered_at = now
+        self._offers_heard = Bucket(limits.OFFERS_BURST, limits.OFFER_EVERY, now)
+        self._building = False  # the newest connection is on its way
+        self._line_at = now  # when the line's keys were made
 
         self.muted = False
         self.camera_on = True
@@ -205,8 +209,10 @@ class Peer:
             times.append(at)
         if self._bound is not None:
             times.append(self._beat_at)
-            silence = limits.SILENT_AFTER if self.state is PeerState.LIVE else limits.GONE_AFTER
-            times.append(self._heard_at + silence)
+        if self.state is PeerState.LIVE:
+            times.append(self._heard_at + limits.SILENT_AFTER)
+        elif self.state is PeerState.SILENT:
+            times.append(self._heard_at + limits.GONE_AFTER)
         if self._connecting:
             times.append(self._offered_at + limits.CONNECT_WITHIN)
         return min(times) if times else None
@@ -299,6 +305,7 @@ class Peer:
         if self.state is PeerState.GONE:
             return [DropLine()]
         self._line = channel
+        self._line_at = now
         self._direct.up()
         self.milestones.setdefault("line", now)
         if self.state is PeerState.IDENTIFIED:
@@ -330,16 +337,22 @@ class Peer:
         return []
 
     def _make_offer(self, now: float) -> list[Effect]:
-        self._new_generation(self._generation + 1, now)
+        dropped = self._new_generation(self._generation + 1, now)
         self._offers += 1
-        return [MakeOffer(self._generation)]
+        return [*dropped, MakeOffer(self._generation)]
 
-    def _new_generation(self, generation: int, now: float) -> None:
+    def _new_generation(self, generation: int, now: float) -> list[Effect]:
+        """Begin a connection; one that is still being built gives way to it."""
+        dropped: list[Effect] = []
+        if self._building and self._generation != self._bound:
+            dropped.append(DropLink(self._generation))
         self._generation = generation
+        self._building = True
         self._ends = None
         self._bind_sent = False
         self._early_bind = None
         self._offered_at = now
+        return dropped
 
     def offer_made(self, generation: int, sdp: str) -> list[Effect]:
         """The offer of a new connection is ready."""
@@ -352,15 +365,13 @@ class Peer:
             raise RemoteProtocolError("peer.glare", "an offer from the side that does not offer")
         if message.generation <= self._generation:
             raise RemoteProtocolError("peer.stale-offer", "an offer of an old generation")
+        if not self._offers_heard.take(now):
+            raise RemoteProtocolError("peer.too-many-offers", "offers faster than anybody connects")
         if self.state is PeerState.IDENTIFIED:  # their line failed for good and they took the relay
             self._direct.none()
             self._step(PeerEvent.NEGOTIATE, now)
-        dropped = self._generation
-        self._new_generation(message.generation, now)
-        effects: list[Effect] = []
-        if dropped and dropped != self._bound:
-            effects.append(DropLink(dropped))
-        return [*effects, MakeAnswer(message.generation, message.sdp)]
+        dropped = self._new_generation(message.generation, now)
+        return [*dropped, MakeAnswer(message.generation, message.sdp)]
 
     def answer_made(self, generation: int, sdp: str) -> list[Effect]:
         """The answer to their offer is ready."""
@@ -405,10 +416,12 @@ class Peer:
             if self.state is PeerState.LIVE:
                 self._step(PeerEvent.SILENCE, now)
                 effects.append(Changed())
-            if self.leads and self._generation == generation:
+            if self.leads and not self._building:
                 effects += self._make_offer(now)
-        elif generation == self._generation and self.leads:
-            effects += self._retry(now)
+        elif generation == self._generation:
+            self._building = False
+            if self.state is PeerState.CONNECTING and self.leads:
+                effects += self._retry(now)
         return effects
 
     def _retry(self, now: float) -> list[Effect]:
@@ -449,6 +462,7 @@ class Peer:
         old, self._bound = self._bound, self._generation
         self.milestones.setdefault("bound", now)
         self._step(PeerEvent.BOUND, now)
+        self._building = False
         self._offers = 0
         self._heard_at = self._beat_at = now
         effects: list[Effect] = [OpenMedia(self._generation)]
@@ -550,11 +564,11 @@ class Peer:
                     return self._end(GoneReason.UNPROVEN)
                 return []
         effects += self._line_verdict(self._direct.tick(now), now)
-        if self._line is not None and self.leads and self._line.used_up(now):
+        if self._line is not None and self.leads and self._line_used_up(now):
             effects += self._line_verdict(self._direct.renew(now), now)
         if self._bound is not None and now >= self._beat_at:
             effects += self._beat(now)
-        if self._bound is not None or self.state is PeerState.SILENT:
+        if self.state in (PeerState.LIVE, PeerState.SILENT):
             silent_for = now - self._heard_at
             if silent_for >= limits.GONE_AFTER:
                 return [*effects, *self._end(GoneReason.SILENT)]
@@ -570,19 +584,30 @@ class Peer:
     @property
     def _connecting(self) -> bool:
         """A connection is being built, or should be: it has a deadline."""
-        return self.state is not PeerState.IDENTIFIED and (
-            self._bound != self._generation or self._generation == 0
-        )
+        match self.state:
+            case PeerState.CONNECTING | PeerState.SILENT:
+                return True
+            case PeerState.LIVE:
+                return self._building
+        return False
 
     def _overdue(self, now: float) -> list[Effect]:
+        """No connection came up in time."""
         self._offered_at = now
-        if self.state is PeerState.SILENT:
-            # The tile's own time-out ends it; until then the leader tries again and again.
-            return self._make_offer(now) if self.leads else []
+        match self.state:
+            case PeerState.LIVE:  # the old one lives, and needs no successor any more
+                self._building = False
+                return [DropLink(self._generation)] if self._generation != self._bound else []
+            case PeerState.SILENT:  # the tile's own time-out ends it; until then it is tried again and again
+                return self._make_offer(now) if self.leads else []
         if self.leads:
             return self._retry(now)
         self._offers += 1
         return self._end(GoneReason.UNREACHABLE) if self._offers > limits.OFFER_RETRIES else []
+
+    def _line_used_up(self, now: float) -> bool:
+        assert self._line is not None
+        return now - self._line_at >= limits.LINE_RENEW_AFTER or self._line.used_up(now)
 
     def _end(self, reason: GoneReason) -> list[Effect]:
         self._machine.step(PeerEvent.END)

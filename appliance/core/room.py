@@ -3,7 +3,8 @@
 Joining window. One deadline a room. Members compare what they know at every connect: the higher
 counter wins; at the same counter closed beats open, and of two open windows the one that closes
 sooner wins, so that joining never extends it. A counter that jumps by more than
-``DOOR_COUNTER_JUMP_MAX`` is refused: nobody may run it to its end.
+``DOOR_COUNTER_JUMP_MAX`` is refused: nobody may run it to its end. A newcomer takes the first one it
+hears as it is, because it can't know how often the door was moved before.
 
 Roster. The peer ids that members name to each other are hints: a peer that a roster names but that
 we never proved anything to is a hole in the mesh, and worth another hello.
@@ -11,6 +12,7 @@ we never proved anything to is a hole in the mesh, and worth another hello.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -21,6 +23,7 @@ from appliance.core.limits import (
     MESH_REPAIR_AFTER,
     MESH_REPAIR_EVERY,
     PEERS_MAX,
+    PEERS_OVER_MAX,
 )
 from appliance.errors import RemoteProtocolError
 
@@ -49,6 +52,7 @@ class JoiningWindow:
 
     def __init__(self, meeting: str, minutes: float, now: float) -> None:
         self._minutes = minutes
+        self._alone = True  # nobody told us yet: any counter may be the meeting's
         self._window = Window(meeting, 0, True, now + minutes * 60)
 
     @property
@@ -72,10 +76,12 @@ class JoiningWindow:
         Raises RemoteProtocolError for a counter out of reach or a window longer than a day.
         """
         mine = self._window
-        if theirs.counter > mine.counter + DOOR_COUNTER_JUMP_MAX or theirs.counter > DOOR_COUNTER_MAX:
+        jump = 0 if self._alone else theirs.counter - mine.counter
+        if jump > DOOR_COUNTER_JUMP_MAX or theirs.counter > DOOR_COUNTER_MAX:
             raise RemoteProtocolError("door.counter-jump", "a member's joining window is out of reach")
         if theirs.remaining(now) > JOINING_MINUTES_MAX * 60:
             raise RemoteProtocolError("door.too-long", "a member's joining window is longer than a day")
+        self._alone = False
         if self._precedence(theirs, now) < self._precedence(mine, now):
             self._window = theirs
             return True
@@ -105,6 +111,7 @@ class Roster:
         self._me = me
         self._known: set[str] = set()
         self._named: dict[str, dict[str, float]] = {}  # who named them -> {peer: since when}
+        self._over: OrderedDict[str, None] = OrderedDict()  # left, or closed by a person: never again
         self._repaired_at = float("-inf")
 
     @property
@@ -125,16 +132,28 @@ class Roster:
         self._known.discard(peer)
         self._named.pop(peer, None)
 
+    def over(self, peer: str) -> None:
+        """A peer left, or a person closed it: a roster that still names it changes nothing."""
+        self._over[peer] = None
+        if len(self._over) > PEERS_OVER_MAX:
+            self._over.popitem(last=False)
+
+    def is_over(self, peer: str) -> bool:
+        return peer in self._over
+
     def heard(self, by: str, peers: Iterable[str], now: float) -> None:
         """A member told us who is there."""
         before = self._named.get(by, {})
-        named = [peer for peer in peers if peer != self._me][: PEERS_MAX + 1]
+        named = [peer for peer in peers if peer != self._me and peer not in self._over][: PEERS_MAX + 1]
         self._named[by] = {peer: before.get(peer, now) for peer in named}
 
     @property
     def holes_known(self) -> bool:
         """True while a member names a peer that we don't know, however short."""
-        return any(peer not in self._known for named in self._named.values() for peer in named)
+        return any(self._is_hole(peer) for named in self._named.values() for peer in named)
+
+    def _is_hole(self, peer: str) -> bool:
+        return peer not in self._known and peer not in self._over
 
     def holes(self, now: float) -> set[str]:
         """Peers that a member has named for ``MESH_REPAIR_AFTER`` and that we don't know."""
@@ -142,7 +161,7 @@ class Roster:
             peer
             for named in self._named.values()
             for peer, since in named.items()
-            if peer not in self._known and now - since >= MESH_REPAIR_AFTER
+            if self._is_hole(peer) and now - since >= MESH_REPAIR_AFTER
         }
 
     def wants_hello(self, now: float) -> bool:

@@ -104,6 +104,27 @@ def check_remote(
     return SdpFacts(fingerprint, ufrag, pwd, tuple(candidates), kinds)
 
 
+def without_foreign(sdp: str, *, allowed: Callable[[IPAddress], bool]) -> str:
+    """Leave out host candidates on networks that this box is not on: the other box may be on more.
+
+    Only well-formed ones; anything else stays, for ``check_remote`` to refuse, and so does everything
+    when no candidate would be left.
+    """
+    kept = []
+    usable = False
+    for line in sdp.splitlines(keepends=True):
+        bits = line.split()
+        if line.startswith("a=candidate:") and len(bits) > 4:
+            try:
+                if not allowed(ipaddress.ip_address(bits[4])):
+                    continue
+                usable = True
+            except ValueError:
+                pass
+        kept.append(line)
+    return "".join(kept) if usable else sdp
+
+
 def check_candidate(value: str, *, allowed: Callable[[IPAddress], bool]) -> tuple[str, int]:
     """Check one candidate attribute's value (without ``candidate:``); return (address, port).
 

@@ -126,7 +126,7 @@ class CallView:
     tiles: tuple[TileView, ...] = ()
     muted: bool = False
     camera_on: bool = True
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     layout: str = "grid"
     pinned: str | None = None
     speaker: str | None = None

@@ -21,7 +21,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from aiortc import RTCSessionDescription
+from aiortc import InvalidStateError, RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
 
 from appliance.core import limits, sdp
@@ -149,7 +149,10 @@ class MediaLink:
         """Return our answer to the other box's offer. Raises RemoteProtocolError for a bad offer."""
         await self._set_remote(offer, "offer")
         pc = self._connection.pc
-        await pc.setLocalDescription(await pc.createAnswer())
+        try:
+            await pc.setLocalDescription(await pc.createAnswer())
+        except InvalidStateError:
+            raise LocalProtocolError("link.closed", "The link was closed meanwhile") from None
         return self._described(pc.localDescription.sdp)
 
     async def accept(self, answer: str) -> None:
@@ -322,6 +325,8 @@ class MediaLink:
 
     async def _set_remote(self, description: str, kind: str) -> None:
         used = {*self._used_fingerprints(), self._connection.fingerprint}
+        if len(description) <= limits.SDP_MAX_BYTES:
+            description = sdp.without_foreign(description, allowed=self._allowed)
         facts = sdp.check_remote(description, allowed=self._allowed, used_fingerprints=used)
         try:
             await self._connection.pc.setRemoteDescription(RTCSessionDescription(description, kind))

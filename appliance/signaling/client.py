@@ -86,7 +86,8 @@ class RelayPool:
 
     ``on_open(relay_id)`` and ``on_close(relay_id, reason)`` alternate for each server;
     ``on_text(relay_id, text)`` comes in between. ``reason`` is a stable code, for
-    ``relay.error`` followed by what the server said: "relay.error: wrong API key". Callbacks run on
+    ``relay.error`` followed by what the server said: "relay.error: wrong API key".
+    ``on_settled()``: a dial failed, and now every wanted server was tried. Callbacks run on
     the loop and must not block; one that raises is logged and changes nothing here. ``rng``: jitter
     for the waits.
     """
@@ -99,6 +100,7 @@ class RelayPool:
         on_open: Callable[[str], None],
         on_text: Callable[[str, str], None],
         on_close: Callable[[str, str], None],
+        on_settled: Callable[[], None] = lambda: None,
         rng: random.Random,
     ) -> None:
         self.counters: Counter[str] = Counter()
@@ -107,6 +109,7 @@ class RelayPool:
         self._on_open = on_open
         self._on_text = on_text
         self._on_close = on_close
+        self._on_settled = on_settled
         self._rng = rng
         self._wanted: dict[str, ServerAddress] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -224,6 +227,8 @@ class RelayPool:
                     wait = limits.DIAL_AGAIN_MIN
             self.counters[reason.partition(":")[0]] += 1
             self._failures[key] = reason
+            if self.settled:
+                self._tell(self._on_settled)
             said_no = reason.startswith(("relay.error", "relay.closed-room"))
             pause = limits.DIAL_REFUSED_AGAIN if said_no else wait
             wake.clear()

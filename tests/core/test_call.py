@@ -40,6 +40,7 @@ def test_a_refusal_waits_for_those_still_answering() -> None:
     call = joining()
     call.failed(100.1)
     assert call.tick(100.1 + limits.JOIN_SETTLE, pending=True) is None
+    assert call.deadline(pending=True) == pytest.approx(100.1 + limits.JOIN_PENDING_SETTLE)
     call.failed(100.6)
     assert call.tick(100.6 + limits.JOIN_SETTLE, pending=False) is CallEvent.REFUSED
     assert call.state is CallState.IDLE

@@ -59,6 +59,7 @@ class Pair:
         self.now = 0.0
         self.relay = self.line = self.media = True
         self.refusing = False
+        self.dead: set[int] = set()  # connections that carry nothing any more
         self.queue: deque[Callable[[], None]] = deque()
         self.a = Side(self, "A", 1)
         self.b = Side(self, "B", 2)
@@ -99,7 +100,7 @@ class Pair:
             case peer.TakeAnswer(generation, _):
                 self.queue.append(lambda: self.connect(generation))
             case peer.ToControl(generation, data):
-                if self.media and generation in side.other.links:
+                if self.media and generation not in self.dead and generation in side.other.links:
                     self.queue.append(
                         lambda: side.other.run(other.control_message(generation, data, self.now))
                     )
@@ -343,7 +344,7 @@ class TestLive:
 
 class TestLongMeetings:
     def test_a_line_whose_keys_are_used_up_is_replaced_by_another(self, live: Pair) -> None:
-        live.pass_time(limits.SEAL_LIFETIME - live.now - 1)
+        live.pass_time(limits.LINE_RENEW_AFTER - live.now - 1)
         assert len(live.leader.did(peer.Dial)) == 1
         live.pass_time(limits.LINE_REDIAL_EVERY + 1)
         assert len(live.leader.did(peer.Dial)) == 2
@@ -353,12 +354,49 @@ class TestLongMeetings:
 
     def test_while_that_fails_it_is_tried_now_and_then_and_the_old_line_serves(self, live: Pair) -> None:
         live.line = False
-        live.pass_time(limits.SEAL_LIFETIME + 10 * limits.LINE_REDIAL_EVERY - live.now)
+        live.pass_time(limits.LINE_RENEW_AFTER + 10 * limits.LINE_REDIAL_EVERY - live.now)
         assert 5 <= len(live.leader.did(peer.Dial)) - 1 <= 11
         assert live.leader.machine.line_state is LineState.UP
 
 
+class TestFlood:
+    def test_offers_faster_than_anybody_connects_are_refused(self, live: Pair) -> None:
+        follower = live.follower
+        before = len(follower.did(peer.MakeAnswer))
+        for generation in range(2, 50):
+            offer = m.encode_sealed(m.Offer(generation=generation, sdp="flood"))
+            frame = live.leader.machine._line.seal(offer)
+            follower.run(follower.machine.line_frame(frame, live.now))
+        assert len(follower.did(peer.MakeAnswer)) - before <= limits.OFFERS_BURST
+        assert peer.Refused("peer.too-many-offers") in follower.log
+
+    def test_a_connection_that_is_still_being_built_gives_way_to_the_next(self, live: Pair) -> None:
+        live.media = False
+        live.pass_time(limits.SILENT_AFTER + 1)
+        for _ in range(5):
+            live.leader.run(
+                live.leader.machine.line_up(SealedChannel.of_pair(LINE_KEYS, "A", live.now), live.now)
+            )
+        assert len(live.leader.links) <= 2  # the old one, and one that is being built
+
+
 class TestBroken:
+    def test_a_live_connection_outlives_a_successor_that_never_comes_up(self, live: Pair) -> None:
+        carry = live.carry
+
+        def no_answer(side: Side, effect: peer.Effect) -> None:
+            if not isinstance(effect, peer.TakeAnswer):
+                carry(side, effect)
+
+        live.carry = no_answer  # type: ignore[method-assign]
+        live.media = False
+        live.pass_time(limits.SILENT_AFTER + 0.5)
+        live.media = True
+        live.pass_time(5 * limits.CONNECT_WITHIN)
+        assert live.states() == (PeerState.LIVE, PeerState.LIVE)
+        assert live.a.machine.bound == live.b.machine.bound == 1
+        assert live.a.links == live.b.links == {1}
+
     def test_silence_is_shown_after_three_seconds_and_ends_after_thirty(self, live: Pair) -> None:
         live.media = live.line = live.relay = False
         live.pass_time(limits.SILENT_AFTER + limits.HEARTBEAT_EVERY)
@@ -378,10 +416,8 @@ class TestBroken:
         assert live.a.machine.bound == live.b.machine.bound
 
     def test_a_broken_connection_is_replaced_beside_the_old_one(self, live: Pair) -> None:
-        live.media = False
+        live.dead = {1}
         live.pass_time(limits.SILENT_AFTER + limits.HEARTBEAT_EVERY)
-        live.media = True
-        live.pass_time(limits.CONNECT_WITHIN + 1)
         assert live.states() == (PeerState.LIVE, PeerState.LIVE)
         assert live.a.machine.bound is not None
         assert live.a.machine.bound > 1

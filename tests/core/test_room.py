@@ -50,9 +50,16 @@ class TestJoiningWindow:
         assert not a.window.open
 
     def test_a_counter_that_jumps_is_refused(self) -> None:
+        joining = window()
+        joining.heard(Window("aa", 3, True, NOW + 1), NOW)
         with pytest.raises(RemoteProtocolError) as error:
-            window().heard(Window("aa", limits.DOOR_COUNTER_JUMP_MAX + 1, True, NOW + 1), NOW)
+            joining.heard(Window("aa", 3 + limits.DOOR_COUNTER_JUMP_MAX + 1, True, NOW + 1), NOW)
         assert error.value.code == "door.counter-jump"
+
+    def test_a_newcomer_follows_a_door_that_was_moved_often(self) -> None:
+        newcomer = window()
+        assert newcomer.heard(Window("aa", 400, False, NOW), NOW)
+        assert not newcomer.window.open
 
     def test_a_window_longer_than_a_day_is_refused(self) -> None:
         with pytest.raises(RemoteProtocolError) as error:
@@ -114,6 +121,15 @@ class TestRoster:
         roster.heard("a", ["c"], NOW)
         roster.remove("a")
         assert roster.holes(NOW + 100) == set()
+
+    def test_a_peer_that_is_over_is_no_hole_whoever_names_it(self) -> None:
+        roster = Roster("me")
+        roster.add("a")
+        roster.heard("a", ["c", "d"], NOW)
+        roster.over("c")
+        roster.heard("a", ["c", "d"], NOW + 1)
+        assert roster.holes(NOW + 100) == {"d"}
+        assert roster.is_over("c")
 
     def test_a_roster_of_thousands_is_cut(self) -> None:
         roster = Roster("me")

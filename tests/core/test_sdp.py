@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from appliance.core import limits
-from appliance.core.sdp import check_candidate, check_remote, lan_address, only_sha256
+from appliance.core.sdp import check_candidate, check_remote, lan_address, only_sha256, without_foreign
 from appliance.errors import RemoteProtocolError
 
 PRINT = ":".join(["AB"] * 32)
@@ -206,3 +206,22 @@ def test_a_description_with_anything_put_in_is_read_or_refused(data):
         return
     assert len(facts.fingerprint) == 95
     assert all(lan_address(ipaddress.ip_address(a)) for a, _ in facts.candidates)
+
+
+class TestWithoutForeign:
+    """A box on more networks than this one offers candidates on all of them."""
+
+    LINES = (
+        "a=candidate:1 1 udp 1 10.0.0.9 4000 typ host\r\n",
+        "a=candidate:2 1 udp 1 2001:db8::9 4000 typ host\r\n",
+        "a=candidate:3 1 udp 1 not-an-address 4000 typ host\r\n",
+    )
+
+    def test_those_on_other_networks_are_left_out(self) -> None:
+        sdp = "v=0\r\n" + "".join(self.LINES)
+        kept = without_foreign(sdp, allowed=lambda address: address.is_private and address.version == 4)
+        assert kept == "v=0\r\n" + self.LINES[0] + self.LINES[2]
+
+    def test_when_none_would_be_left_it_stays_as_it_is_to_be_refused(self) -> None:
+        sdp = "v=0\r\n" + self.LINES[1]
+        assert without_foreign(sdp, allowed=lambda address: False) == sdp

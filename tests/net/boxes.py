@@ -75,6 +75,21 @@ class TestBox:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def story(self) -> str:
+        """What there is to know about it, for a test that failed."""
+        try:
+            stats, status = self.stats(), self.status()
+        except ControlError as error:
+            told = error.sentence
+        else:
+            peers = [(p["name"], p["state"], p["line"], p["drawn"], p["milestones"]) for p in stats["peers"]]
+            told = (
+                f"{status['state']} room={status['room']} joining={status['joining']}"
+                f" boxes={status['boxes']} pressed={stats['pressed_at']} now={stats['now']}\n"
+                f"counters={stats['counters']}\npeers={peers}\nprocess={stats['process']}"
+            )
+        return f"--- {self.name}\n{told}\n{self.log()[-3000:]}"
+
     def log(self) -> str:
         return (self.folder / "log.txt").read_text(errors="replace")
 
@@ -158,6 +173,7 @@ class Boxes:
                 if error.code not in ("control.no-box", "control.closed"):
                     raise
             if time.monotonic() - begun > within:
-                logs = "\n".join(f"--- {box.name}\n{box.log()[-3000:]}" for box in self.all)
-                raise AssertionError(f"did not happen within {within:g} s\n{logs}")
+                raise AssertionError(
+                    f"did not happen within {within:g} s\n" + "\n".join(box.story() for box in self.all)
+                )
             time.sleep(0.05)
