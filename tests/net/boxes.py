@@ -162,6 +162,13 @@ class Boxes:
             self.wait(lambda: bool(box.status()), READY_WITHIN)
         return box
 
+    def start_all(self, names: Sequence[str], hosts: Sequence[Host | None] = ()) -> list[TestBox]:
+        """Start several boxes at once, each on its host where there are any."""
+        where = list(hosts) or [None] * len(names)
+        started = [self.start(name, host=host, ready=False) for name, host in zip(names, where, strict=False)]
+        self.wait(lambda: all(box.status() for box in started), READY_WITHIN)
+        return started
+
     def wait(self, holds: Callable[[], bool], within: float = 10.0) -> float:
         """Wait until ``holds()``; return the seconds it took. Raises AssertionError with the boxes' logs."""
         begun = time.monotonic()

@@ -12,7 +12,7 @@ PASSWORD = f"{os.getpid():06d}"  # another test on this loopback may use the sam
 
 def test_a_closed_door_keeps_newcomers_out_until_any_member_opens_it(tmp_path: Path) -> None:
     with Boxes(tmp_path) as boxes:
-        a, b, c = (boxes.start(name) for name in ("Bridge", "Galley", "Library"))
+        a, b, c = boxes.start_all(("Bridge", "Galley", "Library"))
         boxes.wait(lambda: a.sees("Galley", "Library") and b.sees("Bridge", "Library"))
         a.type("9", PASSWORD)
         b.type("9", PASSWORD)
@@ -34,7 +34,7 @@ def test_a_closed_door_keeps_newcomers_out_until_any_member_opens_it(tmp_path: P
 
 def test_a_peer_that_a_person_closes_is_gone_on_both_screens(tmp_path: Path) -> None:
     with Boxes(tmp_path) as boxes:
-        a, b = boxes.start("Bridge"), boxes.start("Galley")
+        a, b = boxes.start_all(("Bridge", "Galley"))
         boxes.wait(lambda: a.sees("Galley") and b.sees("Bridge"))
         a.type("9", PASSWORD)
         b.type("9", PASSWORD)
@@ -46,7 +46,7 @@ def test_a_peer_that_a_person_closes_is_gone_on_both_screens(tmp_path: Path) -> 
 
 def test_what_a_script_switches_off_the_others_see(tmp_path: Path) -> None:
     with Boxes(tmp_path) as boxes:
-        a, b = boxes.start("Bridge"), boxes.start("Galley")
+        a, b = boxes.start_all(("Bridge", "Galley"))
         boxes.wait(lambda: a.sees("Galley") and b.sees("Bridge"))
         a.type("9", PASSWORD)
         b.type("9", PASSWORD)

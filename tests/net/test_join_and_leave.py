@@ -31,7 +31,7 @@ def at_rest(boxes: Boxes, box: TestBox) -> dict[str, Any]:
 
 def test_a_hundred_joins_and_leaves_leave_nothing_behind(tmp_path: Path) -> None:
     with Boxes(tmp_path) as boxes:
-        a, b = boxes.start("Bridge"), boxes.start("Galley")
+        a, b = boxes.start_all(("Bridge", "Galley"))
         boxes.wait(lambda: a.sees("Galley") and b.sees("Bridge"))
         a.type("7", PASSWORD)
         boxes.wait(lambda: a.status()["state"] == "in-call")

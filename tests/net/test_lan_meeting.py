@@ -23,7 +23,7 @@ def meet(boxes: Boxes, members: list[TestBox], room: str = "42", password: str =
 
 def test_boxes_find_each_other_meet_and_notice_who_is_gone(tmp_path: Path) -> None:
     with Lan(3) as lan, Boxes(tmp_path) as boxes:
-        a, b, c = (boxes.start(name, host=host) for name, host in zip(NAMES, lan.hosts, strict=True))
+        a, b, c = boxes.start_all(NAMES, lan.hosts)
         meet(boxes, [a, b, c])
 
         c.kill()
@@ -43,7 +43,7 @@ def test_boxes_find_each_other_meet_and_notice_who_is_gone(tmp_path: Path) -> No
 
 def test_a_box_that_leaves_is_gone_at_once_and_may_come_back(tmp_path: Path) -> None:
     with Lan(2) as lan, Boxes(tmp_path) as boxes:
-        a, b = (boxes.start(name, host=host) for name, host in zip(NAMES, lan.hosts, strict=False))
+        a, b = boxes.start_all(NAMES, lan.hosts)
         meet(boxes, [a, b])
         b.ask("leave")
         assert boxes.wait(lambda: a.peers() == {}, 2.0) <= 2.0
@@ -53,7 +53,7 @@ def test_a_box_that_leaves_is_gone_at_once_and_may_come_back(tmp_path: Path) -> 
 
 def test_a_wrong_password_shows_nothing_and_is_counted(tmp_path: Path) -> None:
     with Lan(3) as lan, Boxes(tmp_path) as boxes:
-        a, b, c = (boxes.start(name, host=host) for name, host in zip(NAMES, lan.hosts, strict=True))
+        a, b, c = boxes.start_all(NAMES, lan.hosts)
         meet(boxes, [a, b])
         boxes.wait(lambda: c.sees("Bridge", "Galley"))
         c.type("42", "731947")

@@ -17,7 +17,7 @@ def width(box: TestBox) -> int:
 
 def test_a_peer_is_made_large_pinned_and_closed_by_keys(tmp_path: Path) -> None:
     with Boxes(tmp_path) as boxes:
-        a, b = boxes.start("Bridge"), boxes.start("Galley")
+        a, b = boxes.start_all(("Bridge", "Galley"))
         boxes.wait(lambda: a.sees("Galley") and b.sees("Bridge"))
         for box in (a, b):
             box.type("58", PASSWORD)

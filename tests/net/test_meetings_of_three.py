@@ -16,7 +16,7 @@ PASSWORD = f"{os.getpid():06d}"
 
 def test_a_picture_that_a_person_closed_stays_closed(tmp_path: Path) -> None:
     with Boxes(tmp_path) as boxes:
-        a, b, c = (boxes.start(name) for name in ("Bridge", "Galley", "Library"))
+        a, b, c = boxes.start_all(("Bridge", "Galley", "Library"))
         everybody = {"Bridge", "Galley", "Library"}
         boxes.wait(lambda: all(box.sees(*(everybody - {box.name})) for box in (a, b, c)))
         for box in (a, b, c):
@@ -37,7 +37,7 @@ def join(box: TestBox, room: int) -> None:
 
 def test_two_joins_at_once_leave_one_meeting_and_no_ghost(tmp_path: Path) -> None:
     with Boxes(tmp_path) as boxes:
-        a, b = boxes.start("Bridge"), boxes.start("Galley")
+        a, b = boxes.start_all(("Bridge", "Galley"))
         boxes.wait(lambda: a.sees("Galley") and b.sees("Bridge"))
         a.ask("join", room=20, password=PASSWORD)
         b.ask("join", room=20, password=PASSWORD)
@@ -56,7 +56,7 @@ def test_two_joins_at_once_leave_one_meeting_and_no_ghost(tmp_path: Path) -> Non
 
 def test_a_newcomer_follows_a_door_that_was_moved_often(tmp_path: Path) -> None:
     with Boxes(tmp_path) as boxes:
-        a, b = boxes.start("Bridge"), boxes.start("Galley")
+        a, b = boxes.start_all(("Bridge", "Galley"))
         boxes.wait(lambda: a.sees("Galley") and b.sees("Bridge"))
         a.ask("join", room=12, password=PASSWORD)
         boxes.wait(lambda: a.status()["state"] == "in-call")
@@ -71,7 +71,7 @@ def test_a_newcomer_follows_a_door_that_was_moved_often(tmp_path: Path) -> None:
 
 def test_a_wrong_password_of_another_is_no_verdict_on_ours(tmp_path: Path) -> None:
     with Boxes(tmp_path) as boxes:
-        a, b = boxes.start("Bridge"), boxes.start("Galley")
+        a, b = boxes.start_all(("Bridge", "Galley"))
         boxes.wait(lambda: a.sees("Galley") and b.sees("Bridge"))
         a.ask("join", room=13, password=PASSWORD)
         b.ask("join", room=13, password="not " + PASSWORD)
