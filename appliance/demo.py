@@ -219,9 +219,10 @@ def _hold_meeting(demo: list[DemoBox], seconds: float, out: Path) -> dict[str, A
         before = list(pool.map(lambda box: box.ask("stats"), demo))
         _sleep_with_progress(seconds - min(SETTLE_S, seconds / 4))
         after = list(pool.map(lambda box: box.ask("stats"), demo))
+        heard = list(pool.map(lambda box: box.ask("stats", sequence=True)["sequence"], demo))
         shots += [_shot(box, out, "call") for box in demo]
         list(pool.map(lambda box: box.ask("leave"), demo))
-    return _report(demo, before, after, shots)
+    return _report(demo, before, after, heard, shots)
 
 
 def _sleep_with_progress(seconds: float) -> None:
@@ -253,14 +254,18 @@ def percentile(samples: Sequence[float], share: float) -> float | None:
 
 
 def _report(
-    demo: list[DemoBox], before: list[dict[str, Any]], after: list[dict[str, Any]], shots: list[str]
+    demo: list[DemoBox],
+    before: list[dict[str, Any]],
+    after: list[dict[str, Any]],
+    sequences: list[dict[str, Any]],
+    shots: list[str],
 ) -> dict[str, Any]:
     """Put the boxes' own figures together: rates between the two looks, everything else from the second."""
     band_of = {box.name: str(box.index) for box in demo}
     tiles: list[dict[str, Any]] = []
     audio: list[dict[str, Any]] = []
     first_drawn: dict[tuple[str, str], float] = {}
-    for start, end in zip(before, after, strict=True):
+    for start, end, sequence in zip(before, after, sequences, strict=True):
         earlier = {peer["id"]: peer for peer in start["peers"]}
         for peer in end["peers"]:
             old = earlier.get(peer["id"])
@@ -279,7 +284,7 @@ def _report(
                     "latency_ms": {"p50": peer["latency_ms"]["p50"], "p95": peer["latency_ms"]["p95"]},
                 }
             )
-            heard = end["sequence"].get(band_of.get(peer["name"], ""), {})
+            heard = sequence.get(band_of.get(peer["name"], ""), {})
             audio.append({"box": end["name"], "peer": peer["name"], "delivered": heard.get("delivered", 0.0)})
             if peer["first_drawn_at"] is not None:
                 first_drawn[(end["name"], peer["name"])] = peer["first_drawn_at"]

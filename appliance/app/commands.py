@@ -31,8 +31,9 @@ class Commands:
         match request:
             case p.GetStatus():
                 return status.status(box)
-            case p.GetStats():
-                return status.stats(box, await asyncio.to_thread(status.sequences, box))
+            case p.GetStats(sequence=sequence):
+                heard = await asyncio.to_thread(status.sequences, box) if sequence else {}
+                return status.stats(box, heard)
             case p.Join(room=room, password=password):
                 await box.join(room, password, made_up=False, pressed_at=time.monotonic())
             case p.Leave():

@@ -104,7 +104,13 @@ class Screenshot(_Request, frozen=True, tag="screenshot"):
 
 
 class GetStats(_Request, frozen=True, tag="stats"):
-    """The long list of numbers behind ``status``."""
+    """The long list of numbers behind ``status``.
+
+    ``sequence``: also what a ``test`` speaker heard of each box's test sequence; that is computed
+    anew each time and takes tens of milliseconds, which a box in a call feels.
+    """
+
+    sequence: bool = False
 
 
 class RunDoctor(_Request, frozen=True, tag="doctor"):

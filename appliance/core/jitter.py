@@ -9,8 +9,9 @@ Rules:
    rises at once and falls slowly. A packet later than ``JITTER_CAP`` raises nothing: no buffer
    could have waited for it.
 3. Delay may be within a band above the target that is wider than a frame. Below the band a frame
-   is inserted; above it one is taken out: a missing one first, else one that the next is
-   cross-faded with. Above the cap playout leaps to the target.
+   is inserted; above it what is too much is taken out in one cut: a missing frame first, else the
+   first one left out is cross-faded into the first one played. Above the cap playout leaps to the
+   target.
 4. A missing frame is taken from its successor's FEC if that is there; else it is waited for, by
    inserting one, if the band has room for it; else it is concealed. After
    ``CONCEAL_MAX`` of them, or when the sender has stopped sending (DTX), there is silence, and the
@@ -56,8 +57,8 @@ class Frame:
     ``run``: how many frames in a row were concealed, this one included. ``inserted``: nothing is
     missing here, or it may still come: the frame only makes time, and what comes next continues
     from before it.
-    ``skipped``: the payload of the frame before this one, which is left out to catch up: decode it
-    and cross-fade from it into this one.
+    ``skipped``: the payload of the first frame that is left out to catch up: decode it and cross-fade
+    from it into this one.
     """
 
     kind: Kind
@@ -284,11 +285,14 @@ class JitterBuffer:
             self._delay = delay
             if delay < self._target - _UNDER and may_shift:
                 return self._insert(now)
-            if delay > self._target + _OVER and may_shift and first + self._frame in self._packets:
+            if delay > self._target + _OVER and may_shift and (onto := self._onto(first, delay)) > first:
                 self._shifted_at = now
-                self.counters.dropped += 1
                 skipped = self._take(first)
-                return Frame(Kind.PACKET, self._play(first + self._frame), skipped=skipped)
+                passed_over = [ts for ts in self._packets if ts < onto]
+                for ts in passed_over:
+                    self._take(ts)
+                self.counters.dropped += 1 + len(passed_over)
+                return Frame(Kind.PACKET, self._play(onto), skipped=skipped)
             return Frame(Kind.PACKET, self._play(first))
         # The frame that should be played is not there.
         if (first is None and self._ended) or (first is not None and self._is_new_spurt(first)):
@@ -309,6 +313,11 @@ class JitterBuffer:
             return Frame(Kind.FEC, self._packets[first][1])
         self._next += self._frame
         return Frame(Kind.CONCEAL, run=self._run + 1)
+
+    def _onto(self, first: int, delay: float) -> int:
+        """The frame that is played at the target instead of ``first``: one cut, and not one a frame."""
+        steps = max(1, int((delay - self._target) * self._rate / self._frame))
+        return max(ts for ts in self._packets if ts <= first + steps * self._frame)
 
     def _pull_idle(self, now: float) -> Frame:
         """Wait for a talk spurt, and start it at the target."""

@@ -253,7 +253,16 @@ def test_delay_falls_by_frames_that_the_next_one_is_faded_into() -> None:
     assert all(b - a >= 0.099 for a, b in itertools.pairwise(times))
     for _, frame, _ in run.pulls:
         if frame.skipped is not None:
-            assert index_of(frame.skipped) == index_of(frame.payload) - 1
+            assert index_of(frame.skipped) < index_of(frame.payload)
+
+
+def test_what_a_pause_of_this_process_left_is_made_good_by_one_cut() -> None:
+    run = play(network(10), 10, paused=pause(5.0, 5.12))
+    cuts = [when for when, frame, _ in run.pulls if frame.skipped is not None]
+    assert len(cuts) == 1
+    assert 5.1 < cuts[0] < 5.3
+    assert max(run.delays(cuts[0] + TICK, 10)) <= run.buffer.target + 0.035
+    assert run.buffer.counters.dropped <= 6
 
 
 def test_a_route_that_became_longer_is_followed() -> None:
