@@ -6,6 +6,8 @@ The rules:
   the other one dials. When neither gets through there is no line, and the relay serves.
 * A line that was up and is lost is dialed again: at once by the leader when the other side's system
   reset it, a little later by the other one, and every ``LINE_REDIAL_EVERY`` when it only fell silent.
+  A process that dies closes its lines a moment before its server: the first dials follow each other
+  quickly then.
 * A line that was up, and whose new connection is refused, means that the other box is gone.
 """
 
@@ -44,6 +46,7 @@ class DirectLine:
         self._since = 0.0
         self._dial_at: float | None = None
         self._renew_at = 0.0
+        self._quick = 0  # dials after a reset that may follow each other quickly
         self._was_up = False
         self._both_ways = False  # each side had its turn to dial
 
@@ -75,7 +78,8 @@ class DirectLine:
             if refused:
                 return Verdict.VANISHED
             self.state = LineState.LOST
-            self._dial_at = now + limits.LINE_REDIAL_EVERY
+            quick, self._quick = self._quick > 0, max(0, self._quick - 1)
+            self._dial_at = now + (limits.LINE_RESET_REDIAL if quick else limits.LINE_REDIAL_EVERY)
             return Verdict.WAIT
         if self._both_ways:
             return self._give_up(now)
@@ -87,6 +91,7 @@ class DirectLine:
     def lost(self, reset: bool, leads: bool, now: float) -> Verdict:
         """The line ended. ``reset``: the other side's system closed it; else it fell silent."""
         self.state = LineState.LOST
+        self._quick = limits.LINE_RESET_REDIALS if reset else 0
         if reset and leads:
             return self._dial(now)
         # The leader dials first; the other one makes sure in case the leader can't.

@@ -40,6 +40,8 @@ DOOR_COUNTER_MAX = 2**32 - 1  # u32 on the wire
 # --- One peer ---------------------------------------------------------------------------------------
 IDENTIFY_WITHIN = 3.0  # proven, but no identity inside the seal: the pair is dropped
 LINE_WITHIN = 1.0  # the smaller box id dials; after this the other one tries
+LINE_RESET_REDIAL = 0.25  # after a reset that was not followed by a refusal
+LINE_RESET_REDIALS = 4  # so many times
 LINE_REDIAL_EVERY = 2.0  # a line that was lost, not refused
 LINE_RENEW_AFTER = 6 * 3600.0  # a line gets new keys long before its secret (12 h) or its seal (24 h) ends
 OFFERS_BURST = 4  # offers of one peer at once; each costs a certificate and sockets
@@ -138,6 +140,8 @@ GOODBYE_WITHIN = 1.0  # to leave mDNS: three goodbyes 125 ms apart, and to close
 RELAY_MESSAGE_MAX = 64 * 1024  # a sealed offer is under 10 kB, an ancestor's with all candidates under 32
 RELAY_FRAMES_PER_S = 100.0  # of one client: 15 peers' handshakes and candidates take some 40 a second
 RELAY_FRAMES_BURST = 400  # an ancestor joining 15 peers with 20 candidates each says 300 at once
+RELAY_HEARD_PER_S = 200.0  # frames of one server that a box listens to: each may cost a signature check
+RELAY_HEARD_BURST = 2000  # 16 boxes that join at once: 120 pairs, a dozen frames each
 RELAY_FRAME_CHARS = 2048  # a longer frame counts as several: 64 kB ones pass at 3 a second
 RELAY_CLIENTS_PER_ADDRESS = 48  # connections of one address: 16 boxes of one demo in one room and their lines
 RELAY_CLIENTS_PER_ROOM = 64  # 16 boxes, and strangers who knock

@@ -261,9 +261,18 @@ class RelayPool:
         self._tell(self._on_open, key)
         error = ""
         first = True
+        loop = asyncio.get_running_loop()
+        allowance, since = float(limits.RELAY_HEARD_BURST), loop.time()
         try:
             while True:
                 text = await websocket.recv()
+                now = loop.time()
+                allowance += (now - since) * limits.RELAY_HEARD_PER_S
+                allowance, since = min(allowance, limits.RELAY_HEARD_BURST) - 1, now
+                if allowance < 0:
+                    # A server that floods us waits, and TCP holds it back; the other servers go on.
+                    self.counters["relay.flood"] += 1
+                    await asyncio.sleep(-allowance / limits.RELAY_HEARD_PER_S)
                 if not isinstance(text, str):
                     self.counters["relay.binary"] += 1
                     continue

@@ -69,7 +69,18 @@ class TestLost:
         line = up()
         line.lost(reset=True, leads=True, now=NOW)
         assert line.failed(refused=False, now=NOW) is Verdict.WAIT
-        assert line.tick(NOW + limits.LINE_REDIAL_EVERY) is Verdict.DIAL
+
+    def test_after_a_reset_the_first_dials_follow_each_other_quickly(self) -> None:
+        line = up()
+        line.lost(reset=True, leads=True, now=NOW)
+        now = NOW
+        for _ in range(limits.LINE_RESET_REDIALS):
+            line.failed(refused=False, now=now)
+            now += limits.LINE_RESET_REDIAL
+            assert line.tick(now) is Verdict.DIAL
+        line.failed(refused=False, now=now)
+        assert line.tick(now + limits.LINE_RESET_REDIAL) is Verdict.WAIT
+        assert line.tick(now + limits.LINE_REDIAL_EVERY) is Verdict.DIAL
 
     def test_silence_is_dialed_into_now_and_then(self) -> None:
         line = up()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -10,6 +11,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 from appliance.core import limits
 from appliance.signaling.access import relay_key
@@ -266,6 +269,38 @@ class TestPool:
                 assert box.pool.counters["relay.backlog"] == 1
                 assert not box.pool.send("a", text + "x")
                 assert box.pool.counters["relay.too-long"] == 1
+
+        asyncio.run(run())
+
+    def test_a_server_that_floods_is_held_back_and_the_others_are_heard(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(limits, "RELAY_HEARD_BURST", 20)
+
+        async def flood(connection: ServerConnection) -> None:
+            with contextlib.suppress(ConnectionClosed):
+                while True:
+                    await connection.send("flood")
+                    await asyncio.sleep(0)  # it shares our loop here
+
+        async def run() -> None:
+            async with (
+                serve(flood, HOST, 0) as rogue,
+                serving() as server,
+                Box() as box,
+                Box() as friend,
+            ):
+                port = rogue.sockets[0].getsockname()[1]
+                began = asyncio.get_running_loop().time()
+                box.pool.set_servers([ServerAddress.discovered("rogue", [HOST], port), at(server)])
+                friend.pool.set_servers([at(server)])
+                await until(lambda: "a" in box.pool.open and friend.pool.open == ("a",))
+                await until(lambda: box.pool.counters["relay.flood"] > 0)
+                friend.pool.send("a", "hello")
+                await until(lambda: ("text", "a", "hello") in box.told)
+                took = asyncio.get_running_loop().time() - began
+                heard = box.told.count(("text", "rogue", "flood"))
+                assert heard <= limits.RELAY_HEARD_BURST + limits.RELAY_HEARD_PER_S * took + 1
 
         asyncio.run(run())
 
