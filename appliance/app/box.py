@@ -295,6 +295,7 @@ class Box:
             changed=self.changed,
             refused=self._refused,
             relay_lost=self._relay_lost,
+            alone=memory.give_back,
             close_room=self.server.close_room,
         )
         self.engine.set_active(True)

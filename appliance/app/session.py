@@ -57,6 +57,7 @@ class Surroundings:
     changed: Callable[[], None]
     refused: Callable[[Session, str, str], None]  # code and sentence: joining failed
     relay_lost: Callable[[str], None]  # the server with this key went: is its box still there?
+    alone: Callable[[], None]  # everybody else has left
     close_room: Callable[[int], None]  # our own server: everybody out of this room
 
 
@@ -335,6 +336,8 @@ class Session:
         """Everything of a peer has ended; its tile is free unless it proved itself again."""
         if peer.peer_id not in self.peers:
             self._around.media.forget(peer.peer_id)
+        if not self.peers and not self._over:
+            self._around.alone()
 
     def heard_roster(self, peer: Peer, peers: tuple[str, ...]) -> None:
         self.roster.heard(peer.peer_id, peers, self._around.now())
