@@ -15,8 +15,6 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
 from appliance.app.lines import Lines
 from appliance.app.peer_shell import MediaParts, PeerShell
 from appliance.core import handshake as hs
@@ -25,11 +23,12 @@ from appliance.core import messages as m
 from appliance.core.acquaintances import Met
 from appliance.core.call import Call, CallEvent, CallState
 from appliance.core.channel import SealedChannel
-from appliance.core.guesses import Bucket, GuessBudgets
+from appliance.core.door import Door
+from appliance.core.guesses import GuessBudgets
 from appliance.core.line import LineSecrets
 from appliance.core.peer import Me, Peer, PeerState
 from appliance.core.peer_effects import GoneReason
-from appliance.core.room import JoiningWindow, Roster, Window
+from appliance.core.room import Roster
 from appliance.core.speaker import ActiveSpeaker
 from appliance.core.view import Tone
 from appliance.errors import RemoteProtocolError
@@ -92,9 +91,9 @@ class Session:
         self._secrets = LineSecrets()
         self._resume: dict[str, bytes] = {}  # of peers whose identity is on its way
         self.roster = Roster(self.peer_id)
-        self.joining = JoiningWindow(os.urandom(16).hex(), around.joining_minutes, now)
-        self._door: m.Door | None = None  # the newest signed one, passed on as it is
-        self._doors = Bucket(limits.DOORS_BURST, limits.DOOR_EVERY, now)
+        meeting = os.urandom(16).hex()
+        self.door = Door(room, meeting, around.joining_minutes, self._me.identity, self._me.name, now)
+        self._door_told = False  # somebody told us how the door is
         self._door_shut = False
         self._told_closed = False
         self._sizes: dict[str, tuple[int, int]] = {}
@@ -117,7 +116,7 @@ class Session:
     @property
     def door_open(self) -> bool:
         """May our own server let anybody into this room?"""
-        return self.joining.window.open
+        return self.door.window.open
 
     def set_media(self, muted: bool, camera_on: bool) -> None:
         """Our microphone and camera, as the others should show them."""
@@ -140,17 +139,7 @@ class Session:
 
     def allow_joining(self, is_open: bool) -> None:
         """A person at this box opens or closes the door, for everybody."""
-        now = self._around.now()
-        window = self.joining.set_open(is_open, self._me.name, now)
-        self._door = m.Door.signed(
-            self._me.identity,
-            self._me.name,
-            self.room,
-            bytes.fromhex(window.meeting),
-            window.counter,
-            window.open,
-            int(window.remaining(now) * 1000),
-        )
+        self.door.move(is_open, self._around.now())
         self._tell_door()
         self._follow_door()
 
@@ -302,7 +291,7 @@ class Session:
         self._secrets.remember(peer.peer_id, peer.role, resume, peer.box_key, self._around.now())
         self._tell_roster()
         shell = self.peers[peer.peer_id]
-        shell.run(peer.say_door(self._door_now()))
+        shell.run(peer.say_door(self.door.message(self._around.now())))
         self._around.notify(*_greeting(peer.name, self._around.meet(peer.name, peer.box_id)))
         self.made_up_password = None
         self._around.changed()
@@ -346,27 +335,20 @@ class Session:
 
     def heard_door(self, peer: Peer, door: m.Door) -> None:
         """A member says how long the door is open; the newest of all is passed on."""
-        now = self._around.now()
-        if door.counter > self.joining.window.counter and not self._doors.take(now):
-            self._around.count("door.too-often")
-            return
+        counter = self.door.window.counter
+        first, self._door_told = not self._door_told, True
         try:
-            door.verify(self.room)
-            window = Window(
-                door.meeting.hex(), door.counter, door.open, now + door.remaining_ms / 1000, door.name
-            )
-            changed = self.joining.heard(window, now)
+            changed = self.door.heard(door, self._around.now())
         except RemoteProtocolError as error:
             self._around.count(error.code)
             return
-        if changed:
-            by_hand = door.counter > 0 and (self._door is None or door.counter > self._door.counter)
-            self._door = door
-            self._tell_door(but=peer.peer_id)
-            if by_hand:
-                did = "opened the meeting to newcomers" if door.open else "closed the meeting to newcomers"
-                self._around.notify(f"{self._who_is(door.identity)} {did}", Tone.CALM)
-            self._follow_door()
+        if not changed:
+            return
+        self._tell_door(but=peer.peer_id)
+        if door.counter > counter and not first:  # the first one is only how things are
+            did = "opened the meeting to newcomers" if door.open else "closed the meeting to newcomers"
+            self._around.notify(f"{self._who_is(door.identity)} {did}", Tone.CALM)
+        self._follow_door()
 
     def _who_is(self, box_key: bytes) -> str:
         """The name of a box by its long-term key; what a box calls itself elsewhere proves nothing."""
@@ -380,33 +362,15 @@ class Session:
 
     # --- the door ---------------------------------------------------------------------------------
 
-    def _door_now(self) -> m.Door:
-        """The signed door with the time that is left by our clock."""
-        now = self._around.now()
-        window = self.joining.window
-        remaining = int(window.remaining(now) * 1000)
-        door = self._door
-        if door is None or (door.counter, door.meeting.hex()) != (window.counter, window.meeting):
-            door = self._door = m.Door.signed(
-                self._me.identity,
-                self._me.name,
-                self.room,
-                bytes.fromhex(window.meeting),
-                window.counter,
-                window.open,
-                remaining,
-            )
-        return msgspec.structs.replace(door, remaining_ms=remaining)
-
     def _tell_door(self, but: str = "") -> None:
-        door = self._door_now()
+        door = self.door.message(self._around.now())
         for peer_id, shell in self.peers.items():
             if peer_id != but:
                 shell.run(shell.machine.say_door(door))
 
     def _follow_door(self) -> None:
         """Be in the channels while the door is open, and nowhere when it is closed."""
-        shut = not self.joining.window.open
+        shut = not self.door.window.open
         if shut != self._door_shut:
             self._door_shut = shut
             self._relays.set_servers(() if shut else self._servers)
@@ -429,7 +393,7 @@ class Session:
         deadlines = [
             self.call.deadline(bool(self._handshakes.pending)),
             self._handshakes.deadline(),
-            self.joining.deadline(),
+            self.door.deadline(),
             *(shell.machine.deadline() for shell in self.peers.values()),
         ]
         if self.roster.holes_known:
@@ -453,7 +417,7 @@ class Session:
             self._handshakes.renew(now)
             for relay in self._relays.open:
                 self._relays.send(relay, self._handshakes.hello())
-        if self.joining.tick(now):
+        if self.door.tick(now):
             self._follow_door()
             self._around.notify("The meeting is closed to newcomers now", Tone.CALM)
         verdict = self.call.tick(now, bool(self._handshakes.pending))

@@ -80,7 +80,7 @@ def _call(box: Box) -> CallView | None:
     session = box.session
     if session is None or session.call.state is not CallState.IN_CALL:
         return None
-    window = session.joining.window
+    window = session.door.window
     return CallView(
         room=session.room,
         since=session.since,
@@ -135,7 +135,7 @@ def status(box: Box) -> dict[str, Any]:
     """The reply to ``status``."""
     session = box.session
     in_room = session is not None and session.call.state is not CallState.IDLE
-    window = session.joining.window if session is not None and in_room else None
+    window = session.door.window if session is not None and in_room else None
     now = box.now()
     return protocol.Status(
         id=box.box_id,

@@ -52,6 +52,7 @@ class JoiningWindow:
 
     def __init__(self, meeting: str, minutes: float, now: float) -> None:
         self._minutes = minutes
+        self._seen = 0  # the highest counter heard of, followed or not
         self._alone = True  # nobody told us yet: any counter may be the meeting's
         self._window = Window(meeting, 0, True, now + minutes * 60)
 
@@ -76,7 +77,7 @@ class JoiningWindow:
         Raises RemoteProtocolError for a counter out of reach or a window longer than a day.
         """
         mine = self._window
-        jump = 0 if self._alone else theirs.counter - mine.counter
+        jump = 0 if self._alone else theirs.counter - max(mine.counter, self._seen)
         if jump > DOOR_COUNTER_JUMP_MAX or theirs.counter > DOOR_COUNTER_MAX:
             raise RemoteProtocolError("door.counter-jump", "a member's joining window is out of reach")
         if theirs.remaining(now) > JOINING_MINUTES_MAX * 60:
@@ -86,6 +87,11 @@ class JoiningWindow:
             self._window = theirs
             return True
         return False
+
+    def saw(self, counter: int) -> None:
+        """A member has that counter, which we did not follow: the next one is no jump."""
+        if self._alone or counter <= max(self._window.counter, self._seen) + DOOR_COUNTER_JUMP_MAX:
+            self._seen = max(self._seen, counter)
 
     @staticmethod
     def _precedence(window: Window, now: float) -> tuple[int, bool, float, str]:
