@@ -208,7 +208,7 @@ class PeerShell:
             case core.ToRelay(frame):
                 self._listener.send_relay(self.machine, frame)
             case core.ToLine(frame):
-                self._spawn(self._send_line(frame), "send")
+                self._to_line(frame)
             case core.Dial(addresses, port):
                 self._spawn(self._dial(addresses, port), "dial")
             case core.DropLine():
@@ -283,6 +283,15 @@ class PeerShell:
             if self._line is socket:
                 self._line = None
                 self.run(self.machine.line_lost(closed.reset, self._now()))
+
+    def _to_line(self, frame: bytes) -> None:
+        waiting = sum(1 for task in self._tasks if task.get_name().startswith("send"))
+        if waiting >= limits.LINE_SENDS_MAX and self._line is not None:
+            # A frame left out would make every later one come before its turn: a new line it is.
+            self._listener.count("line.stuck")
+            self._spawn(self._line.close(), "close line")
+            return
+        self._spawn(self._send_line(frame), "send")
 
     async def _send_line(self, frame: bytes) -> None:
         if self._line is None:

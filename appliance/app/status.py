@@ -17,6 +17,7 @@ from appliance.control import protocol
 from appliance.core.call import CallState
 from appliance.core.layers import Layer
 from appliance.core.limits import (
+    BOX_SEEN_FOR,
     FPS_WINDOW,
     QUALITY_FAIR_LOSS,
     QUALITY_FAIR_RTT_MS,
@@ -58,6 +59,7 @@ def snapshot(box: Box) -> Snapshot:
         boxes=tuple(
             BoxSeen(found.name, next(iter(found.addresses), ""), found.present, found.seen_at)
             for found in box.found
+            if found.present or box.now() - found.seen_at < BOX_SEEN_FOR
         ),
         network=_network(box),
         devices=box.devices,

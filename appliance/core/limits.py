@@ -205,7 +205,7 @@ NOTICE_KEPT_FOR = 6.0  # a notice is in the snapshot for so long; the display sh
 BOX_SEEN_FOR = 3600.0  # a box that went is listed as "seen ... ago" for an hour
 STOP_WITHIN = 4.0  # everything the box owns has ended by then, or is abandoned with a line in the log
 LINK_CLOSE_WITHIN = 1.5  # aiortc's close can hang
-PEER_TASKS_MAX = 8  # offers, answers and dials of one peer under way at once
+LINE_SENDS_MAX = 64  # frames that wait for one line; one that takes none of them is closed
 
 # --- Display --------------------------------------------------------------------------------------
 INPUT_EVERY = 0.015  # SDL's events are looked at so often: a key waits 20 ms at most, idle costs < 1 % CPU
@@ -214,7 +214,6 @@ IDLE_WAIT = 0.25  # longest sleep of a display without a screen: who has work wa
 EVENTS_PER_TURN = 64  # input events handled before the screen is brought up to date
 NOTICE_FOR = 5.0  # a notice stays on the screen: two lines are read in 3 s
 NOTICES_SHOWN = 3  # at once, newest below; older ones make room
-NOTICE_IDS_KEPT = 64  # ids remembered as shown; the snapshot carries fewer
 LEAVE_ASKED_FOR = 5.0  # "leave?" or "close?" waits so long for the second press, then it was a slip
 LEAVE_TOUCH_GAP = 0.3  # a second touch sooner than this is the same finger's bounce
 MENU_FOR = 10.0  # a tile's menu closes by itself so long after the last key or touch: it hides a face

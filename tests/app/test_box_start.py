@@ -12,8 +12,10 @@ import pytest
 from appliance import config
 from appliance.app.box import Box
 from appliance.bridge import Bridge
+from appliance.core.limits import BOX_SEEN_FOR
 from appliance.core.view import Phase, Snapshot
 from appliance.errors import StartError
+from appliance.signaling.discovery import FoundBox
 
 SETTINGS = """
 name = "Solo"
@@ -60,6 +62,29 @@ def test_a_box_starts_shows_itself_and_ends_without_a_trace(tmp_path: Path) -> N
 
     asyncio.run(life())
     assert not (tmp_path / "control.sock").exists()
+
+
+def test_a_box_that_went_is_listed_for_an_hour(tmp_path: Path) -> None:
+    bridge = Bridge(Snapshot(name="Solo"))
+
+    async def life() -> None:
+        box = make(tmp_path, bridge)
+        await box.start()
+        now = box.now()
+        box.found = tuple(
+            FoundBox(name, name, ("127.0.0.1",), 8787, now - age, present)
+            for name, age, present in (
+                ("there", 2 * BOX_SEEN_FOR, True),
+                ("went", BOX_SEEN_FOR - 60, False),
+                ("gone", BOX_SEEN_FOR + 1, False),
+            )
+        )
+        box.changed()
+        await asyncio.sleep(0)
+        assert [seen.name for seen in bridge.snapshot.boxes] == ["there", "went"]
+        await box.stop()
+
+    asyncio.run(life())
 
 
 def test_a_port_in_use_is_a_clear_sentence_and_leaves_nothing_running(tmp_path: Path) -> None:
