@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,24 @@ SPECS: dict[Layer, LayerSpec] = {
     Layer.M: LayerSpec(640, 360, 30, 600_000),
     Layer.H: LayerSpec(1280, 720, 30, 2_000_000),
 }
+
+
+class Codec(enum.Enum):
+    """What a picture is encoded with; its value is the name in an SDP (RFC 6184, RFC 7741).
+
+    Boxes speak H.264 with each other. VP8 is for a browser that has no H.264.
+    """
+
+    H264 = "H264"
+    VP8 = "VP8"
+
+
+class Stream(NamedTuple):
+    """One thing to encode: a layer in a codec. However many peers get it, it is encoded once."""
+
+    layer: Layer
+    codec: Codec = Codec.H264
+
 
 # A tile this much larger than a layer still gets the smaller one: nobody sees 10 % of upscaling.
 UPSCALE_TOLERANCE = 1.10
