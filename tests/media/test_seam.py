@@ -32,7 +32,7 @@ from aiortc.rtp import (
 from link_helpers import encoded, until
 
 from appliance.core import limits
-from appliance.core.assembly import depacketize
+from appliance.core.h264 import depacketize
 from appliance.core.layers import Layer
 from appliance.media import aiortc_seam as seam
 
