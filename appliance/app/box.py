@@ -28,7 +28,7 @@ from appliance.control.server import ControlServer
 from appliance.core import limits, view
 from appliance.core.acquaintances import Met
 from appliance.core.call import CallState
-from appliance.core.layers import Layer
+from appliance.core.layers import Layer, Stream
 from appliance.core.line import LineGate
 from appliance.core.peer import Me
 from appliance.core.view import SELF_TILE, DeviceView, Notice, Picture, Tone
@@ -114,6 +114,7 @@ class Box:
         self.camera = CameraProcess(
             config.video.source,
             self.name,
+            encoder=config.video.encoder,
             on_frame=self.video.publish,
             on_self_view=self._self_view,
             on_state=self._device,
@@ -391,10 +392,10 @@ class Box:
     # --- pictures and sound -------------------------------------------------------------------------
 
     def _layers_wanted(self, layers: frozenset[Layer]) -> None:
-        self.camera.want(layers if self.camera_on else frozenset())
+        self.camera.want(frozenset(map(Stream, layers)) if self.camera_on else frozenset())
 
     def _keyframe_wanted(self, layer: Layer) -> None:
-        self.camera.request_keyframe(layer)
+        self.camera.request_keyframe(Stream(layer))
 
     def _sound_captured(self, sound: Sound) -> None:
         self._call_soon(self.sound.publish, sound)

@@ -101,9 +101,7 @@ def stream(
 
 
 def push(assembler: FrameAssembler, packet: Rtp, now: float = 0.0) -> list[AssembledFrame]:
-    return assembler.push(
-        packet.seq, packet.timestamp, packet.marker, packet.payload, now, packet.codec
-    )
+    return assembler.push(packet.seq, packet.timestamp, packet.marker, packet.payload, now, packet.codec)
 
 
 def test_a_frame_is_complete_at_its_marker_bit(codec):
