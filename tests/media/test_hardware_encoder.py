@@ -187,10 +187,10 @@ def test_our_layers_have_the_lines_that_the_hardware_reads(layer) -> None:
 
 def test_a_picture_with_longer_lines_is_copied() -> None:
     encoders = StreamEncoders()
-    encoders.want({M})
+    encoders.want({L})
     decoded = decode(encode(encoders, pictures(3)))[-1]  # a decoder pads its lines
     assert not hardware.has_its_lines(decoded)
-    copy = Like(Layer.M)._fitting(decoded)
+    copy = Like(Layer.L)._fitting(decoded)
     assert hardware.has_its_lines(copy)
     assert copy.to_ndarray().tobytes() == decoded.to_ndarray().tobytes()
 
