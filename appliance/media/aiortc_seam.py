@@ -152,9 +152,11 @@ def open_connection(hosts: Sequence[str]) -> Connection:
 
 
 def _prefer_codecs(video: RTCRtpTransceiver, audio: RTCRtpTransceiver) -> None:
+    """Boxes speak H.264 with each other; VP8 is for a browser that has no H.264."""
     codecs = RTCRtpSender.getCapabilities("video").codecs
     video.setCodecPreferences(
         [c for c in codecs if c.parameters.get("profile-level-id") == H264_PROFILE]
+        + [c for c in codecs if c.mimeType == "video/VP8"]
         + [c for c in codecs if c.mimeType == "video/rtx"]
     )
     audio.setCodecPreferences(

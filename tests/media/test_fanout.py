@@ -8,9 +8,11 @@ import time
 from link_helpers import Sound, until
 
 from appliance.core import limits
-from appliance.core.layers import Layer
+from appliance.core.layers import Layer, Stream
 from appliance.media.encoded import EncodedFrame
 from appliance.media.fanout import Fanout, SharedFrame, SoundFanout
+
+L, M = Stream(Layer.L), Stream(Layer.M)
 
 
 def frame(layer: Layer, timestamp: int, keyframe: bool = False) -> EncodedFrame:
@@ -22,8 +24,8 @@ class Watched:
     """A fan-out that notes what it asked for."""
 
     def __init__(self) -> None:
-        self.wanted: list[frozenset[Layer]] = []
-        self.asked: list[Layer] = []
+        self.wanted: list[frozenset[Stream]] = []
+        self.asked: list[Stream] = []
         self.fanout = Fanout(on_wanted=self.wanted.append, on_keyframe=self.asked.append)
 
 
@@ -67,7 +69,7 @@ def test_the_old_layer_goes_on_until_the_new_ones_keyframe():
     peer = Network(watched)
     watched.fanout.publish(frame(Layer.M, 100, keyframe=True))
     peer.subscription.set_layer(Layer.L)
-    assert watched.asked == [Layer.M, Layer.L]
+    assert watched.asked == [M, L]
     watched.fanout.publish(frame(Layer.L, 200))
     watched.fanout.publish(frame(Layer.M, 300))
     watched.fanout.publish(frame(Layer.L, 400, keyframe=True))
@@ -94,9 +96,9 @@ def test_only_watched_layers_are_wanted_and_each_change_is_told_once():
     first.set_layer(None)
     second.close()
     first.close()
-    m, both, nothing = frozenset({Layer.M}), frozenset({Layer.M, Layer.L}), frozenset[Layer]()
-    assert watched.wanted == [m, both, frozenset({Layer.L}), nothing]
-    assert watched.fanout.wanted_layers() == nothing
+    m, both, nothing = frozenset({M}), frozenset({M, L}), frozenset[Stream]()
+    assert watched.wanted == [m, both, frozenset({L}), nothing]
+    assert watched.fanout.wanted_streams() == nothing
 
 
 def test_both_layers_are_wanted_while_a_peer_changes():
@@ -104,9 +106,9 @@ def test_both_layers_are_wanted_while_a_peer_changes():
     peer = Network(watched)
     watched.fanout.publish(frame(Layer.M, 1, keyframe=True))
     peer.subscription.set_layer(Layer.L)
-    assert watched.fanout.wanted_layers() == {Layer.M, Layer.L}
+    assert watched.fanout.wanted_streams() == {M, L}
     watched.fanout.publish(frame(Layer.L, 2, keyframe=True))
-    assert watched.fanout.wanted_layers() == {Layer.L}
+    assert watched.fanout.wanted_streams() == {L}
 
 
 def in_loop(test):
@@ -163,7 +165,7 @@ def test_a_full_queue_is_dropped_to_the_next_keyframe_which_is_asked_for():
     asked = len(watched.asked)
     for number in range(1, limits.FANOUT_FRAMES_MAX + 3):
         watched.fanout.publish(frame(Layer.M, number))
-    assert watched.asked[asked:] == [Layer.M]
+    assert watched.asked[asked:] == [M]
     assert slow.subscription.layer is None
     assert (slow.sent, slow.subscription.waiting) == ([], 0)
     slow.full = False
@@ -234,7 +236,7 @@ def test_a_keyframe_request_is_for_the_layer_that_the_peer_is_to_get():
     assert watched.asked == []
     subscription.set_layer(Layer.L)
     subscription.request_keyframe()
-    assert watched.asked == [Layer.L, Layer.L]
+    assert watched.asked == [L, L]
 
 
 def test_sounds_that_the_network_can_t_take_are_dropped():
@@ -281,7 +283,7 @@ class TestStart:
 
     def test_a_keyframe_too_long_ago_is_asked_for_anew(self):
         watched, newcomer = self.started(limits.FANOUT_RECENT_MAX + 1)
-        assert watched.asked == [Layer.M]
+        assert watched.asked == [M]
         assert newcomer.sent == []
 
     def test_the_queue_is_bounded_as_ever_when_the_network_takes_nothing(self):

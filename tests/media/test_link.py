@@ -14,7 +14,7 @@ import pytest
 from link_helpers import GREYS, Box, Sound, connect, linked, lose_packets, number_of, play, until
 
 from appliance.core import limits
-from appliance.core.layers import Layer
+from appliance.core.layers import Layer, Stream
 from appliance.errors import LocalProtocolError, RemoteProtocolError
 from appliance.media.aiortc_seam import Connection
 
@@ -132,7 +132,7 @@ def test_a_layer_changes_on_a_keyframe_and_no_picture_is_missing():
             a.link.set_layer(Layer.L)
             await play([(a, Layer.M), (a, Layer.L)], 0.3)
             await until(lambda: b.link.stats().layer == "L")
-            assert a.camera.fanout.wanted_layers() == {Layer.L}
+            assert a.camera.fanout.wanted_streams() == {Stream(Layer.L)}
             a.link.set_layer(Layer.M)
             await play([(a, Layer.M), (a, Layer.L)], 0.3)
             await until(lambda: b.link.stats().layer == "M")
@@ -151,7 +151,7 @@ def test_camera_off_sends_nothing_and_on_again_shows_a_picture_at_once():
             watch(b)
             await play([(a, Layer.M)], 0.2)
             a.link.set_layer(None)
-            assert a.camera.fanout.wanted_layers() == frozenset()
+            assert a.camera.fanout.wanted_streams() == frozenset()
             await asyncio.sleep(0.05)
             count = len(b.pictures)
             await play([(a, Layer.M)], 0.2)
@@ -395,7 +395,7 @@ def test_an_answer_with_another_fingerprint_never_connects():
         lambda s: s[: len(s) // 2],
         lambda s: s.replace("127.0.0.1", "8.8.8.8"),
         lambda s: s.replace("a=rtcp-mux\r\n", ""),
-        lambda s: s.replace("H264", "VP9"),
+        lambda s: s.replace("H264", "VP9").replace("VP8", "AV1"),
         lambda s: s.replace("a=setup:actpass", "a=setup:nonsense"),
         lambda s: s.replace("a=ssrc:", "a=ssrc:x"),
         lambda s: s.replace("a=fmtp:102 apt=101", "a=fmtp:102 apt=x"),

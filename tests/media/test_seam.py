@@ -451,7 +451,7 @@ def test_the_offer_names_h264_constrained_baseline_with_rtx_and_opus_and_no_serv
         pc = end.connection.pc
         offer = (await pc.createOffer()).sdp
         names = [x.split()[1] for x in offer.splitlines() if x.startswith("a=rtpmap:")]
-        assert names == ["H264/90000", "rtx/90000", "opus/48000/2"]
+        assert names == ["H264/90000", "rtx/90000", "VP8/90000", "rtx/90000", "opus/48000/2"]
         assert "packetization-mode=1;profile-level-id=42e01f" in offer
         assert end.connection._ice.stun_server is None
         assert end.connection._ice.turn_server is None
