@@ -143,6 +143,9 @@ def open_connection(hosts: Sequence[str]) -> Connection:
     video = pc.addTransceiver("video", direction="sendrecv")
     audio = pc.addTransceiver("audio", direction="sendrecv")
     control = pc.createDataChannel("control", ordered=True, negotiated=True, id=CONTROL_CHANNEL_ID)
+    # All share one transport from the start; aiortc would take the first section's for another one, and
+    # stop it, when the other side's first section is not its own first.
+    video._bundled = True
     _prefer_codecs(video, audio)
     connection = Connection(pc, video, audio, control)
     _set_hosts(connection, tuple(hosts))

@@ -89,6 +89,7 @@ class Decoder:
     ) -> None:
         self.counts = DecoderCounts()
         self.size: tuple[int, int] = (0, 0)  # of the last decoded picture
+        self.codec = Codec.H264  # of the last frame
         self._on_picture = on_picture
         self._on_keyframe_needed = on_keyframe_needed
         self._condition = threading.Condition()
@@ -164,7 +165,6 @@ class Decoder:
 
     def _run(self) -> None:
         context: VideoCodecContext | None = None
-        codec = Codec.H264
         converter = Converter()
         while True:
             with self._condition:
@@ -177,12 +177,12 @@ class Decoder:
                 shows = self._pacer.shows(frame.timestamp, arrived, self._following(), len(self._queue))
             started = time.perf_counter()
             try:
-                if frame.codec is not codec:
-                    context, codec = None, frame.codec
+                if frame.codec is not self.codec:
+                    context, self.codec = None, frame.codec
                 if context is None:
                     if not frame.keyframe:
                         raise av.error.InvalidDataError(0, "nothing to begin with")
-                    context = _open(codec)
+                    context = _open(self.codec)
                 pictures = context.decode(av.Packet(frame.data))
                 if any(picture.is_corrupt for picture in pictures):
                     raise av.error.InvalidDataError(0, "corrupt picture")

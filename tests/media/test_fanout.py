@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 from link_helpers import Sound, until
 
-from appliance.core import limits
-from appliance.core.layers import Layer, Stream
+from appliance.core import limits, vp8
+from appliance.core.layers import Codec, Layer, Stream
 from appliance.media.encoded import EncodedFrame
 from appliance.media.fanout import Fanout, SharedFrame, SoundFanout
 
@@ -32,11 +33,11 @@ class Watched:
 class Network:
     """What one peer was sent: (layer, timestamp); takes nothing while ``full``."""
 
-    def __init__(self, watched: Watched, layer: Layer | None = Layer.M) -> None:
+    def __init__(self, watched: Watched, layer: Layer | None = Layer.M, codec: Codec = Codec.H264) -> None:
         self.full = False
         self.sent: list[tuple[Layer, int]] = []
         self.shared: list[SharedFrame] = []
-        self.subscription = watched.fanout.subscribe(self._send, lambda: not self.full)
+        self.subscription = watched.fanout.subscribe(self._send, lambda: not self.full, codec)
         self.subscription.set_layer(layer)
 
     def _send(self, shared: SharedFrame, timestamp: int) -> None:
@@ -52,6 +53,23 @@ def test_payloads_are_split_once_and_shared_by_all_peers():
     assert first is second is third
     assert first.payloads is first.payloads
     assert first.payloads == [b"\x65xyz"]
+
+
+def test_each_codec_is_a_stream_of_its_own():
+    watched = Watched()
+    boxes, browser = Network(watched), Network(watched, codec=Codec.VP8)
+    m8 = Stream(Layer.M, Codec.VP8)
+    assert watched.fanout.wanted_streams() == {M, m8}
+    assert watched.asked == [M, m8]
+    vp8_frame = replace(frame(Layer.M, 1, keyframe=True), data=bytes(3000), codec=Codec.VP8)
+    watched.fanout.publish(frame(Layer.M, 1, keyframe=True))
+    watched.fanout.publish(vp8_frame)
+    watched.fanout.publish(frame(Layer.M, 2))
+    assert [shared.frame.codec for shared in boxes.shared] == [Codec.H264] * 2
+    assert [shared.frame.codec for shared in browser.shared] == [Codec.VP8]
+    assert browser.shared[0].payloads == vp8.split(bytes(3000))
+    browser.subscription.close()
+    assert watched.fanout.wanted_streams() == {M}
 
 
 def test_a_peer_gets_nothing_before_the_first_keyframe():

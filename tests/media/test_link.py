@@ -10,13 +10,26 @@ import statistics
 import threading
 import time
 
+import av
 import pytest
-from link_helpers import GREYS, Box, Sound, connect, linked, lose_packets, number_of, play, until
+from link_helpers import (
+    GREYS,
+    Box,
+    Sound,
+    connect,
+    linked,
+    lose_packets,
+    number_of,
+    planes,
+    play,
+    until,
+)
 
 from appliance.core import limits
-from appliance.core.layers import Layer, Stream
+from appliance.core.layers import Codec, Layer, Stream
 from appliance.errors import LocalProtocolError, RemoteProtocolError
 from appliance.media.aiortc_seam import Connection
+from appliance.media.encoders.software import Vp8Encoder
 
 TILE = (604, 306)
 
@@ -76,6 +89,35 @@ def test_sounds_go_both_ways_with_their_level():
             times = [t for _, t, _, _ in b.ear.heard]
             assert {(y - x) & 0xFFFFFFFF for x, y in itertools.pairwise(times)} == {960}
             assert b.link.stats().sounds_received == 50
+
+    run(main)
+
+
+def test_a_peer_without_h264_gets_vp8_and_is_shown():
+    async def main():
+        a, b = Box("a"), Box("b")
+        video = b.link._connection.video
+        video.setCodecPreferences([c for c in video._preferred_codecs if "H264" not in c.mimeType])
+        m8 = Stream(Layer.M, Codec.VP8)
+        try:
+            await connect(a, b)
+            for box in (a, b):
+                watch(box, tile=(640, 360))
+                assert box.link.stats().codec == "VP8"
+                assert box.camera.fanout.wanted_streams() == {m8}
+                encoder = Vp8Encoder(Layer.M)
+                for number in range(5):
+                    picture = av.VideoFrame.from_ndarray(planes(Layer.M, number), format="yuv420p")
+                    for frame in encoder.encode(picture, time.monotonic_ns(), keyframe=not number):
+                        box.camera.fanout.publish(frame)
+            for box in (a, b):
+                await until(lambda box=box: box.decoded == 5)
+                await until(lambda box=box: number_of(box.pictures[-1]) == 4)
+                box.link.request_keyframe()
+            for box in (a, b):
+                await until(lambda box=box: box.camera.asked.count(m8) >= 2)
+        finally:
+            await asyncio.gather(a.link.close(), b.link.close())
 
     run(main)
 

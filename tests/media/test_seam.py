@@ -12,7 +12,13 @@ import threading
 import time
 
 import pytest
-from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCSessionDescription
+from aiortc import (
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
 from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpReceiver, RtpRouter
 from aiortc.rtcsctptransport import RTCSctpTransport
 from aiortc.rtp import (
@@ -456,6 +462,25 @@ def test_the_offer_names_h264_constrained_baseline_with_rtx_and_opus_and_no_serv
         assert end.connection._ice.stun_server is None
         assert end.connection._ice.turn_server is None
         await end.connection.close()
+
+    asyncio.run(run())
+
+
+def test_the_sections_of_an_offer_may_come_in_any_order():
+    """aiortc would stop the transport that all share when the first section is not our own first."""
+
+    async def run():
+        b, pc = End(), RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        pc.createDataChannel("control", negotiated=True, id=0)
+        pc.addTransceiver("audio")
+        pc.addTransceiver("video")
+        await pc.setLocalDescription(await pc.createOffer())
+        offer = pc.localDescription.sdp
+        assert offer.index("m=audio") < offer.index("m=video")
+        await b.connection.pc.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        await b.connection.pc.setLocalDescription(await b.connection.pc.createAnswer())
+        assert b.connection.pc.localDescription.sdp.count("127.0.0.1") >= 1
+        await asyncio.gather(b.connection.close(), pc.close())
 
     asyncio.run(run())
 
