@@ -144,6 +144,10 @@ RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
         "auto, test, none, picamera2, file:PATH or v4l2:/dev/videoN",
         is_video_source,
     ),
+    "video.uplink_kbps": (
+        f"0 (no limit) or {limits.UPLINK_KBPS_MIN} to {limits.UPLINK_KBPS_MAX} kbit/s",
+        _size(limits.UPLINK_KBPS_MIN, limits.UPLINK_KBPS_MAX),
+    ),
     "audio.microphone": (
         f"auto, none, device, device:ID, file:PATH, test or test:N with N from 0 to {limits.TEST_VOICE_MAX}",
         is_microphone,

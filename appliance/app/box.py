@@ -84,6 +84,7 @@ class Box:
         self.camera_on = True
         self.layout = "grid"
         self.pinned: str | None = None
+        self.tiles_hidden = False
         self._devices: dict[str, DeviceView] = {}
         self._notice_id = 0
         self._tiles: dict[str, tuple[int, int]] = {}
@@ -242,6 +243,8 @@ class Box:
                 self.in_call().allow_joining(is_open)
             case view.SetLayout(layout):
                 self.set_layout(layout)
+            case view.HideTiles(hidden):
+                self.hide_tiles(hidden)
             case view.PinPeer(peer):
                 self.pin(peer)
             case view.MutePeer(peer, muted):
@@ -285,6 +288,7 @@ class Box:
             me=self._me,
             token=self.config.signaling.token,
             joining_minutes=self.config.call.joining_minutes,
+            uplink=1000 * self.config.video.uplink_kbps,
             media=media,
             budgets=self._budgets,
             meet=self._meet,
@@ -318,6 +322,12 @@ class Box:
         self.layout = layout
         self.changed()
 
+    def hide_tiles(self, hidden: bool) -> None:
+        """Show nobody's picture in this meeting, or all again. Raises ControlError outside of one."""
+        self.in_call()
+        self.tiles_hidden = hidden
+        self.changed()
+
     def pin(self, peer_id: str | None) -> None:
         """Keep one peer large, or none."""
         self.pinned = peer_id
@@ -346,6 +356,7 @@ class Box:
             return
         self.engine.set_active(False)
         self.pinned = None
+        self.tiles_hidden = False
         try:
             await session.leave()
         finally:
@@ -495,6 +506,7 @@ class Box:
         if self.session is None:
             return
         self.session.listen()
+        self.session.look_at_links()
         self.changed()
         self._view_timer = self._loop.call_later(limits.VIEW_EVERY, self._look)
 

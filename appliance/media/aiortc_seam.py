@@ -286,6 +286,7 @@ class SenderFeedback:
     fraction_lost: float = 0.0
     packets_lost: int = 0
     nacked: int = 0  # packets it asked for again
+    highest: int = 0  # extended highest sequence number that it had, as reported last
     keyframe_requests: int = 0
 
 
@@ -324,6 +325,7 @@ def attach_sender(
                     feedback.reports += 1
                     feedback.fraction_lost = report.fraction_lost / 256
                     feedback.packets_lost = report.packets_lost
+                    feedback.highest = report.highest_sequence
         elif isinstance(packet, RtcpRtpfbPacket):
             feedback.nacked += len(packet.lost)
         await handle_rtcp(packet)

@@ -234,6 +234,11 @@ class MediaLink:
         """The round trip that the heartbeats measured: repairs are asked for at its pace."""
         self._pictures.set_rtt(seconds)
 
+    @property
+    def video_feedback(self) -> seam.SenderFeedback:
+        """What the other side's reports say about our pictures; it changes by itself."""
+        return self._video_report
+
     # --- control ----------------------------------------------------------------------------------
 
     def send_control(self, message: bytes) -> bool:

@@ -326,14 +326,14 @@ class TestLive:
     def test_what_was_said_before_the_bind_is_told_after_it(self) -> None:
         pair = Pair()
         pair.a.run(pair.a.machine.say_media(muted=True, camera_on=True))
-        pair.a.run(pair.a.machine.say_constraints(360, 30, True))
+        pair.a.run(pair.a.machine.say_constraints(360, 30, True, 0.0))
         pair.start()
         assert pair.b.machine.muted
         assert pair.b.did(peer.Wants) == [peer.Wants(360, 30, True)]
 
     def test_the_same_constraint_is_not_said_twice(self, live: Pair) -> None:
-        assert live.a.machine.say_constraints(180, 15, True)
-        assert not live.a.machine.say_constraints(180, 15, True)
+        assert live.a.machine.say_constraints(180, 15, True, live.now)
+        assert not live.a.machine.say_constraints(180, 15, True, live.now + 1)
 
     def test_leaving_is_known_at_once(self, live: Pair) -> None:
         live.a.run(live.a.machine.leave())
