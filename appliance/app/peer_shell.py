@@ -182,7 +182,8 @@ class PeerShell:
         told = bound.media.video_feedback
         if told.reports != self._reports:
             self._reports = told.reports
-            self._judge_link(lambda: self._health.report(told.highest, told.packets_lost, self._now()))
+            sent = bound.media.sending
+            self._judge_link(lambda: self._health.report(told.highest, told.packets_lost, sent, self._now()))
 
     def _judge_link(self, judge: Callable[[], None]) -> None:
         cap = self._health.cap

@@ -260,12 +260,18 @@ REPORT_EVERY = 0.4  # receiver reports: two come within the 1 s in which a layer
 
 # --- Which layer a peer gets -------------------------------------------------------------------------
 CONSTRAINTS_EVERY = 0.1  # between two words about a tile's size: a dragged window changes it 60 times a s
-LOSS_SPANS = (1.0, 5.0)  # loss is judged over each: heavy loss shows in the first, slight loss in the second
+LOSS_SPANS = (
+    0.6,
+    1.0,
+    5.0,
+)  # loss is judged over each: heavy loss shows in the first, slight loss in the last
 LOSS_PACKETS_MIN = 16  # packets in such a span, or it says nothing: half a second of L
 LOSS_LOST_MIN = 4  # packets lost in it: one burst that hit a single picture of L is no loss
-LOSS_SURE = 3.0  # standard deviations above a limit: M at 10 % loss is accused about once an hour
+LOSS_SURE = 3.5  # standard deviations above a limit: M at 10 % loss is accused once in an hour or two
 LOSS_H = 0.04  # H has 190 packets a second; above this every fourth picture needs a repair
 LOSS_M = 0.15  # NACK and RTX repair 10 % of an M layer to 26 of 30 pictures a second and more
+LOSS_SIGN = 0.25  # so much lost within the following is no good time for a link, whatever chance may do
+LOSS_SIGN_SPAN = 2.0
 HEALTH_UP = 0.8  # of a limit: what a link must stay below to get a layer back. M comes back at 10 % loss
 RTT_H = 0.150  # standing round trip in seconds; a LAN's is under 10 ms, so this is a queue or a bad Wi-Fi
 RTT_M = 0.400  # no repair comes within GAP_MAX any more: fewer packets, fewer losses
@@ -274,8 +280,9 @@ RTT_GREW_M = 0.250
 RTT_SAMPLES = 3  # the least of so many is the standing one: a repaired heartbeat is up to 500 ms late
 RTT_LEAST_FOR = 60.0  # a path that became longer for good is the new measure after one or two of these
 GOOD_FOR = 10.0  # seconds without a bad sign before a link gets the next larger layer
-GOOD_FOR_MAX = 80.0  # doubled up to this when a larger layer failed within GOOD_FOR: no bounce every 11 s
-OUTAGE = 0.9  # reports that stop for so long, then tell of a great loss: the link was gone, not too slow
+GOOD_FOR_MAX = 80.0  # doubled up to this when a larger layer failed soon: no bounce every 11 s
+RISE_PROVEN = 30.0  # a larger layer that lasted so long did not fail
+OUTAGE = 0.9  # nothing heard for so long, then of a great loss: the link was gone, not too slow
 OUTAGE_AGAIN = 30.0  # a second outage within this counts as loss
 UPLINK_KBPS_MIN = 200  # room for one L layer with its headers; less would be no pictures for anybody, always
 UPLINK_KBPS_MAX = 10_000_000  # 10 Gbit/s: more is a slip of the keyboard

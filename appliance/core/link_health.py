@@ -3,11 +3,13 @@
 The rules:
 
 * A layer has a limit for loss and two for the round trip, one absolute and one above the link's
-  own least. A link beyond a limit loses the layer with the next report, down to the one that fits.
+  own least. A link beyond a limit loses the layer with the next report.
+* A link is judged by the layer that is sent on it. What it did with a larger one tells nothing about
+  the next smaller one, which may be just what it carries: that is judged afresh.
 * Loss is counted, not guessed: a limit is passed when more packets were lost in a second, or in five,
   than a link at that limit loses by chance. A few packets prove nothing.
 * A larger layer comes back one step at a time, each after ``GOOD_FOR`` seconds without a bad sign and
-  with some room below the limits. One that failed at once is tried again later and later.
+  with some room below the limits. One that failed soon is tried again later and later.
 * Time in which nothing was sent is neither good nor bad. An outage is no loss: a cable that was out
   for a second carries as much as before. A second outage soon after is.
 """
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -56,9 +59,11 @@ class LinkHealth:
         self.cap = Layer.H
         self.capped_by = ""
         """Why ``cap`` is not H: ``LOSS`` or ``RTT``."""
-        self._counts: deque[_Count] = deque()  # empty before a connection's first report
+        self._sent: Layer | None = None  # what the reports speak of
+        self._counts: deque[_Count] = deque()  # since then; empty before a connection's first report
         self._told_at = now  # the last report
         self._packets_at = now  # the last report that spoke of packets
+        self._stood = False  # the last report spoke of none
         self._outage_at = -math.inf
         self._round_trips: deque[float] = deque(maxlen=limits.RTT_SAMPLES)
         self._least = self._least_new = math.inf  # round trip; of the time before, and since
@@ -72,13 +77,14 @@ class LinkHealth:
         self._counts.clear()
         self._told_at = self._packets_at = now
 
-    def report(self, highest: int, lost: int, now: float) -> None:
+    def report(self, highest: int, lost: int, sent: Layer | None, now: float) -> None:
         """A receiver report came: the extended highest sequence number, and the packets lost so far
-        (RFC 3550 section 6.4.1).
+        (RFC 3550 section 6.4.1). ``sent``: the layer that is being sent.
         """
         count = _Count(now, highest, lost)
-        if not self._counts:
-            self._counts.append(count)
+        if not self._counts or sent is not self._sent:  # this one may speak of both layers
+            self._sent = sent
+            self._forget(count)
             self._told_at = self._packets_at = now
             return
         last = self._counts[-1]
@@ -87,9 +93,11 @@ class LinkHealth:
             self._good_since += now - self._told_at
         self._told_at = now
         if packets <= 0:
+            self._stood = True
             return
-        silent_for, self._packets_at = now - self._packets_at, now
-        if silent_for > limits.OUTAGE and lost - last.lost > packets / 2 and self._first_outage(now):
+        gone = self._stood or now - self._packets_at > limits.OUTAGE
+        self._stood, self._packets_at = False, now
+        if gone and lost - last.lost > packets / 2 and self._first_outage(now):
             self._forget(count)
             return
         self._counts.append(count)
@@ -110,20 +118,21 @@ class LinkHealth:
 
     def _judge(self, now: float) -> None:
         cap, why = self.cap, ""
-        while cap is not Layer.L and (bad := self._beyond(cap, now)):
+        least = self._sent.below if self._sent is not None else Layer.L
+        while not cap.fits(least) and (bad := self._beyond(cap, now, limits.LOSS_SPANS)):
             cap, why = cap.below, bad
         if cap is not self.cap:
-            rose_in_vain = now - self._rose_at < limits.GOOD_FOR
+            rose_in_vain = now - self._rose_at < limits.RISE_PROVEN
             waited = 2 * self._good_for if rose_in_vain else limits.GOOD_FOR
             self._good_for = min(waited, limits.GOOD_FOR_MAX)
             self.cap, self.capped_by = cap, why
-        elif cap is Layer.H or not (why := self._beyond(cap.above, now)):
-            return
-        else:
-            self.capped_by = why
-        self._good_since = now
-        if self._counts:
-            self._forget(self._counts[-1])  # what was judged once is not held against the link again
+            self._good_since = now
+            if cap is least:  # something else will be sent, with which the link is judged afresh
+                self._round_trips.clear()
+                self._forget(*self._counts)
+        elif self.cap is not Layer.H and (bad := self._bad_sign(self.cap.above, now)):
+            self.capped_by = bad
+            self._good_since = now
 
     def _try_larger(self, now: float) -> None:
         if self.cap is Layer.H or now - self._good_since < self._good_for:
@@ -138,10 +147,17 @@ class LinkHealth:
             self.capped_by = ""
         self._good_since = self._rose_at = now
 
-    def _beyond(self, layer: Layer, now: float) -> str:
+    def _bad_sign(self, layer: Layer, now: float) -> str:
+        """Why this is no good moment for a layer that the link does not have, or nothing."""
+        packets, lost = self._since(now - limits.LOSS_SIGN_SPAN)
+        if lost >= limits.LOSS_LOST_MIN and lost > packets * limits.LOSS_SIGN:
+            return LOSS
+        return self._beyond(layer, now, limits.LOSS_SPANS[:2])
+
+    def _beyond(self, layer: Layer, now: float, spans: Sequence[float]) -> str:
         """Why the link can't carry a layer, or nothing."""
         limit = _LIMITS[layer]
-        for span in limits.LOSS_SPANS:
+        for span in spans:
             packets, lost = self._since(now - span)
             chance = limits.LOSS_SURE * math.sqrt(packets * limit.loss * (1 - limit.loss))
             enough = packets >= limits.LOSS_PACKETS_MIN and lost >= limits.LOSS_LOST_MIN
@@ -171,7 +187,6 @@ class LinkHealth:
         self._good_since = now
         return now - before > limits.OUTAGE_AGAIN
 
-    def _forget(self, count: _Count) -> None:
-        """Judge from here on only."""
-        self._counts.clear()
-        self._counts.append(count)
+    def _forget(self, *counts: _Count) -> None:
+        """Judge from the last of these reports on only."""
+        self._counts = deque(counts[-1:])

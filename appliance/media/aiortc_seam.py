@@ -461,8 +461,9 @@ class PacketReceiver:
 
     async def _report(self) -> None:
         while True:
-            # RFC 3550 section 6.2: spread, so that boxes don't fall into step.
-            await asyncio.sleep(limits.REPORT_EVERY * (0.5 + random.random()))  # noqa: S311
+            # RFC 3550 section 6.2: spread, so that boxes don't fall into step; by less than there, so that
+            # two reports always come within a second.
+            await asyncio.sleep(limits.REPORT_EVERY * (0.75 + random.random() / 2))  # noqa: S311
             if self._ssrc is None or not self.reception.received:
                 continue
             fraction, lost, highest, jitter = self.reception.report()

@@ -230,7 +230,9 @@ class Call:
             self._stage.send(SetLayout("grid"))
 
     def key(self, key: Key) -> bool:
-        """Back closes a menu, or asks whether to leave and takes the question back; m mutes, v hides pictures."""
+        """Back closes a menu, or asks whether to leave and takes the question back; m mutes, v hides
+        pictures and shows them again.
+        """
         call = self._stage.snapshot.call
         chosen = self._menu.tile(call, key.at) if call is not None else None
         if chosen is not None:
