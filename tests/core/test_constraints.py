@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,5 +77,5 @@ def test_whatever_changes_few_go_and_the_last_one_is_heard(changes: list[tuple[i
         note(due, pacer.tick(due))
     assert said[0] == (changes[0][0] / 100, tile(changes[0][1]))
     assert said[-1][1] == tile(changes[-1][1])
-    assert all(b - a >= CONSTRAINTS_EVERY - 1e-9 for (a, _), (b, _) in zip(said, said[1:], strict=False))
-    assert all(a != b for (_, a), (_, b) in zip(said, said[1:], strict=False))
+    assert all(b - a >= CONSTRAINTS_EVERY - 1e-9 for (a, _), (b, _) in itertools.pairwise(said))
+    assert all(a != b for (_, a), (_, b) in itertools.pairwise(said))

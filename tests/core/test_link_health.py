@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 
@@ -144,9 +145,9 @@ class TestLoss:
         link = Link(lambda _, layer: 0.3 if layer is Layer.H else 0.0)
         link.run(400)
         rises = [at for at, cap in link.changes if cap is Layer.H]
-        waits = [b - a for a, b in zip(rises, rises[1:], strict=False)]
+        waits = [b - a for a, b in itertools.pairwise(rises)]
         assert 3 <= len(rises) <= 8
-        assert all(b > 1.5 * a for a, b in zip(waits[:2], waits[1:3], strict=True))
+        assert all(b > 1.5 * a for a, b in itertools.pairwise(waits))
         assert max(waits) <= limits.GOOD_FOR_MAX + 3
 
 
