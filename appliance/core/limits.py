@@ -253,18 +253,15 @@ LINK_CLOSE_GRACE = 0.7  # of it for saying goodbye (BYE, DTLS close); then socke
 FANOUT_FRAMES_MAX = 8  # frames queued for one peer: 270 ms of an M layer; more is late, so drop to a keyframe
 FANOUT_RECENT_MAX = 15  # frames since a keyframe that a new peer starts with: half a second of M
 FANOUT_RECENT_NS = 500_000_000  # nanoseconds; older frames are of a camera that hangs or is off
-FANOUT_SOUNDS_MAX = 5  # Opus packets queued for one peer: 100 ms, then the oldest is dropped
 SEND_BACKLOG_MAX = 96 * 1024  # bytes that a socket could not take yet: a keyframe of H; then frames wait
 SEND_BACKLOG_POLL = 0.005  # how often a waiting frame looks again: a fifth of a frame at 30 fps
+RTP_HISTORY = 512  # packets of one stream kept for repairs: 0.8 s of H, and GAP_MAX is 150 ms
+REPAIRS_PER_S = 500  # packets sent again to one peer: 10 % of H is 25; more is not a loss, it is an attack
 REPORT_EVERY = 0.4  # receiver reports: two come within the 1 s in which a layer must go down
 
 # --- Which layer a peer gets -------------------------------------------------------------------------
 CONSTRAINTS_EVERY = 0.1  # between two words about a tile's size: a dragged window changes it 60 times a s
-LOSS_SPANS = (
-    0.6,
-    1.0,
-    5.0,
-)  # loss is judged over each: heavy loss shows in the first, slight loss in the last
+LOSS_SPANS = (0.6, 1.0, 5.0)  # loss is judged over each: heavy loss shows at once, slight loss later
 LOSS_PACKETS_MIN = 16  # packets in such a span, or it says nothing: half a second of L
 LOSS_LOST_MIN = 4  # packets lost in it: one burst that hit a single picture of L is no loss
 LOSS_SURE = 3.5  # standard deviations above a limit: M at 10 % loss is accused once in an hour or two
