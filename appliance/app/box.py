@@ -103,6 +103,7 @@ class Box:
         self._changing = asyncio.Lock()  # one at a time joins, leaves or is thrown out
         self._stopping = False
         self._view_timer: asyncio.TimerHandle | None = None
+        self._looks = 0
 
         self.video = Fanout(on_wanted=self._layers_wanted, on_keyframe=self._keyframe_wanted)
         self.sound = SoundFanout()
@@ -505,9 +506,10 @@ class Box:
         self._view_timer = None
         if self.session is None:
             return
-        self.session.listen()
         self.session.look_at_links()
-        self.changed()
+        self._looks += 1
+        if self.session.listen() or self._looks % limits.VIEW_LINKS_EVERY == 0:
+            self.changed()
         self._view_timer = self._loop.call_later(limits.VIEW_EVERY, self._look)
 
     def _publish(self) -> None:

@@ -102,6 +102,10 @@ class Session:
         self.muted = False
         self.camera_on = True
         self.speaker = ActiveSpeaker()
+        self._speaking: tuple[list[str], str | None] = (
+            [],
+            None,
+        )  # and the active speaker; told to the screen
         self._timer: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._over = False
@@ -126,12 +130,19 @@ class Session:
         for shell in self.peers.values():
             shell.run(shell.machine.say_media(muted, camera_on))
 
-    def listen(self) -> None:
-        """Look at who speaks now. One that nobody here wants to hear is not made large for it."""
+    def listen(self) -> bool:
+        """Look at who speaks now, and say whether that changed.
+
+        One that nobody here wants to hear is not made large for it.
+        """
+        before = self._speaking
         for shell in self.peers.values():
             shell.listen()
         heard = [peer for peer, shell in self.peers.items() if shell.speaking.now and not shell.muted_here]
         self.speaker.update(heard, self.peers)
+        speaking = [peer for peer, shell in self.peers.items() if shell.speaking.now]
+        self._speaking = (speaking, self.speaker.peer)
+        return self._speaking != before
 
     def look_at_links(self) -> None:
         """Look at what the receivers report; a link that carries less gets less."""

@@ -346,7 +346,10 @@ QUALITY_FAIR_RTT_MS = 150.0
 SPEAKING_DBOV = 45  # RFC 6464 level (0 loud .. 127 silent) above which somebody speaks
 SPEAKING_AFTER = 0.2  # loud for so long: a cough lasts about 80 ms
 SPEAKING_HOLD = 0.8  # quiet for so long: longer than the pause between two words
-VIEW_EVERY = 0.2  # in a call, how often levels and link quality are looked at for the screen
+VIEW_EVERY = 0.2  # in a call, how often levels and receiver reports are looked at
+VIEW_LINKS_EVERY = (
+    5  # of these looks, one brings the links' quality to the screen: bars that move are no help
+)
 LINE_IDENTITY_WAIT = 0.02  # a line came before the identity of who dials it: looked again so often
 ACQUAINTANCES_MAX = 256  # boxes remembered by name: more than a ship has, and 12 kB on disk
 MALLOC_ARENAS = 2  # glibc's heaps: with one per decode thread a hundred meetings cost 10 MB
