@@ -84,6 +84,7 @@ class Box:
         self.camera_on = True
         self.layout = "grid"
         self.pinned: str | None = None
+        self.tiles_hidden = False
         self._devices: dict[str, DeviceView] = {}
         self._notice_id = 0
         self._tiles: dict[str, tuple[int, int]] = {}
@@ -102,6 +103,7 @@ class Box:
         self._changing = asyncio.Lock()  # one at a time joins, leaves or is thrown out
         self._stopping = False
         self._view_timer: asyncio.TimerHandle | None = None
+        self._looks = 0
 
         self.video = Fanout(on_wanted=self._streams_wanted, on_keyframe=self._keyframe_wanted)
         self.sound = SoundFanout()
@@ -243,6 +245,8 @@ class Box:
                 self.in_call().allow_joining(is_open)
             case view.SetLayout(layout):
                 self.set_layout(layout)
+            case view.HideTiles(hidden):
+                self.hide_tiles(hidden)
             case view.PinPeer(peer):
                 self.pin(peer)
             case view.MutePeer(peer, muted):
@@ -286,6 +290,7 @@ class Box:
             me=self._me,
             token=self.config.signaling.token,
             joining_minutes=self.config.call.joining_minutes,
+            uplink=1000 * self.config.video.uplink_kbps,
             media=media,
             budgets=self._budgets,
             meet=self._meet,
@@ -319,6 +324,12 @@ class Box:
         self.layout = layout
         self.changed()
 
+    def hide_tiles(self, hidden: bool) -> None:
+        """Show nobody's picture in this meeting, or all again. Raises ControlError outside of one."""
+        self.in_call()
+        self.tiles_hidden = hidden
+        self.changed()
+
     def pin(self, peer_id: str | None) -> None:
         """Keep one peer large, or none."""
         self.pinned = peer_id
@@ -347,6 +358,7 @@ class Box:
             return
         self.engine.set_active(False)
         self.pinned = None
+        self.tiles_hidden = False
         try:
             await session.leave()
         finally:
@@ -495,8 +507,10 @@ class Box:
         self._view_timer = None
         if self.session is None:
             return
-        self.session.listen()
-        self.changed()
+        self.session.look_at_links()
+        self._looks += 1
+        if self.session.listen() or self._looks % limits.VIEW_LINKS_EVERY == 0:
+            self.changed()
         self._view_timer = self._loop.call_later(limits.VIEW_EVERY, self._look)
 
     def _publish(self) -> None:

@@ -52,6 +52,8 @@ class Commands:
                 self._peer(peer, action)
             case p.Layout(layout=layout):
                 box.set_layout(layout)
+            case p.Tiles(state=tiles):
+                box.hide_tiles(tiles == "hide")
             case p.Press(key=key):
                 box.screen.press(key)
             case p.Screenshot(file=file):

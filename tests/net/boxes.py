@@ -126,6 +126,7 @@ class Boxes:
         band: int | None = None,
         extra: Sequence[str] = (),
         video: str = "test",
+        uplink_kbps: int = 0,
         servers: Sequence[str] = (),
         ready: bool = True,
     ) -> TestBox:
@@ -140,7 +141,7 @@ class Boxes:
             f"interfaces = [{json.dumps(interface)}]\n"
             f"servers = {json.dumps(list(servers))}\n"
             f"[signaling]\nport = {0 if host is None else 8787}\n"
-            f"[video]\nsource = {json.dumps(video)}\n"
+            f"[video]\nsource = {json.dumps(video)}\nuplink_kbps = {uplink_kbps}\n"
             f'[audio]\nmicrophone = "test:{index % 8 if band is None else band}"\nspeaker = "none"\n'
             f'[display]\nmode = "headless"\nwidth = 640\nheight = 360\nmeasure = true\n' + "\n".join(extra)
         )
