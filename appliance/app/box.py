@@ -207,6 +207,11 @@ class Box:
 
     # --- intents --------------------------------------------------------------------------------
 
+    @property
+    def intents_waiting(self) -> tuple[int, int]:
+        """(how many intents are not handled yet, the most there may be)."""
+        return self._intents.qsize(), limits.INTENTS_MAX
+
     def _intent(self, intent: view.Intent) -> None:
         try:
             self._intents.put_nowait(intent)

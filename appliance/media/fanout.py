@@ -87,6 +87,11 @@ class Subscription:
         return self._current
 
     @property
+    def queue(self) -> tuple[int, int]:
+        """(frames that wait to be sent, the most there may be)."""
+        return len(self._queue), limits.FANOUT_FRAMES_MAX + limits.FANOUT_RECENT_MAX
+
+    @property
     def layers(self) -> frozenset[Layer]:
         """The layers that must be encoded for this peer now."""
         return frozenset(layer for layer in (self._wanted, self._current) if layer is not None)
@@ -243,6 +248,11 @@ class SoundSubscription:
         self._queue: deque[Sound] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._closed = False
+
+    @property
+    def queue(self) -> tuple[int, int]:
+        """(sounds that wait to be sent, the most there may be)."""
+        return len(self._queue), limits.FANOUT_SOUNDS_MAX
 
     def offer(self, sound: Sound) -> None:
         """Queue a sound, dropping the oldest of a full queue (called by the fan-out)."""

@@ -311,6 +311,13 @@ class MediaLink:
             + assembly.malformed,
         )
 
+    def queues(self) -> dict[str, tuple[int, int]]:
+        """(what waits, the most that may) in each queue of the link at this moment."""
+        depths = {**self._connection.queues(), **self._pictures.queues()}
+        if self._frames_out is not None and self._sounds_out is not None:
+            depths |= {"frames_out": self._frames_out.queue, "sounds_out": self._sounds_out.queue}
+        return depths
+
     # --- inside -----------------------------------------------------------------------------------
 
     def _facts(self) -> tuple[sdp.SdpFacts, sdp.SdpFacts]:
