@@ -40,7 +40,8 @@ CORE_NEVER = {
 
 WEBRTC = {"aiortc", "aioice"}
 SEAM = "media/aiortc_seam.py"
-WEBRTC_FILES = {SEAM, "media/link.py"}
+# The others use its public classes: descriptions, negotiated parameters, RTCP packets.
+WEBRTC_FILES = {SEAM, "media/link.py", "media/rtp_receiver.py", "media/rtp_reports.py", "media/rtp_sender.py"}
 
 
 def layer(path: Path) -> str:

@@ -253,9 +253,10 @@ LINK_CLOSE_GRACE = 0.7  # of it for saying goodbye (BYE, DTLS close); then socke
 FANOUT_FRAMES_MAX = 8  # frames queued for one peer: 270 ms of an M layer; more is late, so drop to a keyframe
 FANOUT_RECENT_MAX = 15  # frames since a keyframe that a new peer starts with: half a second of M
 FANOUT_RECENT_NS = 500_000_000  # nanoseconds; older frames are of a camera that hangs or is off
-FANOUT_SOUNDS_MAX = 5  # Opus packets queued for one peer: 100 ms, then the oldest is dropped
 SEND_BACKLOG_MAX = 96 * 1024  # bytes that a socket could not take yet: a keyframe of H; then frames wait
 SEND_BACKLOG_POLL = 0.005  # how often a waiting frame looks again: a fifth of a frame at 30 fps
+RTP_HISTORY = 512  # packets of one stream kept for repairs: 0.8 s of H, and GAP_MAX is 150 ms
+REPAIRS_PER_S = 500  # packets sent again to one peer: 10 % of H is 25; more is not a loss, it is an attack
 REPORT_EVERY = 1.0  # receiver reports; RFC 3550 allows 5 s, a layer must go down within 1 s
 
 # --- Media link: receiving ----------------------------------------------------------------------------

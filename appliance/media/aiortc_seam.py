@@ -8,14 +8,14 @@ fails loudly when a new version changes it.
 What is changed on each connection, and why:
 
 - candidates are gathered on the addresses that we say, loopback included;
-- datagrams are told apart by their first byte (RFC 7983) before anything is parsed: aioice raises
-  on an empty or malformed one, which would end the connection; its queue gets a bound;
+- datagrams are told apart by their first bytes (RFC 7983, RFC 5761) before anything is parsed: aioice
+  raises on an empty or malformed one, which would end the connection; its queue gets a bound;
 - an exception on a received packet is counted instead of ending the DTLS transport;
 - SCTP gets the time-outs of a LAN and a bound on what it reassembles, and takes no channels that
   the other side opens;
-- a sender asks us for payloads that were made once for all peers, and tells us of keyframe requests;
-- its sender reports map RTP timestamps to the capture clock;
-- a receiver is an object of ours: no decoder thread, no track, no jitter buffer of aiortc's.
+- RTP goes from the socket through SRTP to our receiver, and from our sender through SRTP to the socket,
+  each in one call: aiortc's way there is a queue, two tasks and a dozen objects per packet;
+- senders and receivers are objects of ours: no encoder, no decoder thread, no track, no jitter buffer.
 """
 
 from __future__ import annotations
@@ -23,11 +23,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from aiortc import (
     RTCBundlePolicy,
@@ -37,27 +36,17 @@ from aiortc import (
     RTCRtpSender,
     RTCRtpTransceiver,
 )
-from aiortc.codecs import is_rtx
 from aiortc.codecs.h264 import H264Encoder
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpReceiveParameters
-from aiortc.rtcrtpsender import RTCEncodedFrame
+from aiortc.rtcdtlstransport import State as DtlsState
+from aiortc.rtcrtpparameters import RTCRtpReceiveParameters, RTCRtpSendParameters
 from aiortc.rtcsctptransport import WEBRTC_DCEP
-from aiortc.rtp import (
-    RTCP_PSFB_PLI,
-    RTCP_RTPFB_NACK,
-    AnyRtcpPacket,
-    RtcpPsfbPacket,
-    RtcpReceiverInfo,
-    RtcpRrPacket,
-    RtcpRtpfbPacket,
-    RtcpSrPacket,
-    RtpPacket,
-    unwrap_rtx,
-)
+from pylibsrtp import Error as SrtpError
 
-from appliance.core import limits
-from appliance.core.reception import Reception
+from appliance.core import limits, rtp
+from appliance.media.rtp_receiver import PacketReceiver, PacketSink
+from appliance.media.rtp_reports import Reports
+from appliance.media.rtp_sender import PacketSender
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +90,12 @@ class Connection:
     audio: RTCRtpTransceiver
     control: RTCDataChannel
     counts: SeamCounts = field(default_factory=SeamCounts)
+    path: SrtpPath = field(init=False)
+    reports: Reports = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.path = SrtpPath(self.video.sender.transport, self.counts)
+        self.reports = Reports(self.path)
 
     @property
     def _ice(self) -> Any:
@@ -132,10 +127,9 @@ class Connection:
             "datagrams": (self._ice._queue.qsize(), limits.ICE_QUEUE_MAX),
         }
 
-    async def drained(self) -> None:
-        """Wait until the socket takes packets again."""
-        while self.backlog() > limits.SEND_BACKLOG_MAX:  # noqa: ASYNC110 - only asyncio's protocol is told
-            await asyncio.sleep(limits.SEND_BACKLOG_POLL)
+    def writable(self) -> bool:
+        """Whether the socket keeps up."""
+        return self.backlog() <= limits.SEND_BACKLOG_MAX
 
     async def close(self) -> None:
         """Say goodbye and close; abort the sockets of a connection that does not get there in time."""
@@ -198,11 +192,13 @@ def _guard_protocol(connection: Connection, protocol: Any) -> None:
     stun = protocol.datagram_received
     data_received = protocol.receiver.data_received
     component = protocol.local_candidate.component
-    counts = connection.counts
+    counts, receive_rtp = connection.counts, connection.path.receive
 
     def datagram_received(data: bytes, addr: tuple[Any, ...]) -> None:
         first = data[0] if data else 255
-        if 20 <= first <= 63 or 128 <= first <= 191:
+        if 128 <= first <= 191 and not rtp.is_rtcp(data):
+            receive_rtp(data)
+        elif 20 <= first <= 63 or 128 <= first <= 191:
             data_received(data, component)
         elif first <= 3:
             try:
@@ -262,23 +258,64 @@ def _guard_sctp(connection: Connection) -> None:
     sctp._update_rto = lan_rto
 
 
-# --- sending --------------------------------------------------------------------------------------
+# --- packets ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """What a sender sends next. ``payloads``: one per packet, never changed here. ``timestamp``: RTP units.
-    ``captured_ns``: monotonic. ``level_dbov``: 0 (loud) to 127 (silent), None for pictures.
-    """
+class SrtpPath:
+    """RTP between the socket and us in one call: aiortc's SRTP session, none of its queues and objects."""
 
-    payloads: list[bytes]
-    timestamp: int
-    captured_ns: int
-    level_dbov: int | None = None
+    def __init__(self, transport: Any, counts: SeamCounts) -> None:
+        self._transport = transport
+        self._ice = transport.transport._connection
+        self._counts = counts
+        self._receivers: dict[int, PacketReceiver] = {}  # by payload type, which a bundle does not repeat
+        self._level_id = 0
+
+    def add(self, receiver: PacketReceiver) -> None:
+        """Hand packets to a receiver that was started."""
+        self._level_id = receiver.level_id or self._level_id
+        for payload_type in receiver.all_payload_types:
+            self._receivers[payload_type] = receiver
+
+    def receive(self, data: bytes) -> None:
+        """Take a datagram that looks like RTP; never raises."""
+        session = self._transport._rx_srtp
+        try:
+            if session is None:
+                raise ValueError("before the handshake")
+            packet = rtp.parse(session.unprotect(data), self._level_id)
+            self._receivers[packet.payload_type].take(packet, time.monotonic())
+        except Exception:  # SRTP's, for what is forged or repeated; ValueError and KeyError for the rest
+            self._counts.bad_datagrams += 1
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug("a packet could not be handled", exc_info=True)
+
+    def send(self, packet: bytes) -> None:
+        """Send an RTP packet. Raises ConnectionError while there is no connection."""
+        try:
+            sealed = self._session().protect(packet)
+        except SrtpError as error:
+            raise ConnectionError("SRTP took no packet") from error
+        self._write(sealed)
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Send a compound RTCP packet. Raises ConnectionError while there is no connection."""
+        self._write(self._session().protect_rtcp(packet))
+
+    def _session(self) -> Any:
+        if self._transport._state is not DtlsState.CONNECTED:
+            raise ConnectionError("the media transport is not connected")
+        return self._transport._tx_srtp
+
+    def _write(self, sealed: bytes) -> None:
+        pair = self._ice._nominated.get(1)
+        if pair is None:
+            raise ConnectionError("no candidate pair is chosen")
+        pair.protocol.transport.sendto(sealed, pair.remote_addr)
 
 
 class _NoTrack(MediaStreamTrack):
-    """Stands where aiortc wants a track: a sender without one sends nothing."""
+    """Stands where aiortc wants a track: only its name is read, for the description."""
 
     def __init__(self, kind: str) -> None:
         super().__init__()
@@ -288,209 +325,57 @@ class _NoTrack(MediaStreamTrack):
         raise MediaStreamError
 
 
-@dataclass(slots=True)
-class SenderFeedback:
-    """What the other side reports of a stream of ours. ``fraction_lost``: 0 to 1 in its last report."""
-
-    reports: int = 0
-    fraction_lost: float = 0.0
-    packets_lost: int = 0
-    nacked: int = 0  # packets it asked for again
-    keyframe_requests: int = 0
-
-
 def attach_sender(
-    transceiver: RTCRtpTransceiver,
-    next_outgoing: Callable[[], Awaitable[Outgoing]],
-    on_keyframe: Callable[[], None],
-) -> SenderFeedback:
-    """Have a sender take its payloads from ``next_outgoing`` and report keyframe requests.
+    connection: Connection, transceiver: RTCRtpTransceiver, on_keyframe: Callable[[], None]
+) -> PacketSender:
+    """Put our own sender where aiortc would start its tasks and encoder.
 
-    Call it before the descriptions are exchanged. The sender awaits ``next_outgoing`` in a task of
-    its own, which ``close`` cancels.
+    Call it before the descriptions are exchanged. ``on_keyframe``: the other side asks for one.
     """
-    sender: Any = transceiver.sender
-    sender.replaceTrack(_NoTrack(transceiver.kind))
-    feedback = SenderFeedback()
-    captured_ns = 0
-    handle_rtcp = sender._handle_rtcp_packet
-    send_rtcp = sender._send_rtcp
+    theirs: Any = transceiver.sender
+    theirs.replaceTrack(_NoTrack(transceiver.kind))
+    ours = PacketSender(connection.path, theirs._ssrc, theirs._rtx_ssrc, on_keyframe)
 
-    async def next_encoded_frame(codec: RTCRtpCodecParameters) -> RTCEncodedFrame:  # noqa: ARG001
-        nonlocal captured_ns
-        outgoing = await next_outgoing()
-        captured_ns = outgoing.captured_ns
-        level = None if outgoing.level_dbov is None else -outgoing.level_dbov
-        return RTCEncodedFrame(outgoing.payloads, outgoing.timestamp, level)  # type: ignore[arg-type]
+    async def send(parameters: RTCRtpSendParameters) -> None:
+        if not ours.started:
+            ours.start(parameters)
+            theirs.transport._register_rtp_sender(ours, parameters)
+            connection.reports.senders.append(ours)
+            connection.reports.start(parameters.rtcp.cname or "", theirs._ssrc)
 
-    def send_keyframe() -> None:
-        feedback.keyframe_requests += 1
-        on_keyframe()
+    async def stop() -> None:
+        await connection.reports.stop()
+        if ours.started:
+            theirs.transport._unregister_rtp_sender(ours)
+            with contextlib.suppress(ConnectionError):
+                ours.stop()
 
-    async def handle_rtcp_packet(packet: AnyRtcpPacket) -> None:
-        if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
-            for report in packet.reports:
-                if report.ssrc == sender._ssrc:
-                    feedback.reports += 1
-                    feedback.fraction_lost = report.fraction_lost / 256
-                    feedback.packets_lost = report.packets_lost
-        elif isinstance(packet, RtcpRtpfbPacket):
-            feedback.nacked += len(packet.lost)
-        await handle_rtcp(packet)
-
-    async def send_reports(packets: list[AnyRtcpPacket]) -> None:
-        # RFC 3550 section 6.4.1: any clock that audio and video share will do; ours counts from
-        # boot and is never set. aiortc's stamps say when a packet was sent, not captured.
-        for packet in packets:
-            if isinstance(packet, RtcpSrPacket) and captured_ns:
-                packet.sender_info.ntp_timestamp = ntp_from_ns(captured_ns)
-        await send_rtcp(packets)
-
-    sender._next_encoded_frame = next_encoded_frame
-    sender._send_keyframe = send_keyframe
-    sender._handle_rtcp_packet = handle_rtcp_packet
-    sender._send_rtcp = send_reports
-    return feedback
+    theirs.send = send
+    theirs.stop = stop
+    return ours
 
 
-def ntp_from_ns(monotonic_ns: int) -> int:
-    """A monotonic time as an NTP timestamp: 32 bits of seconds and 32 bits of fraction."""
-    return (monotonic_ns << 32) // 1_000_000_000 & 0xFFFFFFFFFFFFFFFF
-
-
-# --- receiving ------------------------------------------------------------------------------------
-
-
-class PacketSink(Protocol):
-    """Takes the packets of one stream, RTX unwrapped. ``level_dbov``: from RFC 6464, None without it."""
-
-    def __call__(
-        self, sequence_number: int, timestamp: int, marker: bool, payload: bytes, level_dbov: int | None
-    ) -> None: ...
-
-
-class PacketReceiver:
-    """Our object where aiortc registers its own receiver: hands packets on, reports, asks again."""
-
-    def __init__(self, transceiver: RTCRtpTransceiver, sink: PacketSink) -> None:
-        self._transceiver = transceiver
-        self._sink = sink
-        self._rtcp_ssrc: int = transceiver.sender._ssrc
-        self._ssrc: int | None = None  # of the stream; from the SDP, else from the first packet
-        self._rtx_ssrc: int | None = None
-        self._payload_type = -1
-        self._rtx_payload_type = -1
-        self._last_report = (0, 0.0)  # middle of the last sender report's NTP stamp, when it came
-        self._reporting: asyncio.Task[None] | None = None
-        self.reception = Reception(90_000 if transceiver.kind == "video" else 48_000)
-        self.refused = 0  # packets of other streams or payload types
-        self.nacks_sent = 0
-        self.plis_sent = 0
-
-    @property
-    def _transport(self) -> Any:
-        return self._transceiver.receiver.transport
-
-    async def receive(self, parameters: RTCRtpReceiveParameters) -> None:
-        """Start; aiortc calls it once the DTLS transport is connected, perhaps more than once."""
-        if self._reporting is not None:
-            return
-        for codec in parameters.codecs:
-            if is_rtx(codec):
-                self._rtx_payload_type = codec.payloadType or -1
-            else:
-                self._payload_type = codec.payloadType or -1
-        for encoding in parameters.encodings:
-            self._ssrc = encoding.ssrc
-            if encoding.rtx:
-                self._rtx_ssrc = encoding.rtx.ssrc
-        self._transport._register_rtp_receiver(self, parameters)
-        self._reporting = asyncio.ensure_future(self._report())
-
-    async def stop(self) -> None:
-        """Stop for good; aiortc calls it in ``close``."""
-        self._transport._unregister_rtp_receiver(self)
-        if self._reporting is not None:
-            self._reporting.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reporting
-
-    async def send_nack(self, lost: Sequence[int]) -> None:
-        """Ask for packets again (RFC 4585 section 6.2.1)."""
-        if self._ssrc is not None and lost:
-            # aiortc packs neighbours into a bit mask and needs them ascending, so no wrap.
-            packet = RtcpRtpfbPacket(RTCP_RTPFB_NACK, self._rtcp_ssrc, self._ssrc, sorted(lost))
-            self.nacks_sent += 1
-            await self._send(packet)
-
-    async def send_pli(self) -> None:
-        """Ask for a keyframe (RFC 4585 section 6.3.1)."""
-        if self._ssrc is not None:
-            self.plis_sent += 1
-            await self._send(RtcpPsfbPacket(RTCP_PSFB_PLI, self._rtcp_ssrc, self._ssrc))
-
-    # --- aiortc's RtpReceiver protocol -----------------------------------------------------------
-
-    def _handle_disconnect(self) -> None:
-        """The transport went away; nothing here depends on it."""
-
-    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
-        if isinstance(packet, RtcpSrPacket) and packet.ssrc == self._ssrc:
-            middle = packet.sender_info.ntp_timestamp >> 16 & 0xFFFFFFFF
-            self._last_report = (middle, time.monotonic())
-
-    async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:  # noqa: ARG002
-        repaired = packet.payload_type == self._rtx_payload_type
-        if repaired:
-            if packet.ssrc != self._rtx_ssrc or self._ssrc is None or len(packet.payload) < 2:
-                self.refused += 1
-                return
-            packet = unwrap_rtx(packet, self._payload_type, self._ssrc)
-        elif packet.payload_type != self._payload_type:
-            self.refused += 1
-            return
-        if packet.ssrc != self._ssrc:
-            if self._ssrc is not None:
-                self.refused += 1
-                return
-            self._ssrc = packet.ssrc
-        if not repaired:  # RFC 4588 section 6.3: a repair is not part of the original stream's statistics
-            self.reception.add(packet.sequence_number, packet.timestamp, time.monotonic())
-        level = packet.extensions.audio_level
-        self._sink(
-            packet.sequence_number,
-            packet.timestamp,
-            bool(packet.marker),
-            packet.payload,
-            level[1] if level is not None else None,
-        )
-
-    # --- inside ----------------------------------------------------------------------------------
-
-    async def _report(self) -> None:
-        while True:
-            # RFC 3550 section 6.2: spread, so that boxes don't fall into step.
-            await asyncio.sleep(limits.REPORT_EVERY * (0.5 + random.random()))  # noqa: S311
-            if self._ssrc is None or not self.reception.received:
-                continue
-            fraction, lost, highest, jitter = self.reception.report()
-            middle, at = self._last_report
-            since = int((time.monotonic() - at) * 65536) if middle else 0
-            info = RtcpReceiverInfo(self._ssrc, fraction, lost, highest, jitter, middle, since & 0xFFFFFFFF)
-            await self._send(RtcpRrPacket(self._rtcp_ssrc, [info]))
-
-    async def _send(self, packet: AnyRtcpPacket) -> None:
-        with contextlib.suppress(ConnectionError):
-            await self._transport._send_rtp(bytes(packet))
-
-
-def attach_receiver(transceiver: RTCRtpTransceiver, sink: PacketSink) -> PacketReceiver:
+def attach_receiver(
+    connection: Connection, transceiver: RTCRtpTransceiver, sink: PacketSink
+) -> PacketReceiver:
     """Put our own receiver where aiortc would start a decoder thread and a track.
 
-    Call it before the descriptions are exchanged.
+    Call it before the descriptions are exchanged. ``sink`` gets every packet.
     """
-    ours = PacketReceiver(transceiver, sink)
-    receiver: Any = transceiver.receiver
-    receiver.receive = ours.receive
-    receiver.stop = ours.stop
+    theirs: Any = transceiver.receiver
+    ours = PacketReceiver(connection.path, transceiver.kind, transceiver.sender._ssrc, sink)
+
+    async def receive(parameters: RTCRtpReceiveParameters) -> None:
+        if not ours.started:
+            ours.start(parameters)
+            theirs.transport._register_rtp_receiver(ours, parameters)
+            connection.path.add(ours)
+            connection.reports.receivers.append(ours)
+
+    async def stop() -> None:
+        await connection.reports.stop()
+        theirs.transport._unregister_rtp_receiver(ours)
+
+    theirs.receive = receive
+    theirs.stop = stop
     return ours

@@ -1,15 +1,16 @@
-"""Encoded pictures and sounds to every peer: encoded once, split into packets once, queued per peer.
+"""Encoded pictures and sounds to every peer: encoded once, split into packets once, sent in one call.
 
 The rules:
 
 - Everything here runs on the network thread.
 - A frame's payloads are made when the first peer sends it, and shared by all.
-- Each peer has its own short queue. A full one is emptied, and the peer gets nothing more until the
-  next keyframe, which is asked for; a slow peer never delays another.
+- A frame goes to each peer's socket in the call that published it. While a socket takes no more, that
+  peer's frames wait in a short queue of its own. A full one is emptied, and the peer gets nothing more
+  until the next keyframe, which is asked for; a slow peer never delays another.
 - A peer changes layer on a keyframe of the new layer only, and gets the old layer until then.
 - A peer that gets nothing yet starts with what was encoded since the last keyframe, when that is little:
   its first picture does not wait for a keyframe, and the others are spared one.
-- Sounds are worth nothing late: a full queue loses its oldest.
+- Sounds are worth nothing late: one that the network can't take is dropped.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,25 +61,33 @@ class SharedFrame:
 
 @dataclass(slots=True)
 class SubscriptionCounts:
-    """``taken``: handed to the sender. ``dropped``: lost to a full queue, ``overflows`` times."""
+    """``sent``: handed to the network. ``dropped``: lost to a full queue, ``overflows`` times."""
 
-    taken: int = 0
+    sent: int = 0
     dropped: int = 0
     overflows: int = 0
 
 
 class Subscription:
-    """What one peer gets: frames of one layer at a time, in order."""
+    """What one peer gets: frames of one layer at a time, in order.
 
-    def __init__(self, fanout: Fanout) -> None:
+    ``send(shared, timestamp)`` hands a frame to the network in the same call; ``writable()``: does the
+    network keep up? While it does not, frames wait here.
+    """
+
+    def __init__(
+        self, fanout: Fanout, send: Callable[[SharedFrame, int], None], writable: Callable[[], bool]
+    ) -> None:
         self.counts = SubscriptionCounts()
         self._fanout = fanout
+        self._send = send
+        self._writable = writable
         self._queue: deque[SharedFrame] = deque()
-        self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None  # while frames wait
         self._wanted: Layer | None = None  # asked for by set_layer
         self._current: Layer | None = None  # being sent; None until the first keyframe
         self._burst = 0  # frames of the start that are still queued
-        self._last: int | None = None  # RTP timestamp last taken
+        self._last: int | None = None  # RTP timestamp last sent
         self._closed = False
 
     @property
@@ -87,14 +96,14 @@ class Subscription:
         return self._current
 
     @property
-    def queue(self) -> tuple[int, int]:
-        """(frames that wait to be sent, the most there may be)."""
-        return len(self._queue), limits.FANOUT_FRAMES_MAX + limits.FANOUT_RECENT_MAX
-
-    @property
     def layers(self) -> frozenset[Layer]:
         """The layers that must be encoded for this peer now."""
         return frozenset(layer for layer in (self._wanted, self._current) if layer is not None)
+
+    @property
+    def waiting(self) -> int:
+        """Frames that the network could not take yet."""
+        return len(self._queue)
 
     def set_layer(self, layer: Layer | None) -> None:
         """Send this layer from its next keyframe on; None stops at once."""
@@ -103,11 +112,12 @@ class Subscription:
         self._wanted = layer
         if layer is None:
             self._current = None
-            self._queue.clear()
+            self._forget()
         elif self._current is None and (recent := self._fanout.recent(layer)):
             self._current = layer
             self._burst = len(recent)
-            self._append(recent)
+            self._queue.extend(recent)
+            self._drain()
         self._fanout.subscription_changed()
         if layer is not None and layer is not self._current:
             self._fanout.on_keyframe(layer)
@@ -118,7 +128,7 @@ class Subscription:
             self._fanout.on_keyframe(self._wanted)
 
     def offer(self, shared: SharedFrame) -> None:
-        """Queue a frame if this peer wants it (called by the fan-out)."""
+        """Send a frame, or queue it, if this peer wants it (called by the fan-out)."""
         frame = shared.frame
         if frame.layer is self._wanted:
             if self._current is not frame.layer:
@@ -128,43 +138,48 @@ class Subscription:
                 self._fanout.subscription_changed()
         elif frame.layer is not self._current:
             return
+        if not self._queue and self._writable():
+            self._hand_on(shared)
+            return
         if len(self._queue) >= limits.FANOUT_FRAMES_MAX + self._burst:
             self.counts.overflows += 1
             self.counts.dropped += len(self._queue)
-            self._queue.clear()
-            self._burst = 0
+            self._forget()
             if not frame.keyframe:
                 self.counts.dropped += 1
                 self._current = None
                 self._fanout.subscription_changed()
                 self.request_keyframe()
                 return
-        self._append((shared,))
+        self._queue.append(shared)
+        self._drain()
 
-    def _append(self, frames: Iterable[SharedFrame]) -> None:
-        self._queue.extend(frames)
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+    def _drain(self) -> None:
+        """Send what waits while the network takes it; look again later for the rest."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        while self._queue and self._writable():
+            self._burst = max(0, self._burst - 1)
+            self._hand_on(self._queue.popleft())
+        if self._queue:  # only asyncio's own protocol is told when a socket takes more
+            self._timer = asyncio.get_running_loop().call_later(limits.SEND_BACKLOG_POLL, self._drain)
 
-    async def next(self) -> tuple[SharedFrame, int]:
-        """Wait for the next frame; return it and its RTP timestamp.
-
-        Layers share a clock, so a change of layer could repeat a timestamp: it is moved on by one.
-        """
-        while not self._queue:
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        shared = self._queue.popleft()
-        self._burst = max(0, self._burst - 1)
+    def _hand_on(self, shared: SharedFrame) -> None:
         timestamp = shared.frame.timestamp & 0xFFFFFFFF
+        # Layers share a clock, so a change of layer could repeat a timestamp.
         if self._last is not None and ((self._last - timestamp) & 0xFFFFFFFF) < CLOCK_RATE:
             timestamp = (self._last + 1) & 0xFFFFFFFF
         self._last = timestamp
-        self.counts.taken += 1
-        return shared, timestamp
+        self.counts.sent += 1
+        self._send(shared, timestamp)
+
+    def _forget(self) -> None:
+        self._queue.clear()
+        self._burst = 0
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def close(self) -> None:
         """Want nothing more; idempotent."""
@@ -214,9 +229,11 @@ class Fanout:
         """The camera was switched off: nobody who comes later sees what it saw."""
         self._recent.clear()
 
-    def subscribe(self) -> Subscription:
-        """A new peer, which gets nothing before ``set_layer``."""
-        subscription = Subscription(self)
+    def subscribe(
+        self, send: Callable[[SharedFrame, int], None], writable: Callable[[], bool]
+    ) -> Subscription:
+        """A new peer, which gets nothing before ``set_layer``; see ``Subscription``."""
+        subscription = Subscription(self, send, writable)
         self._subscriptions.append(subscription)
         return subscription
 
@@ -240,46 +257,29 @@ class Fanout:
 
 
 class SoundSubscription:
-    """The sounds for one peer: the latest few."""
+    """The sounds for one peer: each goes out as it comes, or not at all."""
 
-    def __init__(self, fanout: SoundFanout) -> None:
+    def __init__(
+        self, fanout: SoundFanout, send: Callable[[Sound], None], writable: Callable[[], bool]
+    ) -> None:
         self.counts = SubscriptionCounts()
         self._fanout = fanout
-        self._queue: deque[Sound] = deque()
-        self._waiter: asyncio.Future[None] | None = None
+        self._send = send
+        self._writable = writable
         self._closed = False
 
-    @property
-    def queue(self) -> tuple[int, int]:
-        """(sounds that wait to be sent, the most there may be)."""
-        return len(self._queue), limits.FANOUT_SOUNDS_MAX
-
     def offer(self, sound: Sound) -> None:
-        """Queue a sound, dropping the oldest of a full queue (called by the fan-out)."""
-        if len(self._queue) >= limits.FANOUT_SOUNDS_MAX:
-            self._queue.popleft()
-            self.counts.overflows += 1
+        """Send a sound, or drop it when the network does not keep up (called by the fan-out)."""
+        if self._writable():
+            self.counts.sent += 1
+            self._send(sound)
+        else:
             self.counts.dropped += 1
-        self._queue.append(sound)
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    async def next(self) -> Sound:
-        """Wait for the next sound."""
-        while not self._queue:
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        self.counts.taken += 1
-        return self._queue.popleft()
 
     def close(self) -> None:
         """Want nothing more; idempotent."""
         if not self._closed:
             self._closed = True
-            self._queue.clear()
             self._fanout.unsubscribe(self)
 
 
@@ -294,9 +294,9 @@ class SoundFanout:
         for subscription in self._subscriptions:
             subscription.offer(sound)
 
-    def subscribe(self) -> SoundSubscription:
+    def subscribe(self, send: Callable[[Sound], None], writable: Callable[[], bool]) -> SoundSubscription:
         """A new peer, which gets every sound from now on."""
-        subscription = SoundSubscription(self)
+        subscription = SoundSubscription(self, send, writable)
         self._subscriptions.append(subscription)
         return subscription
 

@@ -15,6 +15,7 @@ A link never comes back: a healed connection is a new link beside the old one.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -26,10 +27,18 @@ from aiortc.sdp import candidate_from_sdp
 
 from appliance.core import limits, sdp
 from appliance.core.layers import Layer
+from appliance.core.rtp import Packet
 from appliance.core.view import Picture
 from appliance.errors import LocalProtocolError, RemoteProtocolError
 from appliance.media import aiortc_seam as seam
-from appliance.media.fanout import Fanout, SoundFanout, SoundSubscription, Subscription
+from appliance.media.fanout import (
+    Fanout,
+    SharedFrame,
+    Sound,
+    SoundFanout,
+    SoundSubscription,
+    Subscription,
+)
 from appliance.media.video_receive import VideoReceive
 
 log = logging.getLogger(__name__)
@@ -117,7 +126,7 @@ class MediaLink:
         self._state = ""
         self._local: sdp.SdpFacts | None = None
         self._remote: sdp.SdpFacts | None = None
-        self._opened = asyncio.Event()
+        self._opened = False
         self._closing: asyncio.Task[None] | None = None
         self._layer: Layer | None = None
         self._frames_out: Subscription | None = None  # while media is open
@@ -127,12 +136,11 @@ class MediaLink:
 
         self._connection = seam.open_connection(hosts)
         self._pictures = VideoReceive(on_picture=on_picture, name=f"decoder {name}")
-        self._video_in = seam.attach_receiver(self._connection.video, self._video_packet)
-        self._audio_in = seam.attach_receiver(self._connection.audio, self._audio_packet)
-        self._video_report = seam.attach_sender(
-            self._connection.video, self._next_frame, self._keyframe_wanted
-        )
-        self._audio_report = seam.attach_sender(self._connection.audio, self._next_sound, lambda: None)
+        connection = self._connection
+        self._video_in = seam.attach_receiver(connection, connection.video, self._video_packet)
+        self._audio_in = seam.attach_receiver(connection, connection.audio, self._audio_packet)
+        self._video_out = seam.attach_sender(connection, connection.video, self._keyframe_wanted)
+        self._audio_out = seam.attach_sender(connection, connection.audio, lambda: None)
         self._connection.pc.on("connectionstatechange", self._connection_state)
         self._connection.control.on("open", lambda: self._set_state(CONNECTED))
         self._connection.control.on("message", self._control_message)
@@ -208,11 +216,12 @@ class MediaLink:
 
     def open_media(self) -> None:
         """Send and show pictures and sound from now on: the bind MAC was right. Idempotent."""
-        if self._opened.is_set() or self._closing is not None:
+        if self._opened or self._closing is not None:
             return
-        self._frames_out = self._video_fanout.subscribe()
-        self._sounds_out = self._audio_fanout.subscribe()
-        self._opened.set()
+        writable = self._connection.writable
+        self._frames_out = self._video_fanout.subscribe(self._send_frame, writable)
+        self._sounds_out = self._audio_fanout.subscribe(self._send_sound, writable)
+        self._opened = True
         self._pictures.start(self._video_in)
         self._frames_out.set_layer(self._layer)
 
@@ -296,12 +305,12 @@ class MediaLink:
             sounds_received=self._audio_in.reception.received,
             sounds_lost=self._audio_in.reception.lost,
             sending=sending.value if sending is not None else "",
-            frames_sent=frames.taken if frames is not None else 0,
+            frames_sent=frames.sent if frames is not None else 0,
             frames_dropped=frames.dropped if frames is not None else 0,
-            sounds_sent=sounds.taken if sounds is not None else 0,
+            sounds_sent=sounds.sent if sounds is not None else 0,
             sounds_dropped=sounds.dropped if sounds is not None else 0,
-            loss_out=self._video_report.fraction_lost,
-            keyframe_requests=self._video_report.keyframe_requests,
+            loss_out=self._video_out.feedback.fraction_lost,
+            keyframe_requests=self._video_out.feedback.keyframe_requests,
             bad_input=self._bad_control
             + self._early
             + counts.bad_datagrams
@@ -314,8 +323,9 @@ class MediaLink:
     def queues(self) -> dict[str, tuple[int, int]]:
         """(what waits, the most that may) in each queue of the link at this moment."""
         depths = {**self._connection.queues(), **self._pictures.queues()}
-        if self._frames_out is not None and self._sounds_out is not None:
-            depths |= {"frames_out": self._frames_out.queue, "sounds_out": self._sounds_out.queue}
+        if self._frames_out is not None:
+            most = limits.FANOUT_FRAMES_MAX + limits.FANOUT_RECENT_MAX
+            depths["frames_out"] = (self._frames_out.waiting, most)
         return depths
 
     # --- inside -----------------------------------------------------------------------------------
@@ -371,41 +381,24 @@ class MediaLink:
         if self._frames_out is not None:
             self._frames_out.request_keyframe()
 
-    async def _next_frame(self) -> seam.Outgoing:
-        await self._opened.wait()
-        assert self._frames_out is not None
-        await self._connection.drained()
-        shared, timestamp = await self._frames_out.next()
-        return seam.Outgoing(shared.payloads, timestamp, shared.frame.captured_ns)
+    def _send_frame(self, shared: SharedFrame, timestamp: int) -> None:
+        with contextlib.suppress(ConnectionError):  # the link's state tells of it
+            self._video_out.send(shared.payloads, timestamp, shared.frame.captured_ns)
 
-    async def _next_sound(self) -> seam.Outgoing:
-        await self._opened.wait()
-        assert self._sounds_out is not None
-        sound = await self._sounds_out.next()
-        return seam.Outgoing([sound.data], sound.timestamp & 0xFFFFFFFF, sound.captured_ns, sound.level_dbov)
+    def _send_sound(self, sound: Sound) -> None:
+        with contextlib.suppress(ConnectionError):
+            self._audio_out.send(
+                (sound.data,), sound.timestamp & 0xFFFFFFFF, sound.captured_ns, sound.level_dbov
+            )
 
-    def _video_packet(
-        self,
-        sequence_number: int,
-        timestamp: int,
-        marker: bool,
-        payload: bytes,
-        level_dbov: int | None,  # noqa: ARG002
-    ) -> None:
-        if not self._opened.is_set():
+    def _video_packet(self, packet: Packet, now: float) -> None:
+        if self._opened:
+            self._pictures.push(packet.sequence_number, packet.timestamp, packet.marker, packet.payload, now)
+        else:
             self._early += 1
-            return
-        self._pictures.push(sequence_number, timestamp, marker, payload, time.monotonic())
 
-    def _audio_packet(
-        self,
-        sequence_number: int,
-        timestamp: int,
-        marker: bool,  # noqa: ARG002
-        payload: bytes,
-        level_dbov: int | None,
-    ) -> None:
-        if not self._opened.is_set():
+    def _audio_packet(self, packet: Packet, now: float) -> None:
+        if self._opened:
+            self._sound_in.push(packet.sequence_number, packet.timestamp, packet.payload, now, packet.level)
+        else:
             self._early += 1
-            return
-        self._sound_in.push(sequence_number, timestamp, payload, time.monotonic(), level_dbov)

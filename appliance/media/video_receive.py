@@ -1,6 +1,6 @@
 """Pictures from one remote: packets in, frame assembly, NACK and PLI on timers, the decode thread.
 
-The network thread pushes packets; a task of its own sends what the assembly asks for; the decode
+The network thread pushes packets, and a timer of it sends what the assembly asks for; the decode
 thread hands on pictures. A hidden tile costs nothing: its packets are not even assembled.
 """
 
@@ -21,8 +21,8 @@ from appliance.media.decoder import Decoder, DecoderCounts
 class Feedback(Protocol):
     """What the receive path says to the sender."""
 
-    async def send_nack(self, lost: Sequence[int]) -> None: ...
-    async def send_pli(self) -> None: ...
+    def send_nack(self, lost: Sequence[int]) -> None: ...
+    def send_pli(self) -> None: ...
 
 
 class Rate:
@@ -51,10 +51,10 @@ class VideoReceive:
         self._assembler = FrameAssembler()
         self._decoder = Decoder(on_picture=self._picture, on_keyframe_needed=self._lost, name=name)
         self._hidden = True
-        self._wake = asyncio.Event()
-        self._armed: float | None = None  # when the feedback task wakes by itself
+        self._feedback: Feedback | None = None  # while started
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed: float | None = None  # when the timer fires
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._task: asyncio.Task[None] | None = None
 
     @property
     def assembly(self) -> AssemblyCounts:
@@ -74,21 +74,18 @@ class VideoReceive:
         return {**self._assembler.queues(), "decode": self._decoder.queue}
 
     def start(self, feedback: Feedback) -> None:
-        """Start the decode thread and the feedback task."""
+        """Start the decode thread, and asking for what is missing."""
         self._loop = asyncio.get_running_loop()
+        self._feedback = feedback
         self._decoder.start()
-        self._task = asyncio.ensure_future(self._run(feedback))
         if not self._hidden:
             self.request_keyframe()  # the sender may have begun before us
 
     async def stop(self) -> None:
-        """Stop both and wait for them; idempotent."""
+        """Stop both and wait for the thread; idempotent."""
         self._decoder.stop()
-        task, self._task, self._loop = self._task, None, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        self._feedback = self._loop = None
+        self._disarm()
         self._decoder.join()
 
     def set_tile(self, size: tuple[int, int] | None) -> None:
@@ -104,8 +101,9 @@ class VideoReceive:
 
     def request_keyframe(self) -> None:
         """Throw away what is being assembled and ask for a keyframe."""
-        self._assembler.lose(time.monotonic())
-        self._wake.set()
+        now = time.monotonic()
+        self._assembler.lose(now)
+        self._arm(now)
 
     def push(self, sequence_number: int, timestamp: int, marker: bool, payload: bytes, now: float) -> None:
         """Take a packet that arrived at ``now``."""
@@ -115,10 +113,7 @@ class VideoReceive:
         frames = assembler.push(sequence_number, timestamp, marker, payload, now)
         if frames:
             self._decode(frames, now)
-        due = assembler.deadline()
-        if due is not None and (self._armed is None or due < self._armed):
-            self._armed = due
-            self._wake.set()
+        self._arm(now)
 
     # --- inside ---------------------------------------------------------------------------------
 
@@ -138,21 +133,32 @@ class VideoReceive:
             with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
                 loop.call_soon_threadsafe(self.request_keyframe)
 
-    async def _run(self, feedback: Feedback) -> None:
+    def _arm(self, now: float) -> None:
+        """Have ``_act`` called when the assembly wants it; a timer that is set too early does no harm."""
+        due = self._assembler.deadline()
+        if due is None or self._loop is None or (self._armed is not None and self._armed <= due):
+            return
+        self._disarm()
+        self._armed = due
+        self._timer = self._loop.call_later(max(0.0, due - now), self._act)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._armed = None
+
+    def _act(self) -> None:
+        self._timer = self._armed = None
+        feedback = self._feedback
+        if feedback is None:
+            return
+        now = time.monotonic()
         assembler = self._assembler
-        while True:
-            now = time.monotonic()
-            if frames := assembler.expire(now):
-                self._decode(frames, now)
+        if frames := assembler.expire(now):
+            self._decode(frames, now)
+        with contextlib.suppress(ConnectionError):  # the link's state tells of it
             if lost := assembler.nacks(now):
-                await feedback.send_nack(lost)
+                feedback.send_nack(lost)
             if assembler.keyframe_due(now):
-                await feedback.send_pli()
-            self._wake.clear()
-            self._armed = assembler.deadline()
-            try:
-                timeout = None if self._armed is None else max(0.0, self._armed - now)
-                async with asyncio.timeout(timeout):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
+                feedback.send_pli()
+        self._arm(now)

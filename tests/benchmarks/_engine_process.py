@@ -22,6 +22,7 @@ from typing import Any
 FOLDER = Path(__file__).resolve().parent
 PLAIN = FOLDER / "_plain.py"
 OURS = FOLDER / "_ours.py"
+LOAD = FOLDER / "_load.py"
 STOP_WITHIN = 6.0
 
 Popen = Callable[..., "subprocess.Popen[bytes]"]

@@ -44,8 +44,8 @@ class NoSound:
 class Peer:
     """One link, its watch and its pings."""
 
-    def __init__(self, n: int, host: str, video: Fanout, sound: SoundFanout) -> None:
-        self.watch = Watch()
+    def __init__(self, n: int, host: str, video: Fanout, sound: SoundFanout, watch: Watch) -> None:
+        self.watch = watch
         self.rtt_s: float | None = None
         self._pinging: asyncio.Task[None] | None = None
         self.link = MediaLink(
@@ -95,8 +95,12 @@ class Peer:
 class OurEngine(Engine):
     """The links of one box, without the box."""
 
-    def __init__(self, host: str, label: str = "ours") -> None:
+    def __init__(
+        self, host: str, label: str = "ours", *, counting: bool = False, source: str = "test"
+    ) -> None:
         super().__init__()
+        self._counting = counting
+        self._source = source
         self._host = host
         self._label = label
         self._peers: dict[int, Peer] = {}
@@ -104,7 +108,7 @@ class OurEngine(Engine):
 
     async def start(self) -> None:
         self._camera = CameraProcess(
-            "test",
+            self._source,
             self._label,
             on_frame=lambda frame: self._video.publish(frame),
             on_self_view=lambda _: None,
@@ -139,7 +143,7 @@ class OurEngine(Engine):
         return {**asdict(peer.link.stats()), "rtt_ms": rtt_ms}
 
     def _open(self, n: int) -> Peer:
-        peer = self._peers[n] = Peer(n, self._host, self._video, self._sound)
+        peer = self._peers[n] = Peer(n, self._host, self._video, self._sound, Watch(counting=self._counting))
         self.watches[n] = peer.watch
         return peer
 
@@ -147,11 +151,14 @@ class OurEngine(Engine):
 def main() -> int:
     parser = argparse.ArgumentParser(prog="_ours", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="the address to use")
+    parser.add_argument("--counting", action="store_true", help="count pictures, read no time codes")
     parser.add_argument("--label", default="ours", help="what the picture says")
+    parser.add_argument("--film", help="send this film (640x360) in place of the test picture")
     arguments = parser.parse_args()
     limit_heaps()
     sys.setswitchinterval(SWITCH_INTERVAL)
-    serve(OurEngine(arguments.host, arguments.label))
+    source = "test" if arguments.film is None else f"file:{arguments.film}"
+    serve(OurEngine(arguments.host, arguments.label, counting=arguments.counting, source=source))
     return 0
 
 

@@ -17,11 +17,13 @@ import asyncio
 import contextlib
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import aioice.ice
 import av
 from _engine import FPS, HEIGHT, WIDTH, Engine, Watch, serve
+from _film import Film
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack, VideoStreamTrack
 from av.video.reformatter import VideoReformatter
@@ -35,15 +37,17 @@ FRAME_NS = 1_000_000_000 // FPS
 class Picture:
     """The picture of this moment, drawn when the first asks for it and copied for the others."""
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, film: Path | None = None) -> None:
         self._artwork = _Artwork(WIDTH, HEIGHT, label)
+        self._film = None if film is None else Film(film)
         self._drawn: av.VideoFrame | None = None
         self._drawn_ns = 0
 
     def now(self) -> av.VideoFrame:
         now = time.monotonic_ns()
         if self._drawn is None or now - self._drawn_ns > FRAME_NS // 4:
-            self._drawn, self._drawn_ns = self._artwork.picture(now), now
+            self._drawn_ns = now
+            self._drawn = self._artwork.picture(now) if self._film is None else self._film.picture()
         copy = av.VideoFrame(WIDTH, HEIGHT, "yuv420p")
         for to, plane in zip(copy.planes, self._drawn.planes, strict=True):
             to.update(memoryview(plane))
@@ -67,10 +71,13 @@ class CameraTrack(VideoStreamTrack):
 class PlainEngine(Engine):
     """``whole``: offer an audio section and a data channel too: a link of ours answers nothing less."""
 
-    def __init__(self, *, whole: bool = False, label: str = "plain") -> None:
+    def __init__(
+        self, *, whole: bool = False, counting: bool = False, label: str = "plain", film: Path | None = None
+    ) -> None:
         super().__init__()
-        self._picture = Picture(label)
+        self._picture = Picture(label, film)
         self._whole = whole
+        self._counting = counting
         self._peers: dict[int, RTCPeerConnection] = {}
         self._readers: dict[int, asyncio.Task[None]] = {}
 
@@ -113,7 +120,7 @@ class PlainEngine(Engine):
 
     def _open(self, n: int) -> RTCPeerConnection:
         pc = self._peers[n] = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        watch = self.watches[n] = Watch()
+        watch = self.watches[n] = Watch(counting=self._counting)
 
         @pc.on("track")
         def on_track(track: MediaStreamTrack) -> None:
@@ -148,15 +155,21 @@ async def _read(track: MediaStreamTrack, watch: Watch) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="_plain", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="the address to use")
+    parser.add_argument("--counting", action="store_true", help="count pictures, read no time codes")
     parser.add_argument("--label", default="plain", help="what the picture says")
     parser.add_argument(
         "--whole",
         action="store_true",
         help="offer an audio section and a data channel too: our links need it",
     )
+    parser.add_argument("--film", type=Path, help="send this film (640x360) in place of the test picture")
     arguments = parser.parse_args()
     aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: [arguments.host]
-    serve(PlainEngine(whole=arguments.whole, label=arguments.label))
+    serve(
+        PlainEngine(
+            whole=arguments.whole, counting=arguments.counting, label=arguments.label, film=arguments.film
+        )
+    )
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -198,16 +198,15 @@ def lose_packets(box: Box, share: float, seed: int) -> list[int]:
     """
     rng = random.Random(seed)
     counts = [0, 0]
-    transport = box.link._connection.video.sender.transport.transport
-    send: Callable[[bytes], Awaitable[None]] = transport._send
+    path = box.link._connection.path
+    write = path._write
 
-    async def lossy(data: bytes) -> None:
-        if 128 <= data[0] <= 191:
-            counts[0] += 1
-            if rng.random() < share:
-                counts[1] += 1
-                return
-        await send(data)
+    def lossy(sealed: bytes) -> None:
+        counts[0] += 1
+        if rng.random() < share:
+            counts[1] += 1
+        else:
+            write(sealed)
 
-    transport._send = lossy
+    path._write = lossy  # type: ignore[method-assign]
     return counts

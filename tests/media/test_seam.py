@@ -25,16 +25,15 @@ from aiortc.rtp import (
     RtcpRtpfbPacket,
     RtcpSenderInfo,
     RtcpSrPacket,
-    RtpPacket,
-    unwrap_rtx,
-    wrap_rtx,
 )
 from link_helpers import encoded, until
 
 from appliance.core import limits
 from appliance.core.assembly import depacketize
 from appliance.core.layers import Layer
+from appliance.core.rtp import Packet, is_rtcp
 from appliance.media import aiortc_seam as seam
+from appliance.media.rtp_receiver import PacketReceiver
 
 
 class End:
@@ -42,20 +41,31 @@ class End:
 
     def __init__(self, hosts=("127.0.0.1",)) -> None:
         self.connection = seam.open_connection(hosts)
-        self.video_queue: asyncio.Queue[seam.Outgoing] = asyncio.Queue()
-        self.audio_queue: asyncio.Queue[seam.Outgoing] = asyncio.Queue()
-        self.video: list[tuple] = []
-        self.audio: list[tuple] = []
+        self.video: list[Packet] = []
+        self.audio: list[Packet] = []
         self.keyframes = 0
         self.messages: list[bytes] = []
-        self.video_in = seam.attach_receiver(self.connection.video, lambda *p: self.video.append(p))
-        self.audio_in = seam.attach_receiver(self.connection.audio, lambda *p: self.audio.append(p))
-        self.report = seam.attach_sender(self.connection.video, self.video_queue.get, self._keyframe)
-        seam.attach_sender(self.connection.audio, self.audio_queue.get, lambda: None)
+        connection = self.connection
+        self.video_in = seam.attach_receiver(connection, connection.video, lambda p, _: self.video.append(p))
+        self.audio_in = seam.attach_receiver(connection, connection.audio, lambda p, _: self.audio.append(p))
+        self.video_out = seam.attach_sender(connection, connection.video, self._keyframe)
+        self.audio_out = seam.attach_sender(connection, connection.audio, lambda: None)
         self.connection.control.on("message", self.messages.append)
 
     def _keyframe(self) -> None:
         self.keyframes += 1
+
+    @property
+    def report(self):
+        return self.video_out.feedback
+
+    def show(self, payloads, timestamp=0):
+        """Send a frame."""
+        self.video_out.send(payloads, timestamp, time.monotonic_ns())
+
+    def say(self, payload, timestamp, level):
+        """Send a sound."""
+        self.audio_out.send([payload], timestamp, time.monotonic_ns(), level)
 
     @property
     def transport(self):
@@ -69,7 +79,8 @@ async def connected() -> tuple[End, End]:
     await b.connection.pc.setLocalDescription(await b.connection.pc.createAnswer())
     await a.connection.pc.setRemoteDescription(b.connection.pc.localDescription)
     await until(lambda: all(e.connection.control.readyState == "open" for e in (a, b)))
-    await until(lambda: all(e.video_in._reporting and e.audio_in._reporting for e in (a, b)))
+    streams = [s for e in (a, b) for s in (e.video_in, e.audio_in, e.video_out, e.audio_out)]
+    await until(lambda: all(stream.started for stream in streams))
     return a, b
 
 
@@ -91,10 +102,6 @@ def pair(test):
     return run
 
 
-def outgoing(payloads, timestamp=0, level=None):
-    return seam.Outgoing(payloads, timestamp, time.monotonic_ns(), level)
-
-
 # --- names and signatures ---------------------------------------------------------------------------
 
 
@@ -102,7 +109,7 @@ def test_the_receiver_protocol_has_the_methods_that_ours_has():
     names = {n for n, f in vars(RtpReceiver).items() if inspect.isfunction(f) and n.startswith("_handle")}
     assert names == {"_handle_disconnect", "_handle_rtcp_packet", "_handle_rtp_packet"}
     for name in names:
-        theirs, ours = getattr(RtpReceiver, name), getattr(seam.PacketReceiver, name)
+        theirs, ours = getattr(RtpReceiver, name), getattr(PacketReceiver, name)
         assert list(inspect.signature(theirs).parameters) == list(inspect.signature(ours).parameters)
         assert inspect.iscoroutinefunction(theirs) == inspect.iscoroutinefunction(ours)
 
@@ -110,14 +117,14 @@ def test_the_receiver_protocol_has_the_methods_that_ours_has():
 @pytest.mark.parametrize(
     ("owner", "name", "parameters", "is_async"),
     [
-        (RTCRtpSender, "_next_encoded_frame", ["self", "codec"], True),
-        (RTCRtpSender, "_send_keyframe", ["self"], False),
+        (RTCRtpSender, "send", ["self", "parameters"], True),
+        (RTCRtpSender, "stop", ["self"], True),
         (RTCRtpSender, "_handle_rtcp_packet", ["self", "packet"], True),
-        (RTCRtpSender, "_send_rtcp", ["self", "packets"], True),
         (RTCRtpReceiver, "receive", ["self", "parameters"], True),
         (RTCRtpReceiver, "stop", ["self"], True),
         (RTCDtlsTransport, "_recv_next", ["self"], True),
-        (RTCDtlsTransport, "_send_rtp", ["self", "data"], True),
+        (RTCDtlsTransport, "_register_rtp_sender", ["self", "sender", "parameters"], False),
+        (RTCDtlsTransport, "_unregister_rtp_sender", ["self", "sender"], False),
         (RTCDtlsTransport, "_register_rtp_receiver", ["self", "receiver", "parameters"], False),
         (RTCDtlsTransport, "_unregister_rtp_receiver", ["self", "receiver"], False),
         (RTCSctpTransport, "_receive_data_chunk", ["self", "chunk"], True),
@@ -140,6 +147,9 @@ def test_what_the_seam_reads_and_sets_exists():
         assert {"_advertised_rwnd", "_rto", "_srtt", "_rttvar"} <= vars(sctp).keys()
         assert connection.audio.sender.transport is connection.video.sender.transport is sctp.transport
         assert connection.video.sender.transport.transport._recv.__self__ is ice
+        dtls = connection.video.sender.transport
+        assert {"_rx_srtp", "_tx_srtp", "_state", "_rtp_router"} <= vars(dtls).keys()
+        assert {"_ssrc", "_rtx_ssrc"} <= vars(connection.video.sender).keys()
         await connection.close()
 
     asyncio.run(run())
@@ -158,16 +168,6 @@ def test_a_split_frame_comes_together_again_and_fits_an_ethernet_frame():
         assert is_key == keyframe == (number == 0)
 
 
-def test_rtp_is_routed_by_ssrc_and_payload_type():
-    router = RtpRouter()
-    video, audio = object(), object()
-    router.register_receiver(video, ssrcs=[1], payload_types=[101, 102])
-    router.register_receiver(audio, ssrcs=[2], payload_types=[96])
-    assert router.route_rtp(RtpPacket(payload_type=101, ssrc=1)) is video
-    assert router.route_rtp(RtpPacket(payload_type=102, ssrc=77)) is video  # RTX: an SSRC of its own
-    assert router.route_rtp(RtpPacket(payload_type=96, ssrc=1)) is None
-
-
 def test_rtcp_reports_go_to_receivers_and_requests_to_senders():
     class Sender:
         _ssrc = 10
@@ -184,48 +184,41 @@ def test_rtcp_reports_go_to_receivers_and_requests_to_senders():
     assert router.route_rtcp(RtcpRtpfbPacket(RTCP_RTPFB_NACK, 1, 10, [5])) == {sender}
 
 
-def test_a_repair_is_unwrapped_to_what_was_lost():
-    packet = RtpPacket(101, 1, 65535, 12345, 7, b"payload")
-    back = unwrap_rtx(wrap_rtx(packet, 102, 3, 8), 101, 7)
-    assert (back.payload_type, back.marker, back.sequence_number) == (101, 1, 65535)
-    assert (back.timestamp, back.ssrc, back.payload) == (12345, 7, b"payload")
-
-
 # --- behaviour of a connection --------------------------------------------------------------------
 
 
 @pair
 async def test_payloads_arrive_unchanged_with_the_marker_on_the_last(a, b):
-    a.video_queue.put_nowait(outgoing([b"\x41one", b"\x41two", b"\x41three"], 3000))
+    a.show([b"\x41one", b"\x41two", b"\x41three"], 3000)
     await until(lambda: len(b.video) == 3)
-    assert [p[3] for p in b.video] == [b"\x41one", b"\x41two", b"\x41three"]
-    assert [p[2] for p in b.video] == [False, False, True]
-    seqs = [p[0] for p in b.video]
+    assert [p.payload for p in b.video] == [b"\x41one", b"\x41two", b"\x41three"]
+    assert [p.marker for p in b.video] == [False, False, True]
+    seqs = [p.sequence_number for p in b.video]
     assert [(s - seqs[0]) & 0xFFFF for s in seqs] == [0, 1, 2]
-    assert len({p[1] for p in b.video}) == 1
+    assert len({p.timestamp for p in b.video}) == 1
 
 
 @pair
 async def test_timestamps_keep_their_distance(a, b):
     for timestamp in (0xFFFFFFF0, 0x10):
-        a.video_queue.put_nowait(outgoing([b"\x41x"], timestamp))
+        a.show([b"\x41x"], timestamp)
     await until(lambda: len(b.video) == 2)
-    assert (b.video[1][1] - b.video[0][1]) & 0xFFFFFFFF == 0x20
+    assert (b.video[1].timestamp - b.video[0].timestamp) & 0xFFFFFFFF == 0x20
 
 
 @pair
 async def test_the_audio_level_is_on_the_wire(a, b):
     for level in (0, 42, 127):
-        a.audio_queue.put_nowait(outgoing([b"opus"], level * 960, level))
+        a.say(b"opus", level * 960, level)
     await until(lambda: len(b.audio) == 3)
-    assert [p[4] for p in b.audio] == [0, 42, 127]
+    assert [p.level for p in b.audio] == [0, 42, 127]
 
 
 @pair
 async def test_a_pli_reaches_the_sender(a, b):
-    a.video_queue.put_nowait(outgoing([b"\x41x"]))
+    a.show([b"\x41x"])
     await until(lambda: b.video)
-    await b.video_in.send_pli()
+    b.video_in.send_pli()
     await until(lambda: a.keyframes == 1)
     assert a.report.keyframe_requests == 1
 
@@ -233,42 +226,42 @@ async def test_a_pli_reaches_the_sender(a, b):
 @pair
 async def test_a_nack_brings_the_packet_again_even_across_the_wrap(a, b):
     for number in range(4):
-        a.video_queue.put_nowait(outgoing([b"\x41%d" % number], number * 3000))
+        a.show([b"\x41%d" % number], number * 3000)
     await until(lambda: len(b.video) == 4)
-    first = b.video[0][0]
+    first = b.video[0].sequence_number
     received = b.video_in.reception.received
-    await b.video_in.send_nack([(first + 1) & 0xFFFF, (first + 3) & 0xFFFF])
+    b.video_in.send_nack([(first + 1) & 0xFFFF, (first + 3) & 0xFFFF])
     await until(lambda: len(b.video) == 6)
-    assert [p[3] for p in b.video[4:]] == [b"\x411", b"\x413"]
-    assert b.video[4][:2] == b.video[1][:2]
+    assert [p.payload for p in b.video[4:]] == [b"\x411", b"\x413"]
+    assert b.video[4] == b.video[1]
     assert b.video_in.reception.received == received  # repairs are not the original stream's
-    await b.video_in.send_nack([65535, 0])
+    b.video_in.send_nack([65535, 0])
     await until(lambda: a.report.nacked == 4)
 
 
 @pair
 async def test_no_decoder_thread_is_started(a, b):
-    a.video_queue.put_nowait(outgoing([b"\x41x"]))
+    a.show([b"\x41x"])
     await until(lambda: b.video)
     assert [t for t in threading.enumerate() if "decoder" in t.name] == []
 
 
 @pair
 async def test_receiver_reports_tell_the_loss(a, b):
-    send = a.transport.transport._send
+    write = a.connection.path._write
     count = 0
 
-    async def every_fourth_is_lost(data):
+    def every_fourth_is_lost(sealed):
         nonlocal count
-        if 128 <= data[0] <= 191 and not 192 <= data[1] <= 208:
+        if not is_rtcp(sealed):
             count += 1
             if count % 4 == 0:
                 return
-        await send(data)
+        write(sealed)
 
-    a.transport.transport._send = every_fourth_is_lost
+    a.connection.path._write = every_fourth_is_lost
     for number in range(200):
-        a.video_queue.put_nowait(outgoing([b"\x41x"], number * 3000))
+        a.show([b"\x41x"], number * 3000)
     await until(lambda: a.report.fraction_lost)
     assert a.report.fraction_lost == pytest.approx(0.25, abs=0.02)
     assert b.video_in.reception.lost == pytest.approx(50, abs=1)
@@ -285,23 +278,28 @@ async def test_sender_reports_map_timestamps_to_the_capture_clock(a, b):
 
     b.video_in._handle_rtcp_packet = handle_rtcp_packet
     captured = 5_000_000_000
-    a.video_queue.put_nowait(seam.Outgoing([b"\x41x"], 3000, captured))
+    a.video_out.send([b"\x41x"], 3000, captured)
     await until(lambda: [r for r in reports if isinstance(r, RtcpSrPacket) and r.sender_info.packet_count])
     info = next(r.sender_info for r in reports if isinstance(r, RtcpSrPacket) and r.sender_info.packet_count)
     assert info.ntp_timestamp == 5 << 32
-    assert info.rtp_timestamp == b.video[0][1]
+    assert info.rtp_timestamp == b.video[0].timestamp
 
 
 @pair
 async def test_packets_of_other_streams_are_refused(a, b):
-    a.video_queue.put_nowait(outgoing([b"\x41x"]))
+    a.show([b"\x41x"])
     await until(lambda: b.video)
-    stranger = RtpPacket(b.video_in._payload_type, 1, 5, 0, (b.video_in._ssrc + 1) & 0xFFFFFFFF, b"\x41y")
-    await b.video_in._handle_rtp_packet(stranger, arrival_time_ms=0)
-    repair = RtpPacket(b.video_in._rtx_payload_type, 1, 5, 0, b.video_in._rtx_ssrc, b"\x00")
-    await b.video_in._handle_rtp_packet(repair, arrival_time_ms=0)
+    (kind, *_), repairs = b.video_in.payload_types, b.video_in.all_payload_types[-1]
+    own, rtx = b.video[0].ssrc, b.video_in._rtx_ssrc
+    for stranger in (
+        Packet(kind, True, 5, 0, (own + 1) & 0xFFFFFFFF, b"\x41y"),
+        Packet(repairs, True, 5, 0, rtx, b"\x00"),
+        Packet(repairs, True, 5, 0, own, b"\x00\x05\x41y"),
+        Packet(kind + 20, True, 5, 0, own, b"\x41y"),
+    ):
+        b.video_in.take(stranger, 0.0)
     assert len(b.video) == 1
-    assert b.video_in.refused == 2
+    assert b.video_in.refused == 4
 
 
 @pair
@@ -321,7 +319,7 @@ async def test_bad_datagrams_from_anybody_don_t_end_the_connection(a, b):
             b"\x14" * 99,
         ):
             stranger.sendto(data, pair_.local_addr)
-    a.video_queue.put_nowait(outgoing([b"\x41still here"]))
+    a.show([b"\x41still here"])
     await until(lambda: b.video)
     assert b.connection.counts.bad_datagrams >= 3
     assert b.connection.pc.connectionState == "connected"
@@ -329,14 +327,14 @@ async def test_bad_datagrams_from_anybody_don_t_end_the_connection(a, b):
 
 @pair
 async def test_an_exception_in_our_own_sink_does_not_end_the_connection(a, b):
-    def sink(*packet):
+    def sink(packet, now):
         b.video.append(packet)
         if len(b.video) == 1:
             raise ZeroDivisionError
 
     b.video_in._sink = sink
-    a.video_queue.put_nowait(outgoing([b"\x41x"]))
-    a.video_queue.put_nowait(outgoing([b"\x41y"]))
+    a.show([b"\x41x"])
+    a.show([b"\x41y"])
     await until(lambda: len(b.video) == 2)
     assert b.connection.counts.bad_datagrams == 1
 
@@ -386,13 +384,17 @@ async def test_sctp_repairs_at_the_pace_of_a_lan(a, b):
 def test_close_awaits_stop_and_sending_afterwards_raises_connection_error():
     async def run():
         a, b = await connected()
-        reporting = a.video_in._reporting
+        b.show([b"\x41x"])
+        await until(lambda: a.video)
+        reporting = a.connection.reports._task
         await a.connection.close()
         assert reporting.done()
         assert a.video_in not in a.transport._rtp_router.receivers
+        assert a.transport._rtp_router.senders == {}
         with pytest.raises(ConnectionError):
-            await a.transport._send_rtp(b"\x80\x65" + bytes(20))
-        await a.video_in.send_pli()  # swallows it
+            a.show([b"\x41x"])
+        with pytest.raises(ConnectionError):
+            a.video_in.send_pli()
         await b.connection.close()
 
     asyncio.run(run())
@@ -472,7 +474,7 @@ def test_a_plain_aiortc_peer_understands_us():
         track = next(t.receiver.track for t in pc.getTransceivers() if t.kind == "video")
         frames = encoded(Layer.L)
         for number, (_, data) in enumerate(frames[:3]):
-            a.video_queue.put_nowait(outgoing(seam.split_h264(data), number * 6000))
+            a.show(seam.split_h264(data), number * 6000)
         frame = await asyncio.wait_for(track.recv(), 5)
         assert (frame.width, frame.height) == (320, 180)
         await asyncio.gather(a.connection.close(), pc.close())

@@ -226,10 +226,10 @@ class Far:
         self.nacks: list[int] = []
         self.plis = 0
 
-    async def send_nack(self, lost) -> None:
+    def send_nack(self, lost) -> None:
         self.nacks += lost
 
-    async def send_pli(self) -> None:
+    def send_pli(self) -> None:
         self.plis += 1
 
 

@@ -1,0 +1,15 @@
+"""What carries the RTP and RTCP packets of one connection. ``aiortc_seam`` has the real one."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class PacketPath(Protocol):
+    """Seals packets and hands them to the socket, in the same call. Network thread only."""
+
+    def send(self, packet: bytes) -> None:
+        """Send an RTP packet. Raises ConnectionError while there is no connection."""
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Send a compound RTCP packet. Raises ConnectionError while there is no connection."""

@@ -1,0 +1,191 @@
+"""One outgoing RTP stream: payloads that all peers share in, sealed packets out.
+
+A frame goes out in the call that brought it: no task, no queue, no object per packet. Per peer there
+is only the header, SRTP and the socket. The other side's reports and requests come back here.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from aiortc.codecs import is_rtx
+from aiortc.rtcrtpparameters import RTCRtpSendParameters
+from aiortc.rtp import (
+    RTCP_PSFB_FIR,
+    RTCP_PSFB_PLI,
+    RTCP_RTPFB_NACK,
+    AnyRtcpPacket,
+    RtcpByePacket,
+    RtcpPsfbPacket,
+    RtcpRrPacket,
+    RtcpRtpfbPacket,
+    RtcpSenderInfo,
+    RtcpSrPacket,
+)
+
+from appliance.core import limits, rtp
+from appliance.media.rtp_path import PacketPath
+
+MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
+LEVEL_URI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+
+
+def ntp_from_ns(monotonic_ns: int) -> int:
+    """A monotonic time as an NTP timestamp: 32 bits of seconds and 32 bits of fraction."""
+    return (monotonic_ns << 32) // 1_000_000_000 & 0xFFFFFFFFFFFFFFFF
+
+
+@dataclass(slots=True)
+class SenderFeedback:
+    """What the other side reports of a stream of ours. ``fraction_lost``: 0 to 1 in its last report."""
+
+    reports: int = 0
+    fraction_lost: float = 0.0
+    packets_lost: int = 0
+    nacked: int = 0  # packets it asked for again
+    repairs_refused: int = 0  # of them not sent: asked for too often, or no longer kept
+    keyframe_requests: int = 0
+
+
+class PacketSender:
+    """Sends one stream from ``start`` to ``stop``; both are called by aiortc.
+
+    ``ssrc``, ``rtx_ssrc``: as the description says them. ``on_keyframe``: the other side needs one.
+    """
+
+    def __init__(self, path: PacketPath, ssrc: int, rtx_ssrc: int, on_keyframe: Callable[[], None]) -> None:
+        self.feedback = SenderFeedback()
+        self.codec = ""  # the negotiated one's name, "" before the start
+        self.packets = 0
+        self._path = path
+        self._ssrc = ssrc  # this name is aiortc's
+        self._rtx_ssrc = rtx_ssrc
+        self._on_keyframe = on_keyframe
+        self._payload_type = 0
+        self._rtx_payload_type: int | None = None
+        self._mid: tuple[int, bytes] | None = None
+        self._level_id = 0
+        self._extension = b""
+        self._sequence_number = secrets.randbelow(1 << 15)  # RFC 3550 section 5.1; room before the wrap
+        self._rtx_sequence_number = secrets.randbelow(1 << 15)
+        self._origin = secrets.randbits(32)  # added to every timestamp
+        self._history: list[bytes | None] = [None] * limits.RTP_HISTORY
+        self._octets = 0
+        self._last = (0, 0)  # capture time and RTP timestamp of the last frame
+        self._repairs = 0  # sent in the current second
+        self._repairs_until = 0.0
+
+    # --- sending --------------------------------------------------------------------------------
+
+    def start(self, parameters: RTCRtpSendParameters) -> None:
+        """Take what was negotiated."""
+        codec = parameters.codecs[0]
+        self.codec = codec.name
+        self._payload_type = codec.payloadType or 0
+        for other in parameters.codecs:
+            if is_rtx(other) and other.parameters.get("apt") == codec.payloadType:
+                self._rtx_payload_type = other.payloadType
+        for extension in parameters.headerExtensions:
+            if extension.uri == MID_URI and parameters.muxId:
+                self._mid = (extension.id, parameters.muxId.encode())
+            elif extension.uri == LEVEL_URI:
+                self._level_id = extension.id
+        self._extension = rtp.extensions(*(() if self._mid is None else (self._mid,)))
+
+    @property
+    def started(self) -> bool:
+        return self.codec != ""
+
+    def send(
+        self, payloads: Sequence[bytes], timestamp: int, captured_ns: int, level_dbov: int | None = None
+    ) -> None:
+        """Send a frame, a packet for each payload, the marker bit on the last.
+
+        ``timestamp``: RTP units. ``captured_ns``: monotonic. ``level_dbov``: 0 (loud) to 127 (silent),
+        None for pictures. Raises ConnectionError when there is no connection (any more).
+        """
+        extension = self._extension if level_dbov is None else self._with_level(level_dbov)
+        timestamp = (timestamp + self._origin) & 0xFFFFFFFF
+        number, history, send = self._sequence_number, self._history, self._path.send
+        last = len(payloads) - 1
+        for index, payload in enumerate(payloads):
+            packet = rtp.serialize(
+                self._payload_type, index == last, number, timestamp, self._ssrc, payload, extension
+            )
+            history[number % limits.RTP_HISTORY] = packet
+            number = (number + 1) & 0xFFFF
+            self._sequence_number = number
+            send(packet)
+            self._octets += len(payload)
+        self.packets += len(payloads)
+        self._last = (captured_ns, timestamp)
+
+    def _with_level(self, level_dbov: int) -> bytes:
+        elements = [] if self._mid is None else [self._mid]
+        if self._level_id:
+            elements.append((self._level_id, bytes((level_dbov & 0x7F,))))
+        return rtp.extensions(*elements)
+
+    def stop(self) -> None:
+        """Say goodbye (RFC 3550 section 6.6). Raises ConnectionError when there is nobody to say it to."""
+        if self.packets:
+            self._path.send_rtcp(bytes(RtcpByePacket([self._ssrc])))
+
+    # --- what the other side says -----------------------------------------------------------------
+
+    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:  # aiortc's RtpSender protocol
+        if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
+            for report in packet.reports:
+                if report.ssrc == self._ssrc:
+                    self.feedback.reports += 1
+                    self.feedback.fraction_lost = report.fraction_lost / 256
+                    self.feedback.packets_lost = report.packets_lost
+        elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
+            self.feedback.nacked += len(packet.lost)
+            for number in packet.lost:
+                self._repair(number)
+        elif isinstance(packet, RtcpPsfbPacket) and packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
+            self.feedback.keyframe_requests += 1
+            self._on_keyframe()
+
+    def _repair(self, number: int) -> None:
+        packet = self._history[number % limits.RTP_HISTORY]
+        now = time.monotonic()
+        if now >= self._repairs_until:
+            self._repairs, self._repairs_until = 0, now + 1.0
+        self._repairs += 1
+        if (
+            packet is None
+            or int.from_bytes(packet[2:4], "big") != number
+            or self._repairs > limits.REPAIRS_PER_S
+        ):
+            self.feedback.repairs_refused += 1
+            return
+        if self._rtx_payload_type is not None:
+            packet = rtp.repair(
+                packet,
+                len(self._extension),
+                self._rtx_payload_type,
+                self._rtx_sequence_number,
+                self._rtx_ssrc,
+            )
+            self._rtx_sequence_number = (self._rtx_sequence_number + 1) & 0xFFFF
+        self._path.send(packet)
+
+    def report(self) -> RtcpSrPacket | None:
+        """The sender report: which RTP timestamp the capture clock had (RFC 3550 section 6.4.1).
+
+        Any clock that sound and pictures share will do; ours counts from boot and is never set.
+        """
+        captured_ns, timestamp = self._last
+        if not self.packets:
+            return None
+        return RtcpSrPacket(
+            self._ssrc,
+            RtcpSenderInfo(
+                ntp_from_ns(captured_ns), timestamp, self.packets & 0xFFFFFFFF, self._octets & 0xFFFFFFFF
+            ),
+        )
