@@ -124,23 +124,18 @@ def cell(lan: Lan, program: Path, percent: float, rtt_ms: float, seconds: float)
 def back_s(seen: Seen, calm_from: float, start: float, end: float, over: float) -> float | None:
     """Seconds from ``end`` until the latency is what it was from ``calm_from`` to ``start``; None: not yet.
 
-    It is back at the end of the first window after which no window is above any more.
+    It is back at the end of the first half second whose median is, if all that follows has such a median too:
+    a busy machine's hiccup does not count, a delay that stays does.
     """
     calm = percentile([age for at, age in seen if calm_from <= at < start], 0.50)
     limit = max(calm * (1 + BACK[0]), calm + BACK[1])
-    # A window that slides: at every tenth of a second, half a second of it.
-    steps = [
-        window
-        for offset in range(0, int(WINDOW_MS), 100)
-        for window in windows(seen, end + offset, over, WINDOW_MS)
-    ]
-    found: float | None = None
-    for until, age in sorted(steps):
-        if age is None or age > limit:
-            found = None
-        elif found is None:
-            found = (until - end) / 1000
-    return found
+    for offset in range(0, int(over - end - WINDOW_MS), 100):
+        begin = end + offset
+        ((until, age),) = windows(seen, begin, begin + WINDOW_MS, WINDOW_MS)
+        rest = percentile([age for at, age in seen if begin <= at < over], 0.50)
+        if age is not None and max(age, rest) <= limit:
+            return (until - end) / 1000
+    return None
 
 
 def outage(lan: Lan, program: Path, rtt_ms: float) -> float | None:
