@@ -322,5 +322,6 @@ SPEAKING_HOLD = 0.8  # quiet for so long: longer than the pause between two word
 VIEW_EVERY = 0.2  # in a call, how often levels and link quality are looked at for the screen
 LINE_IDENTITY_WAIT = 0.02  # a line came before the identity of who dials it: looked again so often
 ACQUAINTANCES_MAX = 256  # boxes remembered by name: more than a ship has, and 12 kB on disk
+TRIM_EVERY = 15.0  # in a call, free memory goes back to the system: 2 ms, and holes of some MB are filled
 MALLOC_ARENAS = 2  # glibc's heaps: with one per decode thread a hundred meetings cost 10 MB
 LINE_FLUSH_WITHIN = 0.3  # what was said last ("leaving") goes out before its line is closed
