@@ -21,6 +21,9 @@ tile:
     before: the median of half a second at most 3 ms or 10 % above. Null where there was no loss or where it
     did not come back in the time it was watched.
 
+To explain them, the most of any direction and round, from the connection on: ``plis`` and ``nacks`` sent,
+frames ``overtaken`` (decoded, not shown: a later one was there) and ``frames_undecodable``.
+
 ``outage_recovery_ms``: everything is dropped both ways for a second; from its end to the next new picture,
 the worse of the two directions, median over the rounds, and the larger one of the two round trips.
 ``outages`` has the details. Needs root. One JSON line last on stdout, the table on stderr.
@@ -166,8 +169,10 @@ def summary(percent: float, rtt_ms: float, ours: list[dict[str, Any]], plain: li
         "plain_freeze_ms_max": median(plain, "freeze_ms"),
         "plain_latency_p95_ms": median(plain, "p95_ms"),
         "freeze_ms_worst": round(max(one["freeze_ms"] for one in ours), 1),
-        "plis": max(counter["plis"] for one in ours for counter in one["counters"]),
-        "frames_undecodable": max(c["frames_undecodable"] for one in ours for c in one["counters"]),
+        **{
+            what: max(counters[what] for one in ours for counters in one["counters"])
+            for what in ("plis", "nacks", "overtaken", "frames_undecodable")
+        },
     }
 
 
