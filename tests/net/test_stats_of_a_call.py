@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from net.boxes import Boxes
 
+PASSWORD = f"{os.getpid():06d}"  # another test on this loopback may use the same room
 QUEUES = {
     "line", "send", "control", "datagrams", "assembly", "missing", "decode", "frames_out", "sounds_in",
 }  # fmt: skip
@@ -16,7 +18,7 @@ def test_every_queue_of_a_call_and_its_bound_is_told(tmp_path: Path) -> None:
         a, b = boxes.start_all(["Bridge", "Galley"])
         boxes.wait(lambda: a.sees("Galley") and b.sees("Bridge"))
         for box in (a, b):
-            box.type("42", "518263")
+            box.type("42", PASSWORD)
         boxes.wait(lambda: "Galley" in a.drawn() and "Bridge" in b.drawn())
 
         def measured() -> bool:
