@@ -136,7 +136,11 @@ class VideoReceive:
     def _arm(self, now: float) -> None:
         """Have ``_act`` called when the assembly wants it; a timer that is set too early does no harm."""
         due = self._assembler.deadline()
-        if due is None or self._loop is None or (self._armed is not None and self._armed <= due):
+        if due is None:
+            if self._timer is not None:
+                self._disarm()
+            return
+        if self._loop is None or (self._armed is not None and self._armed <= due):
             return
         self._disarm()
         self._armed = due
