@@ -36,9 +36,12 @@ class Signaling(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class Video(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """``source``: auto, test, none, file:PATH, v4l2:/dev/videoN or picamera2."""
+    """``source``: auto, test, none, file:PATH, v4l2:/dev/videoN or picamera2. ``encoder``: auto, libx264 or
+    h264_v4l2m2m.
+    """
 
     source: str = "auto"
+    encoder: str = "auto"
 
 
 class Audio(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

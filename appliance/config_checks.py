@@ -144,6 +144,10 @@ RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
         "auto, test, none, picamera2, file:PATH or v4l2:/dev/videoN",
         is_video_source,
     ),
+    "video.encoder": (
+        "auto, libx264 or h264_v4l2m2m",
+        lambda text: text in ("auto", "libx264", "h264_v4l2m2m"),
+    ),
     "audio.microphone": (
         f"auto, none, device, device:ID, file:PATH, test or test:N with N from 0 to {limits.TEST_VOICE_MAX}",
         is_microphone,

@@ -153,6 +153,9 @@ def open_connection(hosts: Sequence[str]) -> Connection:
     video = pc.addTransceiver("video", direction="sendrecv")
     audio = pc.addTransceiver("audio", direction="sendrecv")
     control = pc.createDataChannel("control", ordered=True, negotiated=True, id=CONTROL_CHANNEL_ID)
+    # All share one transport from the start; aiortc would take the first section's for another one, and
+    # stop it, when the other side's first section is not its own first.
+    video._bundled = True
     _prefer_codecs(video, audio)
     connection = Connection(pc, video, audio, control)
     _set_hosts(connection, tuple(hosts))
@@ -162,9 +165,11 @@ def open_connection(hosts: Sequence[str]) -> Connection:
 
 
 def _prefer_codecs(video: RTCRtpTransceiver, audio: RTCRtpTransceiver) -> None:
+    """Boxes speak H.264 with each other; VP8 is for a browser that has no H.264."""
     codecs = RTCRtpSender.getCapabilities("video").codecs
     video.setCodecPreferences(
         [c for c in codecs if c.parameters.get("profile-level-id") == H264_PROFILE]
+        + [c for c in codecs if c.mimeType == "video/VP8"]
         + [c for c in codecs if c.mimeType == "video/rtx"]
     )
     audio.setCodecPreferences(

@@ -47,6 +47,7 @@ class CameraLink:
         self,
         source: str,
         label: str,
+        encoder: str,
         *,
         on_frame: Callable[[EncodedFrame], None],
         on_self_view: Callable[[SelfView, bytes], None],
@@ -71,7 +72,10 @@ class CameraLink:
                     self._reader = SelfViewReader(memory)
                     on_failure.callback(self._reader.close)
                     self._process = subprocess.Popen(
-                        [sys.executable, "-m", MODULE, str(theirs.fileno()), str(memory), source, label],
+                        [
+                            *(sys.executable, "-m", MODULE),
+                            *(str(theirs.fileno()), str(memory), source, label, encoder),
+                        ],
                         pass_fds=(theirs.fileno(), memory),
                         stdin=subprocess.DEVNULL,
                         stdout=subprocess.DEVNULL,
