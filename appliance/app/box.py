@@ -97,6 +97,7 @@ class Box:
         self._met = state_files.load_met(state_dir)
         self._line_gate = LineGate()
         self._intents: asyncio.Queue[view.Intent] = asyncio.Queue(limits.INTENTS_MAX)
+        self._trim_at = 0.0  # when free memory goes back next, in a call
         self._tasks: set[asyncio.Task[None]] = set()
         self._ends: list[tuple[str, Callable[[], Coroutine[Any, Any, object]]]] = []  # of what was started
         self._stale = False  # a snapshot is due
@@ -209,6 +210,11 @@ class Box:
             self.counters["loop.closed"] += 1
 
     # --- intents --------------------------------------------------------------------------------
+
+    @property
+    def intents_waiting(self) -> tuple[int, int]:
+        """(how many intents are not handled yet, the most there may be)."""
+        return self._intents.qsize(), limits.INTENTS_MAX
 
     def _intent(self, intent: view.Intent) -> None:
         try:
@@ -511,6 +517,9 @@ class Box:
         self._looks += 1
         if self.session.listen() or self._looks % limits.VIEW_LINKS_EVERY == 0:
             self.changed()
+        if self.now() >= self._trim_at:
+            memory.trim()
+            self._trim_at = self.now() + limits.TRIM_EVERY
         self._view_timer = self._loop.call_later(limits.VIEW_EVERY, self._look)
 
     def _publish(self) -> None:

@@ -140,6 +140,15 @@ class PeerShell:
         link = self._bound
         return link.sound if link is not None else None
 
+    def queues(self) -> dict[str, tuple[int, int]]:
+        """(what waits, the most that may) in each queue of the line and of the connection with media."""
+        sends = sum(1 for task in self._tasks if task.get_name().startswith("send"))
+        depths = {"line": (sends, limits.LINE_SENDS_MAX)}
+        link = self._bound
+        if link is not None:
+            depths |= link.media.queues() | {"sounds_in": link.sound.queue}
+        return depths
+
     @property
     def _bound(self) -> _Link | None:
         bound = self.machine.bound

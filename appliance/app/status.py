@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -223,8 +224,11 @@ def sequences(box: Box) -> dict[str, dict[str, Any]]:
     return {band: asdict(report) for band, report in reports.items() if report is not None}
 
 
-def stats(box: Box, heard: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The reply to ``stats``: the long list of numbers behind ``status``; ``heard``: see ``sequences``."""
+def stats(box: Box, heard: dict[str, dict[str, Any]], since: float = 0.0) -> dict[str, Any]:
+    """The reply to ``stats``: the long list of numbers behind ``status``.
+
+    ``heard``: see ``sequences``. ``since``: latencies and lateness of this time and later only.
+    """
     session = box.session
     return {
         "v": 1,
@@ -232,22 +236,29 @@ def stats(box: Box, heard: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "name": box.name,
         "now": box.now(),
         "pressed_at": session.pressed_at if session is not None else None,
-        "peers": [_peer_stats(box, shell) for shell in (session.peers.values() if session else ())],
+        "peers": [_peer_stats(box, shell, since) for shell in (session.peers.values() if session else ())],
         "sequence": heard,
         "camera": box.camera.stats(),
         "audio": box.engine.stats(),
-        "loop_lag_ms": box.lag.stats(),
+        "loop_lag_ms": box.lag.stats(since),
+        "queues": _queues({"intents": box.intents_waiting}),
         "counters": counters(box),
         "process": _process(),
     }
 
 
-def _peer_stats(box: Box, shell: PeerShell) -> dict[str, Any]:
+def _queues(depths: Mapping[str, tuple[int, int]]) -> dict[str, dict[str, int]]:
+    """How full queues are at this moment: what waits in each, and the most that may."""
+    return {name: {"waiting": waiting, "bound": bound} for name, (waiting, bound) in depths.items()}
+
+
+def _peer_stats(box: Box, shell: PeerShell, since: float) -> dict[str, Any]:
     machine = shell.machine
     drawn = box.bridge.drawn(machine.peer_id)
     stats = shell.media.stats() if shell.media is not None else None
     layer = stats.layer if stats is not None else ""
-    late = sorted(drawn.latencies_ms) if drawn else []
+    measured = zip(drawn.measured_at, drawn.latencies_ms, strict=True) if drawn else ()
+    late = sorted(latency for at, latency in measured if at >= since)
     return {
         "id": machine.peer_id,
         "box_id": machine.box_id,
@@ -271,6 +282,7 @@ def _peer_stats(box: Box, shell: PeerShell) -> dict[str, Any]:
         "rtt_ms": machine.rtt_ms,
         "sending": msgspec.to_builtins(_sending(shell)),
         "link": asdict(stats) if stats is not None else None,
+        "queues": _queues(shell.queues()),
     }
 
 

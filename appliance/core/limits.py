@@ -232,7 +232,7 @@ SCREEN_DRAWN_MAX = (1920, 1200)  # larger screens are drawn at this size and sca
 PICTURE_SIDE_MAX = 4096  # pixels; a larger picture is not decoded
 PRESETS_SHOWN = 6  # two rows of three on the home screen
 PROBLEMS_SHOWN = 2  # lines on the home screen; doctor tells the rest
-DRAWN_TEXTS_KEPT = 512  # rendered lines of text: every screen needs fewer than 100
+DRAWN_TEXTS_KEPT = 192  # rendered lines of text, 13 kB each: a screen needs fewer than 100, two clocks tick
 DRAWN_SHAPES_KEPT = 256  # corners, icons, chips and spinner positions
 FONTS_KEPT = 64  # open fonts: sizes times weights times scripts on the screen
 SCRIPTS_KEPT = 64  # Unicode blocks whose font was looked up
@@ -359,6 +359,7 @@ VIEW_LINKS_EVERY = (
 )
 LINE_IDENTITY_WAIT = 0.02  # a line came before the identity of who dials it: looked again so often
 ACQUAINTANCES_MAX = 256  # boxes remembered by name: more than a ship has, and 12 kB on disk
+TRIM_EVERY = 15.0  # in a call, free memory goes back to the system: 2 ms, and holes of some MB are filled
 MALLOC_KEEP = 16 << 20  # bytes a heap keeps free at its end: pictures come and go in the same memory
 MALLOC_MMAP_FROM = 8 << 20  # larger blocks get pages of their own; an RGB picture of 1080p has 6 MB
 GC_THRESHOLD = 20_000  # new containers until young garbage is looked for: a tenth of a second of packets

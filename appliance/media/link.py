@@ -336,6 +336,14 @@ class MediaLink:
             + assembly.malformed,
         )
 
+    def queues(self) -> dict[str, tuple[int, int]]:
+        """(what waits, the most that may) in each queue of the link at this moment."""
+        depths = {**self._connection.queues(), **self._pictures.queues()}
+        if self._frames_out is not None:
+            most = limits.FANOUT_FRAMES_MAX + limits.FANOUT_RECENT_MAX
+            depths["frames_out"] = (self._frames_out.waiting, most)
+        return depths
+
     # --- inside -----------------------------------------------------------------------------------
 
     def _facts(self) -> tuple[sdp.SdpFacts, sdp.SdpFacts]:

@@ -27,6 +27,7 @@ EXAMPLES: list[tuple[dict[str, object], protocol.Request]] = [
     ({"verb": "press", "key": "ok"}, protocol.Press(key="ok")),
     ({"verb": "screenshot", "file": "/tmp/a.png"}, protocol.Screenshot(file="/tmp/a.png")),
     ({"verb": "stats"}, protocol.GetStats()),
+    ({"verb": "stats", "since": 12.5}, protocol.GetStats(since=12.5)),
     ({"verb": "doctor"}, protocol.RunDoctor()),
 ]
 
