@@ -144,6 +144,10 @@ RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
         "auto, test, none, picamera2, file:PATH or v4l2:/dev/videoN",
         is_video_source,
     ),
+    "video.encoder": (
+        "auto, libx264 or h264_v4l2m2m",
+        lambda text: text in ("auto", "libx264", "h264_v4l2m2m"),
+    ),
     "video.uplink_kbps": (
         f"0 (no limit) or {limits.UPLINK_KBPS_MIN} to {limits.UPLINK_KBPS_MAX} kbit/s",
         _size(limits.UPLINK_KBPS_MIN, limits.UPLINK_KBPS_MAX),

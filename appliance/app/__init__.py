@@ -84,7 +84,7 @@ class NetworkThread:
 def run(config: Config, *, config_path: Path | None, socket_path: Path, state_dir: Path) -> int:
     """Be a box until it is told to stop; returns the exit code. Call it on the main thread."""
     check_state_dir(state_dir)
-    memory.limit_heaps()
+    memory.prepare()
     # Every candidate pair of every link, at INFO: noise, and other people's addresses.
     logging.getLogger("aioice").setLevel(logging.WARNING)
     # Nine decoders and one drawing thread share the interpreter: sound must not wait 5 ms for it.

@@ -28,7 +28,7 @@ from appliance.control.server import ControlServer
 from appliance.core import limits, view
 from appliance.core.acquaintances import Met
 from appliance.core.call import CallState
-from appliance.core.layers import Layer
+from appliance.core.layers import Stream
 from appliance.core.line import LineGate
 from appliance.core.peer import Me
 from appliance.core.view import SELF_TILE, DeviceView, Notice, Picture, Tone
@@ -105,7 +105,7 @@ class Box:
         self._view_timer: asyncio.TimerHandle | None = None
         self._looks = 0
 
-        self.video = Fanout(on_wanted=self._layers_wanted, on_keyframe=self._keyframe_wanted)
+        self.video = Fanout(on_wanted=self._streams_wanted, on_keyframe=self._keyframe_wanted)
         self.sound = SoundFanout()
         self.engine = AudioEngine(
             config.audio.microphone,
@@ -116,6 +116,7 @@ class Box:
         self.camera = CameraProcess(
             config.video.source,
             self.name,
+            encoder=config.video.encoder,
             on_frame=self.video.publish,
             on_self_view=self._self_view,
             on_state=self._device,
@@ -380,7 +381,7 @@ class Box:
             self.engine.set_muted(muted)
         if camera_on is not None:
             self.camera_on = camera_on
-            self._layers_wanted(self.video.wanted_layers())
+            self._streams_wanted(self.video.wanted_streams())
             self.camera.set_self_view(self._self_size if camera_on else None)
             if not camera_on:
                 self.video.forget_recent()
@@ -402,11 +403,11 @@ class Box:
 
     # --- pictures and sound -------------------------------------------------------------------------
 
-    def _layers_wanted(self, layers: frozenset[Layer]) -> None:
-        self.camera.want(layers if self.camera_on else frozenset())
+    def _streams_wanted(self, streams: frozenset[Stream]) -> None:
+        self.camera.want(streams if self.camera_on else frozenset())
 
-    def _keyframe_wanted(self, layer: Layer) -> None:
-        self.camera.request_keyframe(layer)
+    def _keyframe_wanted(self, stream: Stream) -> None:
+        self.camera.request_keyframe(stream)
 
     def _sound_captured(self, sound: Sound) -> None:
         self._call_soon(self.sound.publish, sound)

@@ -1,4 +1,4 @@
-"""H.264 frames from RTP packets (RFC 6184, packetization mode 1; losses as in RFC 4585).
+"""Frames from RTP packets, whatever their codec; losses as in RFC 4585.
 
 The rules, in the order in which they bite:
 
@@ -9,7 +9,8 @@ The rules, in the order in which they bite:
    its lost end would otherwise be seen only when the next frame comes.
 3. A hole older than ``GAP_MAX`` is given up: everything up to the next keyframe is thrown away and a
    keyframe is wanted. So is everything after a payload that can't be parsed.
-4. Assembly starts, and starts again, only at a packet that carries a sequence parameter set.
+4. Assembly starts, and starts again, only at the first packet of a keyframe. A sender may change the
+   codec between two frames, never within one.
 5. Nothing here raises for what the network sent; it is counted in ``counts``.
 
 Time is passed in; ``deadline`` says when ``expire``, ``nacks`` and ``keyframe_due`` want to be asked next.
@@ -19,25 +20,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from appliance.core import limits
-
-NAL_IDR = 5
-NAL_SPS = 7
-NAL_STAP_A = 24
-NAL_FU_A = 28
-
-START_CODE = b"\x00\x00\x00\x01"
+from appliance.core import h264, limits, vp8
+from appliance.core.layers import Codec
 
 
 @dataclass(frozen=True, slots=True)
 class AssembledFrame:
-    """One frame in annex-B form. ``timestamp``: 32-bit RTP timestamp, 90 kHz."""
+    """One frame; H.264 in annex-B form. ``timestamp``: 32-bit RTP timestamp, 90 kHz."""
 
     data: bytes
     timestamp: int
     keyframe: bool
+    codec: Codec = Codec.H264
 
 
 @dataclass(slots=True)
@@ -46,7 +42,7 @@ class AssemblyCounts:
 
     packets: int = 0
     duplicates: int = 0  # repeated, or so late that their frame is gone
-    malformed: int = 0  # payloads that are not RFC 6184, mode 1
+    malformed: int = 0  # payloads that are not of their codec's format
     frames: int = 0
     nacked: int = 0  # packets asked for again, repeats included
     recovered: int = 0  # packets that were missing and came
@@ -67,78 +63,23 @@ class _Packet(NamedTuple):
     timestamp: int
     marker: bool
     payload: bytes
+    codec: Codec
+
+    def starts_keyframe(self) -> bool:
+        return FORMATS[self.codec].starts_keyframe(self.payload)
 
 
-def starts_keyframe(payload: bytes) -> bool:
-    """Whether an RTP payload carries the start of a sequence parameter set; never raises."""
-    if not payload:
-        return False
-    kind = payload[0] & 0x1F
-    if kind == NAL_STAP_A:
-        position = 1
-        while position + 2 < len(payload):
-            if payload[position + 2] & 0x1F == NAL_SPS:
-                return True
-            position += 2 + int.from_bytes(payload[position : position + 2], "big")
-        return False
-    if kind == NAL_FU_A:
-        return len(payload) > 1 and bool(payload[1] & 0x80) and payload[1] & 0x1F == NAL_SPS
-    return kind == NAL_SPS
+class PayloadFormat(Protocol):
+    """What depends on the codec: ``core/h264.py``, ``core/vp8.py``."""
+
+    def starts_keyframe(self, payload: bytes) -> bool:
+        """Whether this is the first payload of a keyframe; never raises."""
+
+    def depacketize(self, payloads: Sequence[bytes]) -> tuple[bytes, bool]:
+        """Return (the frame, is it a keyframe) of one frame's payloads. Raises ValueError."""
 
 
-def depacketize(payloads: Sequence[bytes]) -> tuple[bytes, bool]:
-    """Return (annex-B data, is it a keyframe) of one frame's payloads, in order.
-
-    Empty payloads are padding. Raises ValueError for anything but single NAL units, STAP-A and
-    whole FU-A sequences (RFC 6184 sections 5.6, 5.7.1, 5.8).
-    """
-    parts: list[bytes] = []
-    keyframe = False
-    fragment = -1  # NAL unit type of the fragmented unit that is open
-    for payload in payloads:
-        if not payload:
-            continue
-        kind = payload[0] & 0x1F
-        if kind == NAL_FU_A:
-            if len(payload) < 3:
-                raise ValueError("FU-A without data")
-            header = payload[1]
-            if header & 0x80:
-                if fragment >= 0 or header & 0x40:
-                    raise ValueError("FU-A starts inside another, or starts and ends at once")
-                fragment = header & 0x1F
-                keyframe |= fragment == NAL_IDR
-                parts.append(START_CODE + bytes(((payload[0] & 0xE0) | fragment,)) + payload[2:])
-            elif fragment != header & 0x1F:
-                raise ValueError("FU-A continues what was not started")
-            else:
-                parts.append(payload[2:])
-            if header & 0x40:
-                fragment = -1
-            continue
-        if fragment >= 0:
-            raise ValueError("FU-A was not ended")
-        if kind == NAL_STAP_A:
-            position = 1
-            if len(payload) < 4:
-                raise ValueError("STAP-A without a unit")
-            while position < len(payload):
-                size = int.from_bytes(payload[position : position + 2], "big")
-                start, position = position + 2, position + 2 + size
-                if size == 0 or position > len(payload):
-                    raise ValueError("STAP-A is truncated")
-                keyframe |= payload[start] & 0x1F == NAL_IDR
-                parts.append(START_CODE)
-                parts.append(payload[start:position])
-        elif 1 <= kind < NAL_STAP_A:
-            keyframe |= kind == NAL_IDR
-            parts.append(START_CODE)
-            parts.append(payload)
-        else:
-            raise ValueError(f"NAL unit type {kind} is not for packetization mode 1")
-    if fragment >= 0:
-        raise ValueError("FU-A was not ended")
-    return b"".join(parts), keyframe
+FORMATS: dict[Codec, PayloadFormat] = {Codec.H264: h264, Codec.VP8: vp8}
 
 
 class FrameAssembler:
@@ -165,11 +106,18 @@ class FrameAssembler:
         return self._wants_keyframe
 
     def push(
-        self, sequence_number: int, timestamp: int, marker: bool, payload: bytes, now: float
+        self,
+        sequence_number: int,
+        timestamp: int,
+        marker: bool,
+        payload: bytes,
+        now: float,
+        codec: Codec = Codec.H264,
     ) -> list[AssembledFrame]:
         """Take a packet; return the frames that it completed, in order.
 
-        ``sequence_number``: 16 bits, after RTX was unwrapped. ``timestamp``: 32 bits.
+        ``sequence_number``: 16 bits, after RTX was unwrapped. ``timestamp``: 32 bits. ``codec``: what its
+        payload type stands for.
         """
         self.counts.packets += 1
         if len(payload) > limits.RTP_PAYLOAD_MAX:
@@ -178,12 +126,12 @@ class FrameAssembler:
         extended = self._place(sequence_number, now)
         if extended is None:
             return []
-        self._packets[extended] = _Packet(timestamp, marker, payload)
+        packet = self._packets[extended] = _Packet(timestamp, marker, payload, codec)
         if extended == self._highest:
             self._tail_at = None if marker else now + limits.NACK_AFTER
         self._heard = True
         if not self._synced:
-            if not starts_keyframe(payload):
+            if not packet.starts_keyframe():
                 while len(self._packets) > limits.ASSEMBLY_UNSYNCED_MAX:
                     del self._packets[next(iter(self._packets))]
                 return self.expire(now) if self._missing else []
@@ -340,7 +288,7 @@ class FrameAssembler:
 
     def _sync_to_waiting(self, now: float) -> bool:
         """Start again at a keyframe that came already, behind what was given up."""
-        start = min((e for e, p in self._packets.items() if starts_keyframe(p.payload)), default=None)
+        start = min((e for e, p in self._packets.items() if p.starts_keyframe()), default=None)
         if start is not None:
             self._sync(start, now)
         return self._synced
@@ -355,10 +303,13 @@ class FrameAssembler:
                 self._scan += 1
                 if not packet.marker:
                     continue
-            payloads = [packets.pop(e).payload for e in range(self._next, self._scan)]
+            codec = packets[self._next].codec
+            parts = [packets.pop(e) for e in range(self._next, self._scan)]
             self._next = self._scan
             try:
-                data, keyframe = depacketize(payloads)
+                if any(part.codec is not codec for part in parts):
+                    raise ValueError("two codecs in one frame")
+                data, keyframe = FORMATS[codec].depacketize([part.payload for part in parts])
             except ValueError:
                 self.counts.malformed += 1
                 self.lose(now)
@@ -367,5 +318,5 @@ class FrameAssembler:
                 continue
             if data:
                 self.counts.frames += 1
-                frames.append(AssembledFrame(data, timestamp, keyframe))
+                frames.append(AssembledFrame(data, timestamp, keyframe, codec))
         return frames

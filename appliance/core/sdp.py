@@ -29,6 +29,7 @@ _FINGERPRINT = re.compile(r"(?:[0-9A-F]{2}:){31}[0-9A-F]{2}")
 _UFRAG = re.compile(r"[A-Za-z0-9+/]{4,256}")
 _PWD = re.compile(r"[A-Za-z0-9+/]{22,256}")
 _MEDIA = re.compile(r"m=([a-z]+) ([0-9]{1,5}) ([A-Z/]+) ([A-Za-z0-9 -]+)")
+_HIDDEN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.local")
 _PORT = re.compile(r"[0-9]{1,5}")
 
 
@@ -105,14 +106,17 @@ def check_remote(
 
 
 def without_foreign(sdp: str, *, allowed: Callable[[IPAddress], bool]) -> str:
-    """Leave out host candidates on networks that this box is not on: the other box may be on more.
+    """Leave out host candidates that this box can't use: the other box may be on more networks than
+    this one, and a browser offers TCP, and names that only mDNS can resolve, beside its addresses.
 
-    Only well-formed ones; anything else stays, for ``check_remote`` to refuse, and so does everything
-    when no candidate would be left.
+    Only well-formed ones; anything else stays, for ``check_remote`` to refuse, and so do all
+    addresses when none would be left.
     """
+    lines = [line for line in sdp.splitlines(keepends=True) if not _only_for_browsers(line)]
+    sdp = "".join(lines)
     kept = []
     usable = False
-    for line in sdp.splitlines(keepends=True):
+    for line in lines:
         bits = line.split()
         if line.startswith("a=candidate:") and len(bits) > 4:
             try:
@@ -153,6 +157,14 @@ def check_candidate(value: str, *, allowed: Callable[[IPAddress], bool]) -> tupl
 
 
 # --- inside ---------------------------------------------------------------------------------------
+
+
+def _only_for_browsers(line: str) -> bool:
+    """Whether this is a host candidate over TCP (RFC 6544), or an address hidden behind a random name."""
+    bits = line.split()
+    if not line.startswith("a=candidate:") or len(bits) < 8 or bits[6:8] != ["typ", "host"]:
+        return False
+    return (bits[2].lower() == "tcp" and bits[8:9] == ["tcptype"]) or bool(_HIDDEN.fullmatch(bits[4]))
 
 
 def _refused(code: str, what: str) -> RemoteProtocolError:

@@ -143,6 +143,9 @@ def open_connection(hosts: Sequence[str]) -> Connection:
     video = pc.addTransceiver("video", direction="sendrecv")
     audio = pc.addTransceiver("audio", direction="sendrecv")
     control = pc.createDataChannel("control", ordered=True, negotiated=True, id=CONTROL_CHANNEL_ID)
+    # All share one transport from the start; aiortc would take the first section's for another one, and
+    # stop it, when the other side's first section is not its own first.
+    video._bundled = True
     _prefer_codecs(video, audio)
     connection = Connection(pc, video, audio, control)
     _set_hosts(connection, tuple(hosts))
@@ -152,9 +155,11 @@ def open_connection(hosts: Sequence[str]) -> Connection:
 
 
 def _prefer_codecs(video: RTCRtpTransceiver, audio: RTCRtpTransceiver) -> None:
+    """Boxes speak H.264 with each other; VP8 is for a browser that has no H.264."""
     codecs = RTCRtpSender.getCapabilities("video").codecs
     video.setCodecPreferences(
         [c for c in codecs if c.parameters.get("profile-level-id") == H264_PROFILE]
+        + [c for c in codecs if c.mimeType == "video/VP8"]
         + [c for c in codecs if c.mimeType == "video/rtx"]
     )
     audio.setCodecPreferences(
@@ -178,13 +183,16 @@ def _set_hosts(connection: Connection, hosts: tuple[str, ...]) -> None:
 
 
 def _guard_protocol(connection: Connection, protocol: Any) -> None:
-    """Tell STUN from the rest by the first byte (RFC 7983 section 7), and survive what is neither."""
+    """Tell datagrams apart by their first byte (RFC 7983 section 7), survive what is none of ours."""
     stun = protocol.datagram_received
     data_received = protocol.receiver.data_received
     component = protocol.local_candidate.component
     counts, receive_rtp = connection.counts, connection.path.receive
+    transport = protocol.transport
+    transport.max_size = limits.DATAGRAM_MAX  # asyncio's own 256 KiB are allocated for every datagram
+    sock = transport._sock
 
-    def datagram_received(data: bytes, addr: tuple[Any, ...]) -> None:
+    def take(data: bytes, addr: tuple[Any, ...]) -> None:
         first = data[0] if data else 255
         if 128 <= first <= 191 and not rtp.is_rtcp(data):
             receive_rtp(data)
@@ -196,6 +204,19 @@ def _guard_protocol(connection: Connection, protocol: Any) -> None:
             except Exception:  # aioice lets struct.error and UnicodeDecodeError out
                 counts.bad_datagrams += 1
         else:
+            counts.bad_datagrams += 1
+
+    def datagram_received(data: bytes, addr: tuple[Any, ...]) -> None:
+        take(data, addr)
+        # A frame's packets come together; one turn of the loop for each costs more than the packet.
+        try:
+            for _ in range(limits.DATAGRAMS_PER_WAKE):
+                if transport.is_closing():
+                    return
+                take(*sock.recvfrom(limits.DATAGRAM_MAX))
+        except BlockingIOError:
+            pass
+        except OSError:  # asyncio's next read meets it again, and has the callback for it
             counts.bad_datagrams += 1
 
     protocol.datagram_received = datagram_received

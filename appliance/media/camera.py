@@ -1,6 +1,6 @@
-"""The camera process: captures, encodes every wanted layer once, and hands the packets over.
+"""The camera process: captures, encodes every wanted stream once, and hands the packets over.
 
-Started by ``camera_process`` as ``python -m appliance.media.camera SOCKET MEMORY SOURCE LABEL``
+Started by ``camera_process`` as ``python -m appliance.media.camera SOCKET MEMORY SOURCE LABEL ENCODER``
 (the first two are inherited file descriptors), never by a person. One thread: read the commands,
 take a picture, encode it, send it. A second one only waits for the other side's end, because the
 first may hang in a driver.
@@ -30,7 +30,8 @@ from appliance.core.limits import (
     CAMERA_SOCKET_BYTES,
 )
 from appliance.errors import DeviceError
-from appliance.media.encoder import Encoder, LayerEncoders
+from appliance.media.encoder import StreamEncoders
+from appliance.media.encoders.choice import AUTO, EncoderChoice
 from appliance.media.scale import Scaler
 from appliance.media.selfview import SelfViewWriter
 from appliance.media.sources.source import CapturedFrame, Source, make_source, parse_source
@@ -58,11 +59,14 @@ class OtherSideGoneError(Exception):
 class Camera:
     """The loop of the camera process. Owns ``sock``, ``writer`` and ``source``."""
 
-    def __init__(self, sock: socket.socket, writer: SelfViewWriter, source: Source) -> None:
+    def __init__(
+        self, sock: socket.socket, writer: SelfViewWriter, source: Source, encoder: str = AUTO
+    ) -> None:
         self._sock = sock
         self._writer = writer
         self._source = source
-        self._encoders = LayerEncoders()
+        self._encoders = StreamEncoders(EncoderChoice(encoder))
+        self._failures = 0  # of encoders, that the other side knows of
         self._want = NOTHING
         self._open = False
         self._idle_since = time.monotonic()
@@ -117,8 +121,8 @@ class Camera:
                 raise OtherSideGoneError
             command = unpack_command(message)
             if isinstance(command, Keyframe):
-                for layer in command.layers:
-                    self._encoders.keyframe(layer)
+                for stream in command.streams:
+                    self._encoders.keyframe(stream)
             elif command != self._want:
                 self._set_want(command)
 
@@ -128,7 +132,7 @@ class Camera:
         elif self._want == NOTHING:
             self._retry_at = 0.0  # somebody waits for a picture now
         self._want = want
-        self._encoders.want(want.layers)
+        self._encoders.want(want.streams)
         self._source.want_size(*self._largest())
         if want.self_view is None:
             self._self_view_scaler = None
@@ -137,7 +141,7 @@ class Camera:
 
     def _largest(self) -> tuple[int, int]:
         """The size that serves every wanted picture, of a layer's shape."""
-        height = max((layer.spec.height for layer in self._want.layers), default=0)
+        height = max((stream.layer.spec.height for stream in self._want.streams), default=0)
         if self._want.self_view is not None:
             height = max(height, self._want.self_view[1])
         for layer in Layer:
@@ -185,8 +189,11 @@ class Camera:
             for message in pack_frame(encoded):
                 if not self._send(message):
                     # Late is worse than lost: what follows a dropped picture is of no use either.
-                    self._encoders.keyframe(encoded.layer)
+                    self._encoders.keyframe(encoded.stream)
                     break
+        if self._encoders.failures != self._failures:
+            self._failures = self._encoders.failures
+            self._say(Phase.CAPTURING)  # another encoder took its place
         if self._want.self_view is not None:
             self._show(captured, *self._want.self_view)
 
@@ -213,11 +220,11 @@ class Camera:
         """Send what the camera is doing, if it is new or to be said ``again``."""
         status = Status(
             phase,
-            len(self._encoders.layers),
             self._source.label,
-            Encoder.name,
+            self._encoders.name,
             error.code if error else "",
             error.sentence if error else "",
+            tuple(self._encoders.names.items()),
         )
         if again or status != self._status:
             self._status = status if self._send(pack_status(status)) else None
@@ -242,14 +249,14 @@ def _end_with(sock_fd: int) -> None:
 
 def main(arguments: list[str]) -> int:
     """Run the camera process; see the module's docstring for the arguments."""
-    socket_fd, memory_fd, source_text, label = arguments
+    socket_fd, memory_fd, source_text, label, encoder = arguments
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     os.nice(CAMERA_NICE)
     sock = socket.socket(fileno=int(socket_fd))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CAMERA_SOCKET_BYTES)
     writer = SelfViewWriter(int(memory_fd))
     threading.Thread(target=_end_with, args=(int(socket_fd),), daemon=True).start()
-    Camera(sock, writer, make_source(parse_source(source_text), label)).run()
+    Camera(sock, writer, make_source(parse_source(source_text), label), encoder).run()
     return 0
 
 

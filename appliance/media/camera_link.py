@@ -17,7 +17,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from appliance.core.limits import CAMERA_END_WAIT, CAMERA_MESSAGES_PER_WAKE
+from appliance.core.limits import (
+    CAMERA_END_WAIT,
+    CAMERA_MESSAGES_PER_WAKE,
+    MALLOC_KEEP,
+    MALLOC_MMAP_FROM,
+)
 from appliance.errors import LocalProtocolError
 from appliance.media.encoded import EncodedFrame
 from appliance.media.selfview import SelfViewReader, create_memory
@@ -26,6 +31,9 @@ from appliance.media.wire import RECEIVE_BYTES, Assembler, Keyframe, SelfView, S
 log = logging.getLogger("meetingbox.camera")
 
 MODULE = "appliance.media.camera"
+# glibc keeps a picture's memory for the next one (the variables of mallopt's M_TRIM_THRESHOLD and
+# M_MMAP_THRESHOLD); otherwise the kernel clears the same pages 30 times a second.
+HEAP = {"MALLOC_TRIM_THRESHOLD_": str(MALLOC_KEEP), "MALLOC_MMAP_THRESHOLD_": str(MALLOC_MMAP_FROM)}
 
 
 class CameraLink:
@@ -39,6 +47,7 @@ class CameraLink:
         self,
         source: str,
         label: str,
+        encoder: str,
         *,
         on_frame: Callable[[EncodedFrame], None],
         on_self_view: Callable[[SelfView, bytes], None],
@@ -63,10 +72,14 @@ class CameraLink:
                     self._reader = SelfViewReader(memory)
                     on_failure.callback(self._reader.close)
                     self._process = subprocess.Popen(
-                        [sys.executable, "-m", MODULE, str(theirs.fileno()), str(memory), source, label],
+                        [
+                            *(sys.executable, "-m", MODULE),
+                            *(str(theirs.fileno()), str(memory), source, label, encoder),
+                        ],
                         pass_fds=(theirs.fileno(), memory),
                         stdin=subprocess.DEVNULL,
                         stdout=subprocess.DEVNULL,
+                        env={**os.environ, **HEAP},
                         start_new_session=True,  # Ctrl-C is for us; we end it in order
                     )
                 finally:

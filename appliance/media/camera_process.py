@@ -22,7 +22,7 @@ from collections.abc import Callable
 from typing import Any
 
 from appliance.core.keyframes import KeyframeMerger
-from appliance.core.layers import Layer
+from appliance.core.layers import Codec, Layer, Stream
 from appliance.core.limits import (
     CAMERA_OPENING_MAX,
     CAMERA_RESTART_DELAYS,
@@ -39,7 +39,8 @@ from appliance.media.wire import Keyframe, Phase, SelfView, Status, Want
 log = logging.getLogger("meetingbox.camera")
 
 KIND = "camera"
-RATE_SAMPLES = 128  # encoded pictures kept per layer for the rates: four seconds at 30 a second
+AUTO = "auto"  # the encoder that suits this computer
+RATE_SAMPLES = 128  # encoded pictures kept per stream for the rates: four seconds at 30 a second
 RATE_WINDOW = 2.0  # seconds that the rates in ``stats`` look back
 
 RESTARTING = "The camera does not answer. It is being restarted."
@@ -51,9 +52,10 @@ FAILING_AFTER = 3  # failures in a row after which the sentence names a remedy
 class CameraProcess:
     """Start and stop it on one event loop; every callback comes on that loop.
 
-    ``source``: the configuration's word (``sources.source``). ``label``: the box's name, which the test
-    picture shows. ``on_frame``: every encoded picture of the wanted layers. ``on_self_view``: the
-    newest self-view picture. ``on_state``: the device's label and problem, when they change.
+    ``source``, ``encoder``: the configuration's words (``sources.source``, ``encoders.choice``). ``label``:
+    the box's name, which the test picture shows. ``on_frame``: every encoded picture of the wanted
+    streams. ``on_self_view``: the newest self-view picture. ``on_state``: the device's label and
+    problem, when they change.
 
     DeviceError if ``source`` makes no sense.
     """
@@ -63,6 +65,7 @@ class CameraProcess:
         source: str,
         label: str,
         *,
+        encoder: str = AUTO,
         on_frame: Callable[[EncodedFrame], None],
         on_self_view: Callable[[Picture], None],
         on_state: Callable[[DeviceView], None],
@@ -70,6 +73,7 @@ class CameraProcess:
         self._spec = parse_source(source)
         self._source = source
         self._label = label
+        self._encoder = encoder
         self._on_frame = on_frame
         self._on_self_view = on_self_view
         self._on_state = on_state
@@ -87,9 +91,7 @@ class CameraProcess:
         self._serial = 0
         self._changed = asyncio.Event()  # something that the supervisor has to look at
         self._stopping = asyncio.Event()
-        self._sent: dict[Layer, deque[tuple[float, int]]] = {
-            layer: deque(maxlen=RATE_SAMPLES) for layer in Layer
-        }
+        self._sent: dict[Stream, deque[tuple[float, int]]] = {}
 
     # --- what the box asks ------------------------------------------------------------------------
 
@@ -112,26 +114,26 @@ class CameraProcess:
             self._keyframe_timer.cancel()
             self._keyframe_timer = None
 
-    def want(self, layers: frozenset[Layer]) -> None:
-        """Have exactly these layers encoded from now on; a new one begins with a keyframe."""
-        for layer in self._want.layers - layers:
-            self._keyframes.forget(layer)
-            self._sent[layer].clear()
-        self._set_want(Want(frozenset(layers), self._want.self_view))
+    def want(self, streams: frozenset[Stream]) -> None:
+        """Have exactly these streams encoded from now on; a new one begins with a keyframe."""
+        for stream in self._want.streams - streams:
+            self._keyframes.forget(stream)
+            self._sent.pop(stream, None)
+        self._set_want(Want(frozenset(streams), self._want.self_view))
 
     def set_self_view(self, size: tuple[int, int] | None) -> None:
         """Have self-view pictures of exactly this size, or none.
 
         Above limits.SELF_VIEW_MAX_PIXELS the size is reduced; each picture carries its own.
         """
-        self._set_want(Want(self._want.layers, fit_self_view(*size) if size else None))
+        self._set_want(Want(self._want.streams, fit_self_view(*size) if size else None))
 
-    def request_keyframe(self, layer: Layer) -> None:
+    def request_keyframe(self, stream: Stream) -> None:
         """A receiver needs a keyframe. The first request is served at once, repeats are merged."""
-        if layer not in self._want.layers:
+        if stream not in self._want.streams:
             return
-        if self._keyframes.request(layer, time.monotonic()):
-            self._send_keyframe(frozenset((layer,)))
+        if self._keyframes.request(stream, time.monotonic()):
+            self._send_keyframe(frozenset((stream,)))
         else:
             self._schedule_keyframes()
 
@@ -141,18 +143,29 @@ class CameraProcess:
         return self._state
 
     def stats(self) -> dict[str, Any]:
-        """Return figures for ``stats``: rates are those of the last two seconds, bitrates in bit/s."""
+        """Return figures for ``stats``: rates are those of the last two seconds, bitrates in bit/s.
+
+        ``streams``: one entry for each. ``layers``: the H.264 of each layer, or what else it is encoded in.
+        """
         status, link = self._status, self._link
-        layers = {}
-        for layer in self._want.layers:
-            fps, bitrate = self._rates(layer)
-            layers[layer.value] = {"fps": fps, "bitrate": bitrate}
+        encoders = dict(status.encoders) if status and link else {}
+        streams = []
+        layers: dict[str, dict[str, float]] = {}
+        for stream in (Stream(layer, codec) for codec in Codec for layer in Layer):
+            if stream not in self._want.streams:
+                continue
+            fps, bitrate = self._rates(stream)
+            rates = {"fps": fps, "bitrate": bitrate}
+            name, codec = stream.layer.value, stream.codec.value
+            streams.append({"layer": name, "codec": codec, "encoder": encoders.get(stream, ""), **rates})
+            layers.setdefault(name, rates)
         return {
             "source": self._source,
             "label": self._state.label,
             "problem": self._state.problem,
             "encoder": status.encoder if status else "",
-            "encoders_open": status.encoders_open if status and link else 0,
+            "encoders_open": len(encoders),
+            "streams": streams,
             "layers": layers,
             "pid": link.pid if link else None,
             "restarts": self._restarts,
@@ -162,11 +175,12 @@ class CameraProcess:
 
     def _frame(self, frame: EncodedFrame) -> None:
         now = self._sign()
-        if frame.layer not in self._want.layers:
-            return  # it was on its way when the layer was given up
+        stream = frame.stream
+        if stream not in self._want.streams:
+            return  # it was on its way when the stream was given up
         if frame.keyframe:
-            self._keyframes.keyframe(frame.layer, now)
-        self._sent[frame.layer].append((now, len(frame.data)))
+            self._keyframes.keyframe(stream, now)
+        self._sent.setdefault(stream, deque(maxlen=RATE_SAMPLES)).append((now, len(frame.data)))
         self._on_frame(frame)
 
     def _self_view(self, view: SelfView, rgb: bytes) -> None:
@@ -223,6 +237,7 @@ class CameraProcess:
         link = self._link = CameraLink(
             self._source,
             self._label,
+            self._encoder,
             on_frame=self._frame,
             on_self_view=self._self_view,
             on_status=self._heard,
@@ -279,9 +294,9 @@ class CameraProcess:
         if self._link is not None:
             self._link.send(want)
 
-    def _send_keyframe(self, layers: frozenset[Layer]) -> None:
+    def _send_keyframe(self, streams: frozenset[Stream]) -> None:
         if self._link is not None:
-            self._link.send(Keyframe(layers))
+            self._link.send(Keyframe(streams))
 
     def _schedule_keyframes(self) -> None:
         due = self._keyframes.next_due()
@@ -292,15 +307,15 @@ class CameraProcess:
 
     def _keyframes_due(self) -> None:
         self._keyframe_timer = None
-        layers = self._keyframes.due(time.monotonic())
-        if layers:
-            self._send_keyframe(layers)
+        streams = self._keyframes.due(time.monotonic())
+        if streams:
+            self._send_keyframe(streams)
         self._schedule_keyframes()
 
-    def _rates(self, layer: Layer) -> tuple[float, int]:
-        """Pictures and bits a second of a layer, over the last moments."""
+    def _rates(self, stream: Stream) -> tuple[float, int]:
+        """Pictures and bits a second of a stream, over the last moments."""
         now = time.monotonic()
-        recent = [(at, size) for at, size in self._sent[layer] if now - at <= RATE_WINDOW]
+        recent = [(at, size) for at, size in self._sent.get(stream, ()) if now - at <= RATE_WINDOW]
         if len(recent) < 2:
             return 0.0, 0
         interval = (recent[-1][0] - recent[0][0]) / (len(recent) - 1)

@@ -1,8 +1,9 @@
-"""One decode thread per remote: H.264 in, RGB pictures of the tile's exact size out.
+"""One decode thread per remote: H.264 or VP8 in, RGB pictures of the tile's exact size out.
 
 PyAV releases the interpreter lock while it decodes and while it scales, so a thread of its own
-costs the network thread nothing. The latest frame wins: behind a queue that has more, a frame is
-decoded, because the next one builds on it, but not converted.
+costs the network thread nothing. The latest frame wins: in front of a queue that has more, a frame is
+decoded, because the next one builds on it, but not converted, unless the two came together
+(``core/pacing.py``).
 """
 
 from __future__ import annotations
@@ -23,9 +24,14 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from appliance.core import limits
 from appliance.core.assembly import AssembledFrame
+from appliance.core.layers import Codec
+from appliance.core.pacing import PicturePacer
 from appliance.core.view import Picture
 
 log = logging.getLogger(__name__)
+
+FFMPEG_NAMES = {Codec.H264: "h264", Codec.VP8: "vp8"}
+PIXELS_MAX = limits.PICTURE_SIDE_MAX**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +89,14 @@ class Decoder:
     ) -> None:
         self.counts = DecoderCounts()
         self.size: tuple[int, int] = (0, 0)  # of the last decoded picture
+        self.codec = Codec.H264  # of the last frame
         self._on_picture = on_picture
         self._on_keyframe_needed = on_keyframe_needed
         self._condition = threading.Condition()
-        self._queue: deque[AssembledFrame] = deque()
+        self._queue: deque[tuple[AssembledFrame, float]] = deque()  # and when it came
+        self._pacer = PicturePacer()
         self._tile: tuple[int, int] | None = None
+        self._hidden = 0  # how often the tile was
         self._skipping = True  # until a keyframe
         self._stopping = False
         self._serial = 0
@@ -124,8 +133,10 @@ class Decoder:
             woken = self._tile is None and size is not None
             self._tile = size
             if size is None:
+                self._hidden += 1
                 self._queue.clear()
                 self._skipping = True
+            self._condition.notify()
         if woken:
             self._on_keyframe_needed()
 
@@ -145,7 +156,7 @@ class Decoder:
                 self.counts.dropped += 1
             else:
                 self._skipping = False
-                self._queue.append(frame)
+                self._queue.append((frame, time.monotonic()))
                 self._condition.notify()
         if overflow:
             self._on_keyframe_needed()
@@ -153,7 +164,7 @@ class Decoder:
     # --- decode thread --------------------------------------------------------------------------
 
     def _run(self) -> None:
-        codec: VideoCodecContext | None = None
+        context: VideoCodecContext | None = None
         converter = Converter()
         while True:
             with self._condition:
@@ -161,46 +172,72 @@ class Decoder:
                     self._condition.wait()
                 if self._stopping:
                     return
-                frame = self._queue.popleft()
-                tile = self._tile
-                latest = not self._queue
+                frame, arrived = self._queue.popleft()
+                hidden = self._hidden
+                shows = self._pacer.shows(frame.timestamp, arrived, self._following(), len(self._queue))
             started = time.perf_counter()
             try:
-                if codec is None:
-                    codec = _open()
-                pictures = codec.decode(av.Packet(frame.data))
+                if frame.codec is not self.codec:
+                    context, self.codec = None, frame.codec
+                if context is None:
+                    if not frame.keyframe:
+                        raise av.error.InvalidDataError(0, "nothing to begin with")
+                    context = _open(self.codec)
+                pictures = context.decode(av.Packet(frame.data))
                 if any(picture.is_corrupt for picture in pictures):
                     raise av.error.InvalidDataError(0, "corrupt picture")
             except av.FFmpegError:
                 self.counts.errors += 1
-                codec = None
+                context = None
                 with self._condition:
                     self._queue.clear()
                     self._skipping = True
                 self._on_keyframe_needed()
                 continue
             self.counts.decoded += len(pictures)
+            self.counts.busy_s += time.perf_counter() - started
             if pictures:
                 self.size = (pictures[-1].width, pictures[-1].height)
-            if pictures and latest and tile is not None:
-                rgb = converter.convert(pictures[-1], tile)
-                self._serial += 1
-                self.counts.pictures += 1
-                self.counts.busy_s += time.perf_counter() - started
-                try:
-                    self._on_picture(Picture(rgb, *tile, self._serial))
-                except Exception:
-                    log.exception("showing a picture failed")
-            else:
-                self.counts.busy_s += time.perf_counter() - started
+                if shows:
+                    self._hand_on(pictures[-1], converter, arrived, hidden)
+
+    def _following(self) -> float | None:
+        """When the next frame came, None while there is none."""
+        return self._queue[0][1] if self._queue else None
+
+    def _hand_on(self, picture: av.VideoFrame, converter: Converter, arrived: float, hidden: int) -> None:
+        """Convert a picture when it is due, and hand it on unless the tile was hidden meanwhile."""
+        due = self._pacer.due(arrived)
+        with self._condition:
+            tile, behind = self._tile, len(self._queue)
+            while self._tile == tile and len(self._queue) <= behind:
+                left = due - time.monotonic()
+                if left <= 0 or self._stopping or self._hidden != hidden:
+                    break
+                self._condition.wait(left)
+            tile = self._tile
+            if self._stopping or self._hidden != hidden or tile is None:
+                return
+        started = time.perf_counter()
+        rgb = converter.convert(picture, tile)
+        self._serial += 1
+        self.counts.pictures += 1
+        self.counts.busy_s += time.perf_counter() - started
+        with self._condition:
+            self._pacer.shown(arrived, self._following(), time.monotonic())
+        try:
+            self._on_picture(Picture(rgb, *tile, self._serial))
+        except Exception:
+            log.exception("showing a picture failed")
 
 
-def _open() -> VideoCodecContext:
-    codec = av.CodecContext.create("h264", "r")
-    assert isinstance(codec, VideoCodecContext)
-    codec.thread_count = 1  # frame threads would each hold a frame back
-    codec.flags |= Flags.low_delay
-    return codec
+def _open(codec: Codec) -> VideoCodecContext:
+    context = av.CodecContext.create(FFMPEG_NAMES[codec], "r")
+    assert isinstance(context, VideoCodecContext)
+    context.thread_count = 1  # frame threads would each hold a frame back
+    context.flags |= Flags.low_delay
+    context.options = {"max_pixels": str(PIXELS_MAX)}  # memory is taken for what a header says
+    return context
 
 
 class Converter:

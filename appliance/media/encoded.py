@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from appliance.core.layers import Layer
+from appliance.core.layers import Codec, Layer, Stream
 
-CLOCK_RATE = 90_000  # RTP units a second of H.264, RFC 6184 section 8.2.1
+CLOCK_RATE = 90_000  # RTP units a second, RFC 6184 section 8.2.1 and RFC 7741 section 4.1
 
 
 def rtp_timestamp(captured_ns: int) -> int:
@@ -19,11 +19,11 @@ def rtp_timestamp(captured_ns: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class EncodedFrame:
-    """An H.264 access unit in Annex B format.
+    """An H.264 access unit in Annex B format, or a VP8 frame.
 
-    ``keyframe``: an IDR picture, its parameter sets in front. ``timestamp``: RTP units of the
-    capture time. ``captured_ns``: CLOCK_MONOTONIC when the picture was taken, nanoseconds.
-    ``width``, ``height``: pixels.
+    ``keyframe``: it needs no other; in H.264 an IDR picture, its parameter sets in front.
+    ``timestamp``: RTP units of the capture time. ``captured_ns``: CLOCK_MONOTONIC when the picture was
+    taken, nanoseconds. ``width``, ``height``: pixels.
     """
 
     layer: Layer
@@ -33,3 +33,9 @@ class EncodedFrame:
     captured_ns: int
     width: int
     height: int
+    codec: Codec = Codec.H264
+
+    @property
+    def stream(self) -> Stream:
+        """What it is a part of."""
+        return Stream(self.layer, self.codec)

@@ -1,100 +1,14 @@
-"""Encoding: every layer that somebody watches is encoded once, the others not at all.
-
-H.264 constrained baseline, Annex B, no B-frames, no lookahead, the parameter sets in front of every
-keyframe: each picture leaves the encoder in the call that it entered by, and a receiver can begin
-at any keyframe. The bitrate is capped by a small buffer, so that a burst stays one.
-"""
+"""Encoding: every stream that somebody watches is encoded once, the others not at all."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from fractions import Fraction
 
-import av
-from av.video.codeccontext import VideoCodecContext
-from av.video.frame import PictureType
-
-from appliance.core.layers import Layer
-from appliance.core.limits import ENCODER_VBV_SECONDS, KEYFRAME_EVERY
-from appliance.media.encoded import CLOCK_RATE, EncodedFrame, rtp_timestamp
+from appliance.core.layers import Codec, Layer, Stream
+from appliance.media.encoded import EncodedFrame
+from appliance.media.encoders.choice import EncoderChoice, SafeEncoder
 from appliance.media.scale import Scaler
 from appliance.media.sources.source import CapturedFrame
-
-IN_FLIGHT_MAX = 16  # pictures inside an encoder; libx264 holds none, hardware a few
-SMPTE170M = 6  # FFmpeg's number of the matrix and the primaries of BT.601, 525 lines
-
-
-class Encoder:
-    """The encoder of one layer; open from construction until ``close``."""
-
-    name = "libx264"
-
-    def __init__(self, layer: Layer) -> None:
-        self.layer = layer
-        spec = layer.spec
-        context = av.CodecContext.create(self.name, "w")
-        assert isinstance(context, VideoCodecContext)
-        context.width, context.height = spec.width, spec.height
-        context.pix_fmt = "yuv420p"
-        context.time_base = Fraction(1, CLOCK_RATE)
-        context.framerate = Fraction(spec.fps, 1)
-        context.bit_rate = spec.bitrate
-        context.gop_size = round(spec.fps * KEYFRAME_EVERY)
-        context.max_b_frames = 0
-        context.thread_count = 1  # a thread more a box costs more than it saves at these sizes
-        context.color_range = 1  # limited
-        context.colorspace = context.color_primaries = context.color_trc = SMPTE170M
-        context.options = {
-            "preset": "ultrafast",
-            "tune": "zerolatency",
-            "profile": "baseline",
-            "forced-idr": "1",
-            "maxrate": str(spec.bitrate),
-            "bufsize": str(round(spec.bitrate * ENCODER_VBV_SECONDS)),
-            "x264-params": "sliced-threads=0:scenecut=0:repeat-headers=1:annexb=1:aud=0",
-        }
-        context.open()
-        self._context: VideoCodecContext | None = context
-        self._in_flight: OrderedDict[int, int] = OrderedDict()  # pts: captured_ns
-        self._last_pts = -1
-
-    def encode(self, frame: av.VideoFrame, captured_ns: int, *, keyframe: bool) -> list[EncodedFrame]:
-        """Encode a picture of this layer's size; return what the encoder gives out (usually one).
-
-        ``keyframe``: make it an IDR picture. A picture that is not younger than the one before is
-        passed over.
-        """
-        assert self._context is not None
-        pts = captured_ns * 9 // 100_000
-        if pts <= self._last_pts:
-            return []
-        self._last_pts = pts
-        frame.pts = pts
-        frame.time_base = Fraction(1, CLOCK_RATE)
-        frame.pict_type = PictureType.I if keyframe else PictureType.NONE
-        self._in_flight[pts] = captured_ns
-        if len(self._in_flight) > IN_FLIGHT_MAX:
-            self._in_flight.popitem(last=False)
-        spec = self.layer.spec
-        return [
-            EncodedFrame(
-                self.layer,
-                packet.is_keyframe,
-                bytes(packet),
-                rtp_timestamp(taken_ns),
-                taken_ns,
-                spec.width,
-                spec.height,
-            )
-            for packet in self._context.encode(frame)
-            if packet.pts is not None and (taken_ns := self._in_flight.pop(packet.pts, None)) is not None
-        ]
-
-    def close(self) -> None:
-        """Free the encoder's memory."""
-        self._context = None
-        self._in_flight.clear()
 
 
 class RateGate:
@@ -121,53 +35,82 @@ class RateGate:
         return True
 
 
-class _LayerWork:
-    """What one wanted layer needs: its encoder, its scaler, its beat."""
+class _StreamWork:
+    """What one wanted stream needs: its encoder, and whether its next picture is to be a keyframe."""
 
-    def __init__(self, layer: Layer) -> None:
-        self.encoder = Encoder(layer)
-        self.scaler = Scaler(layer.spec.width, layer.spec.height)
-        self.gate = RateGate(layer.spec.fps)
+    def __init__(self, stream: Stream, choice: EncoderChoice) -> None:
+        self.encoder = SafeEncoder(stream, choice)
         self.keyframe = True
 
 
-class LayerEncoders:
-    """Every wanted layer's encoder, fed from one captured picture at a time."""
+class _LayerWork:
+    """What the streams of one layer share: a scaler, a beat."""
 
-    def __init__(self) -> None:
+    def __init__(self, layer: Layer) -> None:
+        self.scaler = Scaler(layer.spec.width, layer.spec.height)
+        self.gate = RateGate(layer.spec.fps)
+        self.streams: dict[Codec, _StreamWork] = {}
+
+
+class StreamEncoders:
+    """Every wanted stream's encoder, fed from one captured picture at a time."""
+
+    def __init__(self, choice: EncoderChoice | None = None) -> None:
+        self._choice = choice or EncoderChoice()
         self._work: dict[Layer, _LayerWork] = {}  # largest first
 
     @property
-    def layers(self) -> tuple[Layer, ...]:
-        """The layers that have an encoder open, largest first."""
-        return tuple(self._work)
+    def name(self) -> str:
+        """FFmpeg's name of the encoder for H.264."""
+        return self._choice.name
 
-    def want(self, layers: Iterable[Layer]) -> None:
-        """Open the encoders that are missing, close those that nobody needs any more."""
-        wanted = set(layers)
-        for layer in [layer for layer in self._work if layer not in wanted]:
-            self._work.pop(layer).encoder.close()
-        self._work = {
-            layer: self._work.get(layer) or _LayerWork(layer) for layer in reversed(Layer) if layer in wanted
+    @property
+    def failures(self) -> int:
+        """How many encoders had to be replaced."""
+        return self._choice.failures
+
+    @property
+    def names(self) -> dict[Stream, str]:
+        """FFmpeg's name of every encoder that is open, largest layer first."""
+        return {
+            Stream(layer, codec): stream.encoder.name
+            for layer, work in self._work.items()
+            for codec, stream in work.streams.items()
         }
 
-    def keyframe(self, layer: Layer) -> None:
-        """Make the layer's next picture a keyframe."""
-        if layer in self._work:
-            self._work[layer].keyframe = True
+    def want(self, streams: Iterable[Stream]) -> None:
+        """Open the encoders that are missing, close those that nobody needs any more."""
+        wanted = set(streams)
+        for open_stream in self.names:
+            if open_stream not in wanted:
+                self._work[open_stream.layer].streams.pop(open_stream.codec).encoder.close()
+        layers = {stream.layer for stream in wanted}
+        self._work = {
+            layer: self._work.get(layer) or _LayerWork(layer) for layer in reversed(Layer) if layer in layers
+        }
+        for stream in wanted - self.names.keys():
+            self._work[stream.layer].streams[stream.codec] = _StreamWork(stream, self._choice)
+
+    def keyframe(self, stream: Stream) -> None:
+        """Make the stream's next picture a keyframe."""
+        work = self._work.get(stream.layer)
+        if work is not None and stream.codec in work.streams:
+            work.streams[stream.codec].keyframe = True
 
     def encode(self, captured: CapturedFrame) -> Iterator[EncodedFrame]:
         """Encode a captured picture in every layer whose turn it is, and yield each as it is done.
 
-        A smaller layer is scaled from the next larger one: a quarter of the work.
+        A layer is scaled once for all its codecs, and a smaller one from the next larger one: a quarter
+        of the work.
         """
         frame, pixel_aspect = captured.frame, captured.pixel_aspect
         for work in self._work.values():
             if not work.gate.passes(captured.captured_ns):
                 continue
             frame, pixel_aspect = work.scaler.scale(frame, pixel_aspect), 1.0
-            keyframe, work.keyframe = work.keyframe, False
-            yield from work.encoder.encode(frame, captured.captured_ns, keyframe=keyframe)
+            for stream in work.streams.values():
+                keyframe, stream.keyframe = stream.keyframe, False
+                yield from stream.encoder.encode(frame, captured.captured_ns, keyframe=keyframe)
 
     def close(self) -> None:
         """Close every encoder."""

@@ -22,8 +22,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from appliance.core import limits
-from appliance.core.layers import Layer
+from appliance.core import limits, vp8
+from appliance.core.layers import Codec, Layer, Stream
 from appliance.media.aiortc_seam import split_h264
 from appliance.media.encoded import CLOCK_RATE, EncodedFrame
 
@@ -43,6 +43,11 @@ class Sound(Protocol):
     def captured_ns(self) -> int: ...
 
 
+def split(data: bytes, codec: Codec) -> list[bytes]:
+    """Split an encoded frame into RTP payloads of at most 1300 bytes."""
+    return split_h264(data) if codec is Codec.H264 else vp8.split(data)
+
+
 class SharedFrame:
     """An encoded frame and its RTP payloads, which are made once."""
 
@@ -55,7 +60,7 @@ class SharedFrame:
     @property
     def payloads(self) -> list[bytes]:
         if self._payloads is None:
-            self._payloads = split_h264(self.frame.data)
+            self._payloads = split(self.frame.data, self.frame.codec)
         return self._payloads
 
 
@@ -69,19 +74,24 @@ class SubscriptionCounts:
 
 
 class Subscription:
-    """What one peer gets: frames of one layer at a time, in order.
+    """What one peer gets: frames of one layer at a time, in order, in the codec of its connection.
 
     ``send(shared, timestamp)`` hands a frame to the network in the same call; ``writable()``: does the
     network keep up? While it does not, frames wait here.
     """
 
     def __init__(
-        self, fanout: Fanout, send: Callable[[SharedFrame, int], None], writable: Callable[[], bool]
+        self,
+        fanout: Fanout,
+        send: Callable[[SharedFrame, int], None],
+        writable: Callable[[], bool],
+        codec: Codec,
     ) -> None:
         self.counts = SubscriptionCounts()
         self._fanout = fanout
         self._send = send
         self._writable = writable
+        self._codec = codec
         self._queue: deque[SharedFrame] = deque()
         self._timer: asyncio.TimerHandle | None = None  # while frames wait
         self._wanted: Layer | None = None  # asked for by set_layer
@@ -96,9 +106,10 @@ class Subscription:
         return self._current
 
     @property
-    def layers(self) -> frozenset[Layer]:
-        """The layers that must be encoded for this peer now."""
-        return frozenset(layer for layer in (self._wanted, self._current) if layer is not None)
+    def streams(self) -> frozenset[Stream]:
+        """What must be encoded for this peer now."""
+        layers = (self._wanted, self._current)
+        return frozenset(Stream(layer, self._codec) for layer in layers if layer is not None)
 
     @property
     def waiting(self) -> int:
@@ -113,23 +124,25 @@ class Subscription:
         if layer is None:
             self._current = None
             self._forget()
-        elif self._current is None and (recent := self._fanout.recent(layer)):
+        elif self._current is None and (recent := self._fanout.recent(Stream(layer, self._codec))):
             self._current = layer
             self._burst = len(recent)
             self._queue.extend(recent)
             self._drain()
         self._fanout.subscription_changed()
         if layer is not None and layer is not self._current:
-            self._fanout.on_keyframe(layer)
+            self._fanout.on_keyframe(Stream(layer, self._codec))
 
     def request_keyframe(self) -> None:
         """The peer can't decode what it has."""
         if self._wanted is not None:
-            self._fanout.on_keyframe(self._wanted)
+            self._fanout.on_keyframe(Stream(self._wanted, self._codec))
 
     def offer(self, shared: SharedFrame) -> None:
         """Send a frame, or queue it, if this peer wants it (called by the fan-out)."""
         frame = shared.frame
+        if frame.codec is not self._codec:
+            return
         if frame.layer is self._wanted:
             if self._current is not frame.layer:
                 if not frame.keyframe:
@@ -192,35 +205,36 @@ class Subscription:
 class Fanout:
     """Encoded frames to the peers that watch them.
 
-    ``on_wanted(layers)`` is called whenever the set of layers that somebody watches changes, and
-    ``on_keyframe(layer)`` whenever a peer needs a keyframe of a layer: merging the requests of
-    several peers is the encoder's.
+    ``on_wanted(streams)`` is called whenever the set of streams that somebody watches changes, and
+    ``on_keyframe(stream)`` whenever a peer needs a keyframe of one: merging the requests of several
+    peers is the encoder's.
     """
 
     def __init__(
-        self, *, on_wanted: Callable[[frozenset[Layer]], None], on_keyframe: Callable[[Layer], None]
+        self, *, on_wanted: Callable[[frozenset[Stream]], None], on_keyframe: Callable[[Stream], None]
     ) -> None:
         self.on_keyframe = on_keyframe
         self._on_wanted = on_wanted
         self._subscriptions: list[Subscription] = []
-        self._wanted: frozenset[Layer] = frozenset()
-        self._recent: dict[Layer, list[SharedFrame]] = {}  # since the last keyframe, while few
+        self._wanted: frozenset[Stream] = frozenset()
+        self._recent: dict[Stream, list[SharedFrame]] = {}  # since the last keyframe, while few
 
     def publish(self, frame: EncodedFrame) -> None:
-        """Hand a frame to every peer that wants its layer; never waits."""
+        """Hand a frame to every peer that wants its stream; never waits."""
         shared = SharedFrame(frame)
+        stream = frame.stream
         if frame.keyframe:
-            self._recent[frame.layer] = [shared]
-        elif recent := self._recent.get(frame.layer):
+            self._recent[stream] = [shared]
+        elif recent := self._recent.get(stream):
             recent.append(shared)
             if len(recent) > limits.FANOUT_RECENT_MAX:
-                del self._recent[frame.layer]
+                del self._recent[stream]
         for subscription in self._subscriptions:
             subscription.offer(shared)
 
-    def recent(self, layer: Layer) -> Sequence[SharedFrame]:
-        """The layer from its last keyframe on; empty when that was too long ago."""
-        frames = self._recent.get(layer, ())
+    def recent(self, stream: Stream) -> Sequence[SharedFrame]:
+        """The stream from its last keyframe on; empty when that was too long ago."""
+        frames = self._recent.get(stream, ())
         if not frames or time.monotonic_ns() - frames[-1].frame.captured_ns > limits.FANOUT_RECENT_NS:
             return ()
         return frames
@@ -230,10 +244,13 @@ class Fanout:
         self._recent.clear()
 
     def subscribe(
-        self, send: Callable[[SharedFrame, int], None], writable: Callable[[], bool]
+        self,
+        send: Callable[[SharedFrame, int], None],
+        writable: Callable[[], bool],
+        codec: Codec = Codec.H264,
     ) -> Subscription:
         """A new peer, which gets nothing before ``set_layer``; see ``Subscription``."""
-        subscription = Subscription(self, send, writable)
+        subscription = Subscription(self, send, writable, codec)
         self._subscriptions.append(subscription)
         return subscription
 
@@ -242,16 +259,16 @@ class Fanout:
         self._subscriptions.remove(subscription)
         self.subscription_changed()
 
-    def wanted_layers(self) -> frozenset[Layer]:
-        """The layers that somebody watches."""
+    def wanted_streams(self) -> frozenset[Stream]:
+        """The streams that somebody watches."""
         return self._wanted
 
     def subscription_changed(self) -> None:
         """Find out anew what is watched (called by the subscriptions)."""
-        wanted: frozenset[Layer] = frozenset().union(*(s.layers for s in self._subscriptions))
+        wanted: frozenset[Stream] = frozenset().union(*(s.streams for s in self._subscriptions))
         if wanted != self._wanted:
-            for layer in self._wanted - wanted:
-                self._recent.pop(layer, None)  # nobody encodes it any more: it would only get older
+            for stream in self._wanted - wanted:
+                self._recent.pop(stream, None)  # nobody encodes it any more: it would only get older
             self._wanted = wanted
             self._on_wanted(wanted)
 

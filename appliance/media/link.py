@@ -26,7 +26,7 @@ from aiortc import InvalidStateError, RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
 
 from appliance.core import limits, sdp
-from appliance.core.layers import Layer
+from appliance.core.layers import Codec, Layer
 from appliance.core.rtp import Packet
 from appliance.core.view import Picture
 from appliance.errors import LocalProtocolError, RemoteProtocolError
@@ -65,7 +65,8 @@ class LinkStats:
 
     ``layer``: what we get, by its height, "" before the first picture. ``fps_received``: whole frames.
     ``fps_decoded``: pictures handed to the tile. ``packets_lost``: did not come by themselves.
-    ``jitter_ms``: of the pictures' packets. ``sending``: the layer this peer gets, "" for none.
+    ``jitter_ms``: of the pictures' packets. ``sending``: the layer this peer gets, "" for none;
+    ``codec``: what it gets it in, "" before the connection.
     ``frames_dropped``: lost to this peer's full queue. ``loss_out``: 0 to 1, as the other side reports.
     """
 
@@ -85,6 +86,7 @@ class LinkStats:
     sounds_received: int
     sounds_lost: int
     sending: str
+    codec: str
     frames_sent: int
     frames_dropped: int
     sounds_sent: int
@@ -134,6 +136,7 @@ class MediaLink:
         self._sounds_out: SoundSubscription | None = None
         self._bad_control = 0  # messages refused: oversize, text, or the app's handler failed
         self._early = 0  # media packets that came before open_media
+        self._codecs: dict[int, Codec] = {}  # by payload type, of the pictures that came
 
         self._connection = seam.open_connection(hosts)
         self._pictures = VideoReceive(on_picture=on_picture, name=f"decoder {name}")
@@ -220,7 +223,8 @@ class MediaLink:
         if self._opened or self._closing is not None:
             return
         writable = self._connection.writable
-        self._frames_out = self._video_fanout.subscribe(self._send_frame, writable)
+        codec = Codec(self._video_out.codec or Codec.H264)
+        self._frames_out = self._video_fanout.subscribe(self._send_frame, writable, codec)
         self._sounds_out = self._audio_fanout.subscribe(self._send_sound, writable)
         self._opened = True
         self._pictures.start(self._video_in)
@@ -316,6 +320,7 @@ class MediaLink:
             sounds_received=self._audio_in.reception.received,
             sounds_lost=self._audio_in.reception.lost,
             sending=sending.value if sending is not None else "",
+            codec=self._video_out.codec,
             frames_sent=frames.sent if frames is not None else 0,
             frames_dropped=frames.dropped if frames is not None else 0,
             sounds_sent=sounds.sent if sounds is not None else 0,
@@ -395,10 +400,16 @@ class MediaLink:
             )
 
     def _video_packet(self, packet: Packet, now: float) -> None:
-        if self._opened:
-            self._pictures.push(packet.sequence_number, packet.timestamp, packet.marker, packet.payload, now)
-        else:
+        if not self._opened:
             self._early += 1
+            return
+        codec = self._codecs.get(packet.payload_type)
+        if codec is None:
+            codec = Codec(self._video_in.payload_types[packet.payload_type])
+            self._codecs[packet.payload_type] = codec
+        self._pictures.push(
+            packet.sequence_number, packet.timestamp, packet.marker, packet.payload, now, codec
+        )
 
     def _audio_packet(self, packet: Packet, now: float) -> None:
         if self._opened:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from appliance.core.assembly import AssembledFrame, AssemblyCounts, FrameAssembler
+from appliance.core.layers import Codec
 from appliance.core.view import Picture
 from appliance.media.decoder import Decoder, DecoderCounts
 
@@ -101,12 +102,20 @@ class VideoReceive:
         self._assembler.lose(now)
         self._arm(now)
 
-    def push(self, sequence_number: int, timestamp: int, marker: bool, payload: bytes, now: float) -> None:
-        """Take a packet that arrived at ``now``."""
+    def push(
+        self,
+        sequence_number: int,
+        timestamp: int,
+        marker: bool,
+        payload: bytes,
+        now: float,
+        codec: Codec = Codec.H264,
+    ) -> None:
+        """Take a packet that arrived at ``now``; ``codec``: what its payload type stands for."""
         if self._hidden:
             return
         assembler = self._assembler
-        frames = assembler.push(sequence_number, timestamp, marker, payload, now)
+        frames = assembler.push(sequence_number, timestamp, marker, payload, now, codec)
         if frames:
             self._decode(frames, now)
         self._arm(now)
@@ -132,7 +141,11 @@ class VideoReceive:
     def _arm(self, now: float) -> None:
         """Have ``_act`` called when the assembly wants it; a timer that is set too early does no harm."""
         due = self._assembler.deadline()
-        if due is None or self._loop is None or (self._armed is not None and self._armed <= due):
+        if due is None:
+            if self._timer is not None:
+                self._disarm()
+            return
+        if self._loop is None or (self._armed is not None and self._armed <= due):
             return
         self._disarm()
         self._armed = due

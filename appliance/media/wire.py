@@ -5,8 +5,8 @@ says its kind and a fixed struct, in native byte order. Only an encoded picture 
 message: a FRAME with its beginning, then MORE with the rest, in order.
 
 ==========  =================  ==================================================================
-to camera   WANT               the layers to encode, the size of the self-view
-            KEYFRAME           the layers whose next picture is to be a keyframe
+to camera   WANT               the streams to encode, the size of the self-view
+            KEYFRAME           the streams whose next picture is to be a keyframe
 from there  FRAME, MORE        an encoded picture
             SELF_VIEW          a picture is ready in the shared memory
             STATUS             what the camera is doing; on every change, and when a search failed again
@@ -22,7 +22,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from appliance.core.layers import Layer
+from appliance.core.layers import Codec, Layer, Stream
 from appliance.core.limits import CAMERA_MESSAGE_MAX_BYTES, ENCODED_FRAME_MAX_BYTES
 from appliance.errors import LocalProtocolError
 from appliance.media.encoded import EncodedFrame
@@ -43,7 +43,7 @@ class Phase(enum.IntEnum):
 class Want:
     """``self_view``: its exact size in pixels, or None while it is not shown."""
 
-    layers: frozenset[Layer]
+    streams: frozenset[Stream]
     self_view: tuple[int, int] | None
 
 
@@ -51,7 +51,7 @@ class Want:
 class Keyframe:
     """The receivers' request for a keyframe."""
 
-    layers: frozenset[Layer]
+    streams: frozenset[Stream]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,42 +67,44 @@ class SelfView:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """``encoder``: its name. ``problem``: empty, or a sentence with its remedy; ``code``: its code."""
+    """``encoder``: the name of the one for H.264. ``problem``: empty, or a sentence with its remedy;
+    ``code``: its code. ``encoders``: the names of those that are open.
+    """
 
     phase: Phase
-    encoders_open: int
     label: str
     encoder: str = ""
     code: str = ""
     problem: str = ""
+    encoders: tuple[tuple[Stream, str], ...] = ()
 
 
 _WANT, _KEYFRAME, _FRAME, _MORE, _SELF_VIEW, _STATUS = range(1, 7)
-_WANT_BODY = struct.Struct("=BBHH")
-_KEYFRAME_BODY = struct.Struct("=BB")
-_FRAME_BODY = struct.Struct("=BBBxIQHHI")
+_WANT_BODY = struct.Struct("=BHHH")
+_KEYFRAME_BODY = struct.Struct("=BH")
+_FRAME_BODY = struct.Struct("=BBBIQHHI")
 _SELF_VIEW_BODY = struct.Struct("=BBxxIHHQ")
-_STATUS_BODY = struct.Struct("=BBB")
+_STATUS_BODY = struct.Struct("=BB")
 _SEPARATOR = "\x1f"
 
-_LAYERS = tuple(Layer)
-_NUMBER = {layer: number for number, layer in enumerate(_LAYERS)}
+_STREAMS = tuple(Stream(layer, codec) for codec in Codec for layer in Layer)
+_NUMBER = {stream: number for number, stream in enumerate(_STREAMS)}
 
 
-def _mask(layers: Iterable[Layer]) -> int:
-    return sum(1 << _NUMBER[layer] for layer in set(layers))
+def _mask(streams: Iterable[Stream]) -> int:
+    return sum(1 << _NUMBER[stream] for stream in set(streams))
 
 
-def _layers(mask: int) -> frozenset[Layer]:
-    return frozenset(layer for layer, number in _NUMBER.items() if mask >> number & 1)
+def _streams(mask: int) -> frozenset[Stream]:
+    return frozenset(stream for stream, number in _NUMBER.items() if mask >> number & 1)
 
 
 def pack_command(command: Want | Keyframe) -> bytes:
     """Return the message for a command to the camera."""
     if isinstance(command, Want):
         width, height = command.self_view or (0, 0)
-        return _WANT_BODY.pack(_WANT, _mask(command.layers), width, height)
-    return _KEYFRAME_BODY.pack(_KEYFRAME, _mask(command.layers))
+        return _WANT_BODY.pack(_WANT, _mask(command.streams), width, height)
+    return _KEYFRAME_BODY.pack(_KEYFRAME, _mask(command.streams))
 
 
 def unpack_command(message: bytes) -> Want | Keyframe:
@@ -110,9 +112,9 @@ def unpack_command(message: bytes) -> Want | Keyframe:
     try:
         if message[0] == _WANT:
             _, mask, width, height = _WANT_BODY.unpack(message)
-            return Want(_layers(mask), (width, height) if width and height else None)
+            return Want(_streams(mask), (width, height) if width and height else None)
         if message[0] == _KEYFRAME:
-            return Keyframe(_layers(_KEYFRAME_BODY.unpack(message)[1]))
+            return Keyframe(_streams(_KEYFRAME_BODY.unpack(message)[1]))
     except (struct.error, IndexError):
         pass
     raise LocalProtocolError("camera.command", "The camera process got a message that is no command.")
@@ -123,7 +125,7 @@ def pack_frame(frame: EncodedFrame) -> Iterator[bytes]:
     data = memoryview(frame.data)
     head = _FRAME_BODY.pack(
         _FRAME,
-        _NUMBER[frame.layer],
+        _NUMBER[frame.stream],
         frame.keyframe,
         frame.timestamp,
         frame.captured_ns,
@@ -145,15 +147,17 @@ def pack_self_view(picture: SelfView) -> bytes:
 
 def pack_status(status: Status) -> bytes:
     """Return the message of a status."""
-    words = _SEPARATOR.join((status.label, status.encoder, status.code, status.problem))
-    return _STATUS_BODY.pack(_STATUS, status.phase, status.encoders_open) + words.encode()
+    words = [status.label, status.encoder, status.code, status.problem]
+    for stream, name in status.encoders:
+        words += (str(_NUMBER[stream]), name)
+    return _STATUS_BODY.pack(_STATUS, status.phase) + _SEPARATOR.join(words).encode()
 
 
 class Assembler:
     """Turns messages of the camera process into what they say; holds the pieces of one picture."""
 
     def __init__(self) -> None:
-        self._head: tuple[Layer, bool, int, int, int, int] | None = None
+        self._head: tuple[Stream, bool, int, int, int, int] | None = None
         self._pieces: list[bytes] = []
         self._missing = 0
 
@@ -169,10 +173,12 @@ class Assembler:
                 _, slot, sequence, width, height, captured_ns = _SELF_VIEW_BODY.unpack(message)
                 return SelfView(slot, sequence, width, height, captured_ns)
             if kind == _STATUS:
-                _, phase, encoders_open = _STATUS_BODY.unpack_from(message)
+                _, phase = _STATUS_BODY.unpack_from(message)
                 words = message[_STATUS_BODY.size :].decode().split(_SEPARATOR)
-                label, encoder, code, problem = words
-                return Status(Phase(phase), encoders_open, label, encoder, code, problem)
+                label, encoder, code, problem, *open_ = words
+                pairs = zip(open_[::2], open_[1::2], strict=True)
+                encoders = tuple((_STREAMS[int(number)], name) for number, name in pairs)
+                return Status(Phase(phase), label, encoder, code, problem, encoders)
         except (struct.error, IndexError, ValueError):
             pass
         raise LocalProtocolError("camera.message", "The camera process sent a message that makes no sense.")
@@ -182,7 +188,7 @@ class Assembler:
         if total > ENCODED_FRAME_MAX_BYTES:
             raise ValueError
         # A picture that was being put together is given up: its end was dropped.
-        self._head = (_LAYERS[number], bool(keyframe), timestamp, captured_ns, width, height)
+        self._head = (_STREAMS[number], bool(keyframe), timestamp, captured_ns, width, height)
         self._missing = total
         self._pieces = []
         return self._more(message[_FRAME_BODY.size :])
@@ -195,6 +201,6 @@ class Assembler:
             self._pieces.append(piece)
             return None
         data = b"".join((*self._pieces, piece)) if self._pieces else piece
-        layer, keyframe, timestamp, captured_ns, width, height = self._head
+        (layer, codec), keyframe, timestamp, captured_ns, width, height = self._head
         self._head, self._pieces = None, []
-        return EncodedFrame(layer, keyframe, data, timestamp, captured_ns, width, height)
+        return EncodedFrame(layer, keyframe, data, timestamp, captured_ns, width, height, codec)

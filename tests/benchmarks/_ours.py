@@ -20,7 +20,7 @@ from typing import Any
 
 from _engine import HEIGHT, WIDTH, Engine, Watch, serve
 
-from appliance.app.memory import limit_heaps
+from appliance.app import memory
 from appliance.core.layers import Layer
 from appliance.core.limits import SWITCH_INTERVAL
 from appliance.core.view import Picture
@@ -155,7 +155,7 @@ def main() -> int:
     parser.add_argument("--label", default="ours", help="what the picture says")
     parser.add_argument("--film", help="send this film (640x360) in place of the test picture")
     arguments = parser.parse_args()
-    limit_heaps()
+    memory.prepare()
     sys.setswitchinterval(SWITCH_INTERVAL)
     source = "test" if arguments.film is None else f"file:{arguments.film}"
     serve(OurEngine(arguments.host, arguments.label, counting=arguments.counting, source=source))

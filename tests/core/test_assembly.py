@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from itertools import chain
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.core import limits
-from appliance.core.assembly import (
-    START_CODE,
-    AssembledFrame,
-    FrameAssembler,
-    depacketize,
-    starts_keyframe,
-)
+from appliance.core.assembly import AssembledFrame, FrameAssembler
+from appliance.core.h264 import START_CODE, depacketize, starts_keyframe
+from appliance.core.layers import Codec
 
 SPS, PPS = b"\x67sps", b"\x68pps"
 
@@ -27,6 +24,12 @@ class Rtp:
     timestamp: int
     marker: bool
     payload: bytes
+    codec: Codec = Codec.H264
+
+
+@pytest.fixture(params=list(Codec), ids=lambda codec: codec.value)
+def codec(request) -> Codec:
+    return request.param
 
 
 def stap_a(*units: bytes) -> bytes:
@@ -53,52 +56,73 @@ def annex_b(number: int, keyframe: bool) -> bytes:
     return b"".join(START_CODE + unit for unit in units_of(number, keyframe))
 
 
-def stream(frames: int, key_every: int = 0, first_seq: int = 65530) -> list[list[Rtp]]:
+def vp8_frame(number: int, keyframe: bool) -> bytes:
+    head = b"\x10\x00\x00\x9d\x01\x2a" if keyframe else b"\x11\x00\x00"
+    return head + number.to_bytes(4, "big") * 20
+
+
+def vp8_pieces(frame: bytes, parts: int) -> list[bytes]:
+    step = -(-len(frame) // parts)
+    return [
+        (b"\x00" if start else b"\x10") + frame[start : start + step] for start in range(0, len(frame), step)
+    ]
+
+
+def frame_of(codec: Codec, number: int, keyframe: bool = False) -> bytes:
+    return annex_b(number, keyframe) if codec is Codec.H264 else vp8_frame(number, keyframe)
+
+
+def payloads_of(codec: Codec, number: int, keyframe: bool, parts: int) -> list[bytes]:
+    """``parts`` of a picture, and one more in front of a keyframe."""
+    if codec is Codec.VP8:
+        return vp8_pieces(vp8_frame(number, keyframe), parts + keyframe)
+    units = units_of(number, keyframe)
+    if keyframe:
+        return [stap_a(SPS, PPS), *fu_a(units[2], parts)]
+    return fu_a(units[0], parts) if parts > 1 else [units[0]]
+
+
+def stream(
+    frames: int, key_every: int = 0, first_seq: int = 65530, codec: Codec = Codec.H264
+) -> list[list[Rtp]]:
     """Frames of 1 to 4 packets; frame 0 and each ``key_every``-th is a keyframe; sequence numbers wrap."""
     out: list[list[Rtp]] = []
     seq = first_seq
     for number in range(frames):
         keyframe = number == 0 or bool(key_every and number % key_every == 0)
-        units = units_of(number, keyframe)
-        if keyframe:
-            payloads = [stap_a(SPS, PPS), *fu_a(units[2], 3)]
-        else:
-            payloads = fu_a(units[0], 3) if number % 3 else [units[0]]
+        payloads = payloads_of(codec, number, keyframe, 3 if keyframe or number % 3 else 1)
         packets = []
         for i, payload in enumerate(payloads):
             timestamp = (0xFFFFF000 + number * 3000) & 0xFFFFFFFF
-            packets.append(Rtp(seq & 0xFFFF, timestamp, i == len(payloads) - 1, payload))
+            packets.append(Rtp(seq & 0xFFFF, timestamp, i == len(payloads) - 1, payload, codec))
             seq += 1
         out.append(packets)
     return out
 
 
 def push(assembler: FrameAssembler, packet: Rtp, now: float = 0.0) -> list[AssembledFrame]:
-    return assembler.push(packet.seq, packet.timestamp, packet.marker, packet.payload, now)
+    return assembler.push(packet.seq, packet.timestamp, packet.marker, packet.payload, now, packet.codec)
 
 
-def test_a_frame_is_complete_at_its_marker_bit():
+def test_a_frame_is_complete_at_its_marker_bit(codec):
     assembler = FrameAssembler()
-    for number, packets in enumerate(stream(8)):
+    for number, packets in enumerate(stream(8, codec=codec)):
         for packet in packets[:-1]:
             assert push(assembler, packet) == []
-        assert [f.data for f in push(assembler, packets[-1])] == [annex_b(number, number == 0)]
+        (frame,) = push(assembler, packets[-1])
+        assert frame.data == frame_of(codec, number, number == 0)
+        assert frame.codec is codec
 
 
-def test_only_a_frame_with_an_idr_is_a_keyframe():
-    frames = [f for packets in stream(5, key_every=3) for p in packets for f in push_once(p)]
+def test_only_a_frame_that_needs_no_other_is_a_keyframe(codec):
+    assembler = FrameAssembler()
+    packets = [p for frame in stream(5, key_every=3, codec=codec) for p in frame]
+    frames = [f for p in packets for f in push(assembler, p)]
     assert [f.keyframe for f in frames] == [True, False, False, True, False]
 
 
-_shared = FrameAssembler()
-
-
-def push_once(packet: Rtp) -> list[AssembledFrame]:
-    return push(_shared, packet)
-
-
-def test_reordered_packets_make_the_same_frames_in_order():
-    packets = [p for frame in stream(30) for p in frame]
+def test_reordered_packets_make_the_same_frames_in_order(codec):
+    packets = [p for frame in stream(30, codec=codec) for p in frame]
     order = random.Random(1)
     head, tail = packets[:4], packets[4:]
     for i in range(0, len(tail) - 4, 4):
@@ -107,14 +131,15 @@ def test_reordered_packets_make_the_same_frames_in_order():
         tail[i : i + 4] = block
     assembler = FrameAssembler()
     data = [f.data for p in head + tail for f in push(assembler, p)]
-    assert data == [annex_b(n, n == 0) for n in range(30)]
+    assert data == [frame_of(codec, n, n == 0) for n in range(30)]
     assert assembler.nacks(0.0) == []  # nothing is missing in the end
 
 
-def test_duplicates_change_nothing():
+def test_duplicates_change_nothing(codec):
     assembler = FrameAssembler()
-    data = [f.data for frame in stream(10) for p in frame for _ in range(2) for f in push(assembler, p)]
-    assert data == [annex_b(n, n == 0) for n in range(10)]
+    packets = [p for frame in stream(10, codec=codec) for p in frame]
+    data = [f.data for p in packets for _ in range(2) for f in push(assembler, p)]
+    assert data == [frame_of(codec, n, n == 0) for n in range(10)]
     assert assembler.counts.duplicates > 0
 
 
@@ -161,19 +186,19 @@ def test_nacks_are_repeated_no_faster_than_a_repair_can_come():
     assert assembler.nacks(0.12)
 
 
-def test_a_repaired_hole_gives_all_frames_behind_it_at_once():
-    frames = stream(5)
+def test_a_repaired_hole_gives_all_frames_behind_it_at_once(codec):
+    frames = stream(5, codec=codec)
     assembler = FrameAssembler()
     late = frames[1][1]
     for packet in [p for f in frames for p in f if p is not late]:
         push(assembler, packet)
-    assert [f.data for f in push(assembler, late, 0.1)] == [annex_b(n, False) for n in range(1, 5)]
+    assert [f.data for f in push(assembler, late, 0.1)] == [frame_of(codec, n) for n in range(1, 5)]
     assert assembler.deadline() is None
     assert assembler.counts.recovered == 1
 
 
-def test_a_hole_is_given_up_by_age_and_a_keyframe_wanted():
-    frames = stream(12, key_every=10)
+def test_a_hole_is_given_up_by_age_and_a_keyframe_wanted(codec):
+    frames = stream(12, key_every=10, codec=codec)
     assembler = FrameAssembler()
     for packet in [p for f in frames[:6] for p in f if p is not frames[2][0]]:
         push(assembler, packet, 0.0)
@@ -183,16 +208,16 @@ def test_a_hole_is_given_up_by_age_and_a_keyframe_wanted():
     assert assembler.wants_keyframe
     assert assembler.keyframe_due(limits.GAP_MAX)
     out = [f for frame in frames[6:] for p in frame for f in push(assembler, p, 0.2)]
-    assert [f.data for f in out] == [annex_b(10, True), annex_b(11, False)]
+    assert [f.data for f in out] == [frame_of(codec, 10, True), frame_of(codec, 11)]
 
 
-def test_giving_up_goes_on_at_a_keyframe_that_came_already():
-    frames = stream(12, key_every=5)
+def test_giving_up_goes_on_at_a_keyframe_that_came_already(codec):
+    frames = stream(12, key_every=5, codec=codec)
     assembler = FrameAssembler()
     for packet in [p for f in frames[:8] for p in f if p is not frames[2][1]]:
         push(assembler, packet, 0.0)
     out = assembler.expire(limits.GAP_MAX)
-    assert [f.data for f in out] == [annex_b(5, True), annex_b(6, False), annex_b(7, False)]
+    assert [f.data for f in out] == [frame_of(codec, n, n == 5) for n in (5, 6, 7)]
     assert not assembler.keyframe_due(1.0)
 
 
@@ -260,13 +285,32 @@ def test_after_lose_the_next_keyframe_is_waited_for():
     assert [f.data for f in out] == [annex_b(6, True), annex_b(7, False)]
 
 
-def test_a_broken_payload_is_counted_and_decoding_goes_on_at_the_next_keyframe():
-    frames = stream(8, key_every=5)
-    frames[2] = [Rtp(p.seq, p.timestamp, p.marker, b"\x78\x00\xff") for p in frames[2]]
+def test_a_broken_payload_is_counted_and_decoding_goes_on_at_the_next_keyframe(codec):
+    frames = stream(8, key_every=5, codec=codec)
+    broken = b"\x78\x00\xff" if codec is Codec.H264 else b"\x90\x80\xff"
+    frames[2] = [Rtp(p.seq, p.timestamp, p.marker, broken, codec) for p in frames[2]]
     assembler = FrameAssembler()
     out = [f for frame in frames for p in frame for f in push(assembler, p)]
-    assert [f.data for f in out] == [annex_b(n, n in (0, 5)) for n in (0, 1, 5, 6, 7)]
+    assert [f.data for f in out] == [frame_of(codec, n, n in (0, 5)) for n in (0, 1, 5, 6, 7)]
     assert assembler.counts.malformed >= 1
+
+
+def test_a_sender_may_change_the_codec_at_a_keyframe():
+    frames = [*stream(4), *stream(4, codec=Codec.VP8)]
+    packets = [Rtp(seq, p.timestamp, p.marker, p.payload, p.codec) for seq, p in enumerate(chain(*frames))]
+    assembler = FrameAssembler()
+    out = [f for p in packets for f in push(assembler, p)]
+    assert [f.codec for f in out] == [Codec.H264] * 4 + [Codec.VP8] * 4
+    assert [f.keyframe for f in out] == [True, False, False, False] * 2
+
+
+def test_two_codecs_in_one_frame_are_malformed():
+    packets = [p for frame in stream(2) for p in frame]
+    packets[1] = Rtp(packets[1].seq, packets[1].timestamp, False, b"\x00abc", Codec.VP8)
+    assembler = FrameAssembler()
+    assert [f for p in packets for f in push(assembler, p)] == []
+    assert assembler.counts.malformed == 1
+    assert assembler.keyframe_due(1.0)
 
 
 def test_padding_between_frames_is_no_frame_and_no_loss():
@@ -317,7 +361,7 @@ def decodable(numbers: list[int], keyframes: set[int]) -> bool:
 
 @pytest.mark.parametrize("loss", [0.02, 0.05, 0.10, 0.30])
 @pytest.mark.parametrize("rtt", [0.002, 0.030])
-def test_random_loss_never_gives_an_undecodable_frame_and_is_mostly_repaired(loss, rtt):
+def test_random_loss_never_gives_an_undecodable_frame_and_is_mostly_repaired(loss, rtt, codec):
     """A sender at 30/s that answers NACKs and keyframe requests after a round trip, both lossy."""
     rng = random.Random(f"{loss} {rtt}")
     assembler = FrameAssembler()
@@ -343,10 +387,9 @@ def test_random_loss_never_gives_an_undecodable_frame_and_is_mostly_repaired(los
             keyframe, pli = pli, False
             if keyframe:
                 keyframes.add(value)
-            units = units_of(value, keyframe)
-            payloads = [stap_a(*units[:2]), *fu_a(units[2], 5)] if keyframe else fu_a(units[0], 2)
+            payloads = payloads_of(codec, value, keyframe, 5 if keyframe else 2)
             for i, payload in enumerate(payloads):
-                packet = Rtp(seq & 0xFFFF, value * 3000, i == len(payloads) - 1, payload)
+                packet = Rtp(seq & 0xFFFF, value * 3000, i == len(payloads) - 1, payload, codec)
                 sent[packet.seq] = packet
                 seq += 1
                 if rng.random() >= loss:
@@ -380,6 +423,7 @@ def test_random_loss_never_gives_an_undecodable_frame_and_is_mostly_repaired(los
             st.booleans(),
             st.binary(max_size=40),
             st.floats(0, 0.3),
+            st.sampled_from(Codec),
         ),
         max_size=60,
     )
@@ -387,9 +431,9 @@ def test_random_loss_never_gives_an_undecodable_frame_and_is_mostly_repaired(los
 def test_nothing_raises_whatever_comes(packets):
     assembler = FrameAssembler()
     now = 0.0
-    for seq, timestamp, marker, payload, step in packets:
+    for seq, timestamp, marker, payload, step, codec in packets:
         now += step
-        assembler.push(seq, timestamp, marker, payload, now)
+        assembler.push(seq, timestamp, marker, payload, now, codec)
         assembler.expire(now)
         assembler.nacks(now)
         assembler.keyframe_due(now)

@@ -222,6 +222,35 @@ class TestWithoutForeign:
         kept = without_foreign(sdp, allowed=lambda address: address.is_private and address.version == 4)
         assert kept == "v=0\r\n" + self.LINES[0] + self.LINES[2]
 
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "a=candidate:9 1 tcp 15 10.0.0.9 9 typ host tcptype active generation 0\r\n",
+            "a=candidate:9 1 udp 21 4f7a1c2e-0d3b-4c5d-8e9f-001122334455.local 4000 typ host\r\n",
+            "a=candidate:9 1 tcp 15 4f7a1c2e-0d3b-4c5d-8e9f-001122334455.local 9 typ host tcptype active\r\n",
+        ],
+    )
+    def test_what_only_browsers_offer_is_left_out(self, line) -> None:
+        assert without_foreign("v=0\r\n" + line + self.LINES[0], allowed=lambda _: True) == (
+            "v=0\r\n" + self.LINES[0]
+        )
+        assert without_foreign("v=0\r\n" + line, allowed=lambda _: True) == "v=0\r\n"
+        with pytest.raises(RemoteProtocolError):
+            check_candidate(line.removeprefix("a=candidate:").strip(), allowed=lambda _: True)
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "a=candidate:9 1 tcp 15 10.0.0.9 9 typ host\r\n",
+            "a=candidate:9 1 tcp 15 10.0.0.9 9 typ srflx raddr 0.0.0.0 rport 0 tcptype active\r\n",
+            "a=candidate:9 1 udp 21 box.local 4000 typ host\r\n",
+            "a=candidate:9 1 udp 21 4f7a1c2e-0d3b-4c5d-8e9f-001122334455.example 4000 typ host\r\n",
+        ],
+    )
+    def test_anything_like_it_stays_to_be_refused(self, line) -> None:
+        sdp = "v=0\r\n" + line + self.LINES[0]
+        assert without_foreign(sdp, allowed=lambda _: True) == sdp
+
     def test_when_none_would_be_left_it_stays_as_it_is_to_be_refused(self) -> None:
         sdp = "v=0\r\n" + self.LINES[1]
         assert without_foreign(sdp, allowed=lambda address: False) == sdp

@@ -16,7 +16,7 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
-from appliance.core.layers import Layer
+from appliance.core.layers import Layer, Stream
 from appliance.core.view import Picture
 from appliance.media.encoded import EncodedFrame, rtp_timestamp
 from appliance.media.fanout import Fanout, SoundFanout
@@ -81,20 +81,20 @@ class Camera:
     """Encodes the layers that are wanted, as a camera process does; a keyframe when asked."""
 
     def __init__(self) -> None:
-        self.wanted: list[frozenset[Layer]] = []
-        self.asked: list[Layer] = []
+        self.wanted: list[frozenset[Stream]] = []
+        self.asked: list[Stream] = []
         self.fanout = Fanout(on_wanted=self.wanted.append, on_keyframe=self._on_keyframe)
         self._keyframe: set[Layer] = set()
         self._encoders: dict[Layer, VideoCodecContext] = {}
         self._number: dict[Layer, int] = {}
 
-    def _on_keyframe(self, layer: Layer) -> None:
-        self.asked.append(layer)
-        self._keyframe.add(layer)
+    def _on_keyframe(self, stream: Stream) -> None:
+        self.asked.append(stream)
+        self._keyframe.add(stream.layer)
 
     def publish(self, layer: Layer) -> None:
         """The next frame of a layer, if somebody wants the layer."""
-        if layer not in self.fanout.wanted_layers():
+        if Stream(layer) not in self.fanout.wanted_streams():
             return
         if layer not in self._encoders:
             self._encoders[layer] = encoder(layer)

@@ -20,7 +20,7 @@ import pytest
 from test_sources import clip
 
 from appliance.core import timecode
-from appliance.core.layers import Layer
+from appliance.core.layers import Codec, Layer, Stream
 from appliance.core.view import DeviceView, Picture
 from appliance.errors import DeviceError
 from appliance.media.camera import Camera
@@ -30,7 +30,8 @@ from appliance.media.selfview import SelfViewWriter, create_memory
 from appliance.media.sources.source import SourceSpec, make_source
 from appliance.media.wire import RECEIVE_BYTES, Assembler, Want, pack_command
 
-M, L = Layer.M, Layer.L
+M, L = Stream(Layer.M), Stream(Layer.L)
+M8 = Stream(Layer.M, Codec.VP8)
 
 
 class Watch:
@@ -42,16 +43,17 @@ class Watch:
         self.states: list[DeviceView] = []
         self.camera: CameraProcess
 
-    def of(self, layer: Layer, since: float = 0.0) -> list[EncodedFrame]:
-        return [frame for at, frame in self.frames if frame.layer is layer and at >= since]
+    def of(self, stream: Stream, since: float = 0.0) -> list[EncodedFrame]:
+        return [frame for at, frame in self.frames if frame.stream == stream and at >= since]
 
 
 @asynccontextmanager
-async def running(source: str = "test", label: str = "Room 4") -> AsyncIterator[Watch]:
+async def running(source: str = "test", label: str = "Room 4", encoder: str = "auto") -> AsyncIterator[Watch]:
     watch = Watch()
     watch.camera = CameraProcess(
         source,
         label,
+        encoder=encoder,
         on_frame=lambda frame: watch.frames.append((time.monotonic(), frame)),
         on_self_view=lambda picture: watch.pictures.append((time.monotonic(), picture)),
         on_state=watch.states.append,
@@ -73,7 +75,7 @@ async def until(condition: Callable[[], object], within: float = 5.0) -> float:
 
 
 def decode(frames: list[EncodedFrame]) -> list[av.VideoFrame]:
-    decoder = av.CodecContext.create("h264", "r")
+    decoder = av.CodecContext.create("h264" if frames[0].codec is Codec.H264 else "vp8", "r")
     decoder.thread_count = 1
     return [picture for frame in frames for picture in decoder.decode(av.Packet(frame.data))]
 
@@ -88,7 +90,7 @@ class TestPictures:
                 assert medium[0].keyframe
                 assert small[0].keyframe
                 assert len(small) == pytest.approx(len(medium) / 2, abs=2)
-                for frames, layer in ((medium, M), (small, L)):
+                for frames, layer in ((medium, Layer.M), (small, Layer.L)):
                     pictures = decode(frames)
                     assert len(pictures) >= len(frames) - 2
                     assert (pictures[-1].width, pictures[-1].height) == (layer.spec.width, layer.spec.height)
@@ -97,6 +99,46 @@ class TestPictures:
                 assert 0 < sorted(late)[len(late) // 2] < 0.05
 
         asyncio.run(main())
+
+    def test_one_layer_in_two_codecs(self) -> None:
+        async def main() -> None:
+            async with running() as watch:
+                watch.camera.want(frozenset({M, M8, L}))
+                await until(lambda: len(watch.of(M8)) >= 20 and len(watch.of(M)) >= 20)
+                assert len(decode(watch.of(M8))) >= 19
+                both = {f.timestamp for f in watch.of(M)} & {f.timestamp for f in watch.of(M8)}
+                assert len(both) >= 19
+                since = time.monotonic()
+                watch.camera.request_keyframe(M8)
+                await until(lambda: any(f.keyframe for f in watch.of(M8, since)))
+                assert not any(f.keyframe for f in watch.of(M, since))
+                streams = watch.camera.stats()["streams"]
+                assert [(s["layer"], s["codec"], s["encoder"]) for s in streams] == [
+                    ("L", "H264", "libx264"),
+                    ("M", "H264", "libx264"),
+                    ("M", "VP8", "libvpx"),
+                ]
+                assert all(s["fps"] > 0 and s["bitrate"] > 0 for s in streams)
+                watch.camera.want(frozenset({M8}))
+                await until(lambda: watch.camera.stats()["encoders_open"] == 1)
+                assert list(watch.camera.stats()["layers"]) == ["M"]
+
+        asyncio.run(main())
+
+    def test_hardware_that_is_not_there_is_replaced_and_the_pictures_flow(self, capfd) -> None:
+        async def main() -> None:
+            async with running(encoder="h264_v4l2m2m") as watch:
+                watch.camera.want(frozenset({M}))
+                await until(lambda: len(watch.of(M)) >= 5)
+                watch.camera.want(frozenset())
+                await until(lambda: watch.camera.stats()["encoders_open"] == 0)
+                watch.camera.want(frozenset({M}))
+                await until(lambda: watch.camera.stats()["encoders_open"] == 1)
+                assert watch.camera.stats()["streams"][0]["encoder"] == "libx264"
+                assert watch.camera.stats()["restarts"] == 0
+
+        asyncio.run(main())
+        assert capfd.readouterr().err.count("h264_v4l2m2m fails at layer M, which gets libx264") == 1
 
     def test_a_requested_keyframe_comes_at_once_and_repeats_are_merged(self) -> None:
         async def main() -> None:
@@ -220,7 +262,7 @@ class TestFaults:
                 assert not psutil.pid_exists(victim)
                 problems = [state.problem for state in watch.states]
                 assert problems == ["", "The camera does not answer. It is being restarted.", ""]
-                stamps = [frame.captured_ns for frame in (f for _, f in watch.frames) if frame.layer is M]
+                stamps = [frame.captured_ns for frame in (f for _, f in watch.frames) if frame.stream == M]
                 assert stamps == sorted(stamps)
 
         asyncio.run(main())
@@ -311,13 +353,13 @@ class TestLife:
     def test_it_ends_by_itself_when_its_box_is_killed(self) -> None:
         code = (
             "import asyncio\n"
-            "from appliance.core.layers import Layer\n"
+            "from appliance.core.layers import Layer, Stream\n"
             "from appliance.media.camera_process import CameraProcess\n"
             "async def main():\n"
             "    told = []\n"
             "    camera = CameraProcess('test', '', on_frame=told.append,\n"
             "                           on_self_view=told.append, on_state=told.append)\n"
-            "    camera.want(frozenset({Layer.M}))\n"
+            "    camera.want(frozenset({Stream(Layer.M)}))\n"
             "    await camera.start()\n"
             "    while len(told) < 5: await asyncio.sleep(0.01)\n"
             "    print(camera.stats()['pid'], flush=True)\n"

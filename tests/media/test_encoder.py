@@ -13,17 +13,21 @@ from av.video.frame import PictureType
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from appliance.core import vp8
 from appliance.core.keyframes import KeyframeMerger
-from appliance.core.layers import Layer
+from appliance.core.layers import Codec, Layer, Stream
 from appliance.core.limits import CAMERA_MESSAGE_MAX_BYTES, ENCODED_FRAME_MAX_BYTES
 from appliance.errors import LocalProtocolError
 from appliance.media import wire
 from appliance.media.encoded import EncodedFrame, rtp_timestamp
-from appliance.media.encoder import LayerEncoders, RateGate
+from appliance.media.encoder import RateGate, StreamEncoders
+from appliance.media.scale import Scaler
 from appliance.media.sources.pattern import PatternSource
 from appliance.media.sources.source import CapturedFrame
 
 STEP_NS = 1_000_000_000 // 30
+L, M, H = Stream(Layer.L), Stream(Layer.M), Stream(Layer.H)
+M8 = Stream(Layer.M, Codec.VP8)
 
 
 def pictures(count: int, size: tuple[int, int] = (640, 360)) -> list[CapturedFrame]:
@@ -36,7 +40,7 @@ def pictures(count: int, size: tuple[int, int] = (640, 360)) -> list[CapturedFra
     return [CapturedFrame(source._artwork.picture(at), at) for at in times]
 
 
-def encode(encoders: LayerEncoders, captured: Iterable[CapturedFrame]) -> list[EncodedFrame]:
+def encode(encoders: StreamEncoders, captured: Iterable[CapturedFrame]) -> list[EncodedFrame]:
     return [encoded for one in captured for encoded in encoders.encode(one)]
 
 
@@ -47,8 +51,8 @@ def nal_types(data: bytes) -> list[int]:
     return [data[at] & 31 for at in starts]
 
 
-def decode(frames: Iterable[EncodedFrame]) -> list[av.VideoFrame]:
-    decoder = av.CodecContext.create("h264", "r")
+def decode(frames: Iterable[EncodedFrame], codec: str = "h264") -> list[av.VideoFrame]:
+    decoder = av.CodecContext.create(codec, "r")
     decoder.thread_count = 1
     decoder.flags |= av.codec.context.Flags.low_delay
     return [picture for frame in frames for picture in decoder.decode(av.Packet(frame.data))]
@@ -56,8 +60,8 @@ def decode(frames: Iterable[EncodedFrame]) -> list[av.VideoFrame]:
 
 class TestStream:
     def test_it_is_constrained_baseline_without_b_frames(self) -> None:
-        encoders = LayerEncoders()
-        encoders.want({Layer.M})
+        encoders = StreamEncoders()
+        encoders.want({M})
         frames = encode(encoders, pictures(20))
         sps = frames[0].data.index(b"\0\0\0\1\x67") + 5
         profile, constraints = frames[0].data[sps], frames[0].data[sps + 1]
@@ -69,19 +73,19 @@ class TestStream:
         assert (decoded[0].width, decoded[0].height) == (640, 360)
 
     def test_every_picture_leaves_in_the_call_it_entered_by(self) -> None:
-        encoders = LayerEncoders()
-        encoders.want({Layer.M})
+        encoders = StreamEncoders()
+        encoders.want({M})
         for captured in pictures(10):
             (frame,) = encoders.encode(captured)
             assert frame.captured_ns == captured.captured_ns
             assert frame.timestamp == rtp_timestamp(captured.captured_ns)
 
     def test_a_keyframe_brings_its_parameter_sets_and_comes_at_once(self) -> None:
-        encoders = LayerEncoders()
-        encoders.want({Layer.M})
+        encoders = StreamEncoders()
+        encoders.want({M})
         captured = pictures(30)
         encode(encoders, captured[:20])
-        encoders.keyframe(Layer.M)
+        encoders.keyframe(M)
         frames = encode(encoders, captured[20:])
         assert [frame.keyframe for frame in frames] == [True] + [False] * 9
         assert [kind for kind in nal_types(frames[0].data) if kind != 6] == [7, 8, 5]
@@ -89,16 +93,16 @@ class TestStream:
         assert len(decode(frames)) == 10
 
     def test_without_a_request_keyframes_are_rare(self) -> None:
-        encoders = LayerEncoders()
-        encoders.want({Layer.L})
+        encoders = StreamEncoders()
+        encoders.want({L})
         frames = encode(encoders, pictures(330, (320, 180)))
         keyframes = [index for index, frame in enumerate(frames) if frame.keyframe]
         assert keyframes == [0, 150]
 
     @pytest.mark.parametrize("layer", [Layer.L, Layer.M, Layer.H])
     def test_the_bitrate_is_capped(self, layer: Layer) -> None:
-        encoders = LayerEncoders()
-        encoders.want({layer})
+        encoders = StreamEncoders()
+        encoders.want({Stream(layer)})
         spec = layer.spec
         hard = []
         start = time.monotonic_ns()
@@ -120,8 +124,8 @@ class TestStream:
 
 class TestLayers:
     def test_each_wanted_layer_is_encoded_once_at_its_rate_and_size(self) -> None:
-        encoders = LayerEncoders()
-        encoders.want({Layer.M, Layer.L})
+        encoders = StreamEncoders()
+        encoders.want({M, L})
         frames = encode(encoders, pictures(60))
         by_layer = {layer: [f for f in frames if f.layer is layer] for layer in Layer}
         assert {layer: len(found) for layer, found in by_layer.items()} == {
@@ -135,24 +139,77 @@ class TestLayers:
         assert {f.timestamp for f in by_layer[Layer.L]} <= {f.timestamp for f in by_layer[Layer.M]}
 
     def test_a_layer_that_comes_back_begins_with_a_keyframe(self) -> None:
-        encoders = LayerEncoders()
+        encoders = StreamEncoders()
         captured = pictures(12)
-        encoders.want({Layer.M, Layer.L})
+        encoders.want({M, L})
         encode(encoders, captured[:4])
-        encoders.want({Layer.M})
-        assert encoders.layers == (Layer.M,)
+        encoders.want({M})
+        assert encoders.names == {M: "libx264"}
         assert {f.layer for f in encode(encoders, captured[4:8])} == {Layer.M}
-        encoders.want({Layer.M, Layer.L})
+        encoders.want({M, L})
         frames = encode(encoders, captured[8:])
         assert next(f.keyframe for f in frames if f.layer is Layer.L)
         assert not any(f.keyframe for f in frames if f.layer is Layer.M)
 
     def test_nothing_wanted_is_nothing_encoded(self) -> None:
-        encoders = LayerEncoders()
-        encoders.want({Layer.M})
+        encoders = StreamEncoders()
+        encoders.want({M})
         encoders.close()
         assert encode(encoders, pictures(3)) == []
-        assert encoders.layers == ()
+        assert encoders.names == {}
+
+    def test_a_layer_in_two_codecs_is_scaled_once(self, monkeypatch) -> None:
+        scaled = []
+        scale = Scaler.scale
+        monkeypatch.setattr(
+            Scaler, "scale", lambda self, *a: (scaled.append(self.height), scale(self, *a))[1]
+        )
+        encoders = StreamEncoders()
+        encoders.want({M, M8, L})
+        frames = encode(encoders, pictures(4))
+        assert scaled.count(360) == 4
+        by_stream = {stream: [f for f in frames if f.stream == stream] for stream in (M, M8, L)}
+        assert [len(found) for found in by_stream.values()] == [4, 4, 2]
+        assert [f.timestamp for f in by_stream[M]] == [f.timestamp for f in by_stream[M8]]
+        assert encoders.names == {M: "libx264", M8: "libvpx", L: "libx264"}
+        encoders.want({M8})
+        assert encoders.names == {M8: "libvpx"}
+
+
+class TestVp8:
+    def test_every_picture_leaves_in_the_call_it_entered_by_and_decodes(self) -> None:
+        encoders = StreamEncoders()
+        encoders.want({M8})
+        frames = []
+        captured = pictures(12)
+        for one in captured:
+            (frame,) = encoders.encode(one)
+            assert (frame.codec, frame.captured_ns) == (Codec.VP8, one.captured_ns)
+            frames.append(frame)
+        decoded = decode(frames, "vp8")
+        assert [(p.width, p.height) for p in decoded] == [(640, 360)] * 12
+        ours = captured[-1].frame.reformat(width=640, height=360).to_ndarray(format="gray").astype(int)
+        assert abs(decoded[-1].to_ndarray(format="gray").astype(int) - ours).mean() < 6
+
+    def test_a_keyframe_comes_when_asked_and_a_receiver_can_begin_there(self) -> None:
+        encoders = StreamEncoders()
+        encoders.want({M8})
+        captured = pictures(30)
+        first = encode(encoders, captured[:20])
+        encoders.keyframe(M8)
+        frames = encode(encoders, captured[20:])
+        assert [frame.keyframe for frame in first] == [True] + [False] * 19
+        assert [frame.keyframe for frame in frames] == [True] + [False] * 9
+        for frame in (*first, *frames):
+            assert vp8.depacketize(vp8.split(frame.data)) == (frame.data, frame.keyframe)
+        assert len(decode(frames, "vp8")) == 10
+
+    @pytest.mark.parametrize("layer", list(Layer))
+    def test_the_bitrate_is_kept(self, layer: Layer) -> None:
+        encoders = StreamEncoders()
+        encoders.want({Stream(layer, Codec.VP8)})
+        frames = encode(encoders, pictures(120, (layer.spec.width, layer.spec.height)))
+        assert sum(len(frame.data) for frame in frames) * 8 <= layer.spec.bitrate * (4 + 1)
 
 
 class TestRate:
@@ -195,28 +252,28 @@ class TestRate:
 class TestKeyframeRequests:
     def test_the_first_is_served_at_once_and_repeats_together_after_500_ms(self) -> None:
         merger = KeyframeMerger()
-        assert merger.request(Layer.M, 10.0)
-        assert [merger.request(Layer.M, 10.1 + index / 100) for index in range(5)] == [False] * 5
+        assert merger.request(M, 10.0)
+        assert [merger.request(M, 10.1 + index / 100) for index in range(5)] == [False] * 5
         assert merger.due(10.4) == frozenset()
         assert merger.next_due() == pytest.approx(10.5)
-        assert merger.due(10.51) == {Layer.M}
+        assert merger.due(10.51) == {M}
         assert merger.due(11.5) == frozenset()
-        assert merger.request(Layer.M, 11.6)
+        assert merger.request(M, 11.6)
 
     def test_a_keyframe_that_comes_anyway_answers_who_waits(self) -> None:
         merger = KeyframeMerger()
-        merger.request(Layer.M, 10.0)
-        merger.request(Layer.M, 10.1)
-        merger.keyframe(Layer.M, 10.2)
+        merger.request(M, 10.0)
+        merger.request(M, 10.1)
+        merger.keyframe(M, 10.2)
         assert merger.next_due() is None
         assert merger.due(12.0) == frozenset()
 
     def test_layers_do_not_wait_for_each_other(self) -> None:
         merger = KeyframeMerger()
-        assert merger.request(Layer.M, 10.0)
-        assert merger.request(Layer.L, 10.1)
-        merger.request(Layer.L, 10.2)
-        merger.forget(Layer.L)
+        assert merger.request(M, 10.0)
+        assert merger.request(L, 10.1)
+        merger.request(L, 10.2)
+        merger.forget(L)
         assert merger.next_due() is None
 
     @given(st.lists(st.floats(0, 5), min_size=1, max_size=60))
@@ -227,7 +284,7 @@ class TestKeyframeRequests:
             now = tick / 100
             while asked and asked[0] <= now:
                 asked.pop(0)
-                if merger.request(Layer.M, now):
+                if merger.request(M, now):
                     answers.append(now)
             answers += [now] * len(merger.due(now))
         gaps = [b - a for a, b in pairwise(answers)]
@@ -237,7 +294,7 @@ class TestKeyframeRequests:
 
 class TestWire:
     @given(
-        st.sampled_from(list(Layer)),
+        st.sampled_from([Stream(layer, codec) for layer in Layer for codec in Codec]),
         st.booleans(),
         st.integers(0, 3 * CAMERA_MESSAGE_MAX_BYTES),
         st.integers(0, 2**32 - 1),
@@ -245,9 +302,10 @@ class TestWire:
     )
     @settings(max_examples=30, deadline=None)
     def test_a_picture_of_any_size_arrives_as_it_was(
-        self, layer, keyframe, size, timestamp, captured
+        self, stream, keyframe, size, timestamp, captured
     ) -> None:
-        frame = EncodedFrame(layer, keyframe, bytes(size), timestamp, captured, 640, 360)
+        layer, codec = stream
+        frame = EncodedFrame(layer, keyframe, bytes(size), timestamp, captured, 640, 360, codec)
         messages = list(wire.pack_frame(frame))
         assert max(map(len, messages)) <= wire.RECEIVE_BYTES
         assembler = wire.Assembler()
@@ -267,8 +325,8 @@ class TestWire:
         "command",
         [
             wire.Want(frozenset(), None),
-            wire.Want(frozenset({Layer.L, Layer.H}), (401, 225)),
-            wire.Keyframe(frozenset({Layer.M})),
+            wire.Want(frozenset({L, H, M8}), (401, 225)),
+            wire.Keyframe(frozenset({M})),
         ],
     )
     def test_commands_arrive_as_they_were(self, command) -> None:
@@ -276,7 +334,12 @@ class TestWire:
 
     def test_status_and_self_view_arrive_as_they_were(self) -> None:
         status = wire.Status(
-            wire.Phase.MISSING, 2, "Kamera Ä", "libx264", "device.camera.missing", "Plug it in."
+            wire.Phase.MISSING,
+            "Kamera Ä",
+            "libx264",
+            "device.camera.missing",
+            "Plug it in.",
+            ((M, "h264_v4l2m2m"), (M8, "libvpx")),
         )
         view = wire.SelfView(1, 4, 320, 180, 123456789)
         assembler = wire.Assembler()

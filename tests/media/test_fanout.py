@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 from link_helpers import Sound, until
 
-from appliance.core import limits
-from appliance.core.layers import Layer
+from appliance.core import limits, vp8
+from appliance.core.layers import Codec, Layer, Stream
 from appliance.media.encoded import EncodedFrame
 from appliance.media.fanout import Fanout, SharedFrame, SoundFanout
+
+L, M = Stream(Layer.L), Stream(Layer.M)
 
 
 def frame(layer: Layer, timestamp: int, keyframe: bool = False) -> EncodedFrame:
@@ -22,19 +25,19 @@ class Watched:
     """A fan-out that notes what it asked for."""
 
     def __init__(self) -> None:
-        self.wanted: list[frozenset[Layer]] = []
-        self.asked: list[Layer] = []
+        self.wanted: list[frozenset[Stream]] = []
+        self.asked: list[Stream] = []
         self.fanout = Fanout(on_wanted=self.wanted.append, on_keyframe=self.asked.append)
 
 
 class Network:
     """What one peer was sent: (layer, timestamp); takes nothing while ``full``."""
 
-    def __init__(self, watched: Watched, layer: Layer | None = Layer.M) -> None:
+    def __init__(self, watched: Watched, layer: Layer | None = Layer.M, codec: Codec = Codec.H264) -> None:
         self.full = False
         self.sent: list[tuple[Layer, int]] = []
         self.shared: list[SharedFrame] = []
-        self.subscription = watched.fanout.subscribe(self._send, lambda: not self.full)
+        self.subscription = watched.fanout.subscribe(self._send, lambda: not self.full, codec)
         self.subscription.set_layer(layer)
 
     def _send(self, shared: SharedFrame, timestamp: int) -> None:
@@ -52,6 +55,23 @@ def test_payloads_are_split_once_and_shared_by_all_peers():
     assert first.payloads == [b"\x65xyz"]
 
 
+def test_each_codec_is_a_stream_of_its_own():
+    watched = Watched()
+    boxes, browser = Network(watched), Network(watched, codec=Codec.VP8)
+    m8 = Stream(Layer.M, Codec.VP8)
+    assert watched.fanout.wanted_streams() == {M, m8}
+    assert watched.asked == [M, m8]
+    vp8_frame = replace(frame(Layer.M, 1, keyframe=True), data=bytes(3000), codec=Codec.VP8)
+    watched.fanout.publish(frame(Layer.M, 1, keyframe=True))
+    watched.fanout.publish(vp8_frame)
+    watched.fanout.publish(frame(Layer.M, 2))
+    assert [shared.frame.codec for shared in boxes.shared] == [Codec.H264] * 2
+    assert [shared.frame.codec for shared in browser.shared] == [Codec.VP8]
+    assert browser.shared[0].payloads == vp8.split(bytes(3000))
+    browser.subscription.close()
+    assert watched.fanout.wanted_streams() == {M}
+
+
 def test_a_peer_gets_nothing_before_the_first_keyframe():
     watched = Watched()
     peer = Network(watched)
@@ -67,7 +87,7 @@ def test_the_old_layer_goes_on_until_the_new_ones_keyframe():
     peer = Network(watched)
     watched.fanout.publish(frame(Layer.M, 100, keyframe=True))
     peer.subscription.set_layer(Layer.L)
-    assert watched.asked == [Layer.M, Layer.L]
+    assert watched.asked == [M, L]
     watched.fanout.publish(frame(Layer.L, 200))
     watched.fanout.publish(frame(Layer.M, 300))
     watched.fanout.publish(frame(Layer.L, 400, keyframe=True))
@@ -94,9 +114,9 @@ def test_only_watched_layers_are_wanted_and_each_change_is_told_once():
     first.set_layer(None)
     second.close()
     first.close()
-    m, both, nothing = frozenset({Layer.M}), frozenset({Layer.M, Layer.L}), frozenset[Layer]()
-    assert watched.wanted == [m, both, frozenset({Layer.L}), nothing]
-    assert watched.fanout.wanted_layers() == nothing
+    m, both, nothing = frozenset({M}), frozenset({M, L}), frozenset[Stream]()
+    assert watched.wanted == [m, both, frozenset({L}), nothing]
+    assert watched.fanout.wanted_streams() == nothing
 
 
 def test_both_layers_are_wanted_while_a_peer_changes():
@@ -104,9 +124,9 @@ def test_both_layers_are_wanted_while_a_peer_changes():
     peer = Network(watched)
     watched.fanout.publish(frame(Layer.M, 1, keyframe=True))
     peer.subscription.set_layer(Layer.L)
-    assert watched.fanout.wanted_layers() == {Layer.M, Layer.L}
+    assert watched.fanout.wanted_streams() == {M, L}
     watched.fanout.publish(frame(Layer.L, 2, keyframe=True))
-    assert watched.fanout.wanted_layers() == {Layer.L}
+    assert watched.fanout.wanted_streams() == {L}
 
 
 def in_loop(test):
@@ -163,7 +183,7 @@ def test_a_full_queue_is_dropped_to_the_next_keyframe_which_is_asked_for():
     asked = len(watched.asked)
     for number in range(1, limits.FANOUT_FRAMES_MAX + 3):
         watched.fanout.publish(frame(Layer.M, number))
-    assert watched.asked[asked:] == [Layer.M]
+    assert watched.asked[asked:] == [M]
     assert slow.subscription.layer is None
     assert (slow.sent, slow.subscription.waiting) == ([], 0)
     slow.full = False
@@ -234,7 +254,7 @@ def test_a_keyframe_request_is_for_the_layer_that_the_peer_is_to_get():
     assert watched.asked == []
     subscription.set_layer(Layer.L)
     subscription.request_keyframe()
-    assert watched.asked == [Layer.L, Layer.L]
+    assert watched.asked == [L, L]
 
 
 def test_sounds_that_the_network_can_t_take_are_dropped():
@@ -281,7 +301,7 @@ class TestStart:
 
     def test_a_keyframe_too_long_ago_is_asked_for_anew(self):
         watched, newcomer = self.started(limits.FANOUT_RECENT_MAX + 1)
-        assert watched.asked == [Layer.M]
+        assert watched.asked == [M]
         assert newcomer.sent == []
 
     def test_the_queue_is_bounded_as_ever_when_the_network_takes_nothing(self):

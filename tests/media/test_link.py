@@ -10,13 +10,26 @@ import statistics
 import threading
 import time
 
+import av
 import pytest
-from link_helpers import GREYS, Box, Sound, connect, linked, lose_packets, number_of, play, until
+from link_helpers import (
+    GREYS,
+    Box,
+    Sound,
+    connect,
+    linked,
+    lose_packets,
+    number_of,
+    planes,
+    play,
+    until,
+)
 
 from appliance.core import limits
-from appliance.core.layers import Layer
+from appliance.core.layers import Codec, Layer, Stream
 from appliance.errors import LocalProtocolError, RemoteProtocolError
 from appliance.media.aiortc_seam import Connection
+from appliance.media.encoders.software import Vp8Encoder
 
 TILE = (604, 306)
 
@@ -80,6 +93,35 @@ def test_sounds_go_both_ways_with_their_level():
     run(main)
 
 
+def test_a_peer_without_h264_gets_vp8_and_is_shown():
+    async def main():
+        a, b = Box("a"), Box("b")
+        video = b.link._connection.video
+        video.setCodecPreferences([c for c in video._preferred_codecs if "H264" not in c.mimeType])
+        m8 = Stream(Layer.M, Codec.VP8)
+        try:
+            await connect(a, b)
+            for box in (a, b):
+                watch(box, tile=(640, 360))
+                assert box.link.stats().codec == "VP8"
+                assert box.camera.fanout.wanted_streams() == {m8}
+                encoder = Vp8Encoder(Layer.M)
+                for number in range(5):
+                    picture = av.VideoFrame.from_ndarray(planes(Layer.M, number), format="yuv420p")
+                    for frame in encoder.encode(picture, time.monotonic_ns(), keyframe=not number):
+                        box.camera.fanout.publish(frame)
+            for box in (a, b):
+                await until(lambda box=box: box.decoded == 5)
+                await until(lambda box=box: number_of(box.pictures[-1]) == 4)
+                box.link.request_keyframe()
+            for box in (a, b):
+                await until(lambda box=box: box.camera.asked.count(m8) >= 2)
+        finally:
+            await asyncio.gather(a.link.close(), b.link.close())
+
+    run(main)
+
+
 def test_nothing_is_sent_or_shown_before_open_media():
     async def main():
         async with linked() as (a, b):
@@ -132,7 +174,7 @@ def test_a_layer_changes_on_a_keyframe_and_no_picture_is_missing():
             a.link.set_layer(Layer.L)
             await play([(a, Layer.M), (a, Layer.L)], 0.3)
             await until(lambda: b.link.stats().layer == "L")
-            assert a.camera.fanout.wanted_layers() == {Layer.L}
+            assert a.camera.fanout.wanted_streams() == {Stream(Layer.L)}
             a.link.set_layer(Layer.M)
             await play([(a, Layer.M), (a, Layer.L)], 0.3)
             await until(lambda: b.link.stats().layer == "M")
@@ -151,7 +193,7 @@ def test_camera_off_sends_nothing_and_on_again_shows_a_picture_at_once():
             watch(b)
             await play([(a, Layer.M)], 0.2)
             a.link.set_layer(None)
-            assert a.camera.fanout.wanted_layers() == frozenset()
+            assert a.camera.fanout.wanted_streams() == frozenset()
             await asyncio.sleep(0.05)
             count = len(b.pictures)
             await play([(a, Layer.M)], 0.2)
@@ -395,7 +437,7 @@ def test_an_answer_with_another_fingerprint_never_connects():
         lambda s: s[: len(s) // 2],
         lambda s: s.replace("127.0.0.1", "8.8.8.8"),
         lambda s: s.replace("a=rtcp-mux\r\n", ""),
-        lambda s: s.replace("H264", "VP9"),
+        lambda s: s.replace("H264", "VP9").replace("VP8", "AV1"),
         lambda s: s.replace("a=setup:actpass", "a=setup:nonsense"),
         lambda s: s.replace("a=ssrc:", "a=ssrc:x"),
         lambda s: s.replace("a=fmtp:102 apt=101", "a=fmtp:102 apt=x"),

@@ -12,7 +12,13 @@ import threading
 import time
 
 import pytest
-from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCSessionDescription
+from aiortc import (
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
 from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpReceiver, RtpRouter
 from aiortc.rtcsctptransport import RTCSctpTransport
 from aiortc.rtp import (
@@ -29,7 +35,7 @@ from aiortc.rtp import (
 from link_helpers import encoded, until
 
 from appliance.core import limits
-from appliance.core.assembly import depacketize
+from appliance.core.h264 import depacketize
 from appliance.core.layers import Layer
 from appliance.core.rtp import Packet, is_rtcp
 from appliance.media import aiortc_seam as seam
@@ -451,11 +457,30 @@ def test_the_offer_names_h264_constrained_baseline_with_rtx_and_opus_and_no_serv
         pc = end.connection.pc
         offer = (await pc.createOffer()).sdp
         names = [x.split()[1] for x in offer.splitlines() if x.startswith("a=rtpmap:")]
-        assert names == ["H264/90000", "rtx/90000", "opus/48000/2"]
+        assert names == ["H264/90000", "rtx/90000", "VP8/90000", "rtx/90000", "opus/48000/2"]
         assert "packetization-mode=1;profile-level-id=42e01f" in offer
         assert end.connection._ice.stun_server is None
         assert end.connection._ice.turn_server is None
         await end.connection.close()
+
+    asyncio.run(run())
+
+
+def test_the_sections_of_an_offer_may_come_in_any_order():
+    """aiortc would stop the transport that all share when the first section is not our own first."""
+
+    async def run():
+        b, pc = End(), RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        pc.createDataChannel("control", negotiated=True, id=0)
+        pc.addTransceiver("audio")
+        pc.addTransceiver("video")
+        await pc.setLocalDescription(await pc.createOffer())
+        offer = pc.localDescription.sdp
+        assert offer.index("m=audio") < offer.index("m=video")
+        await b.connection.pc.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        await b.connection.pc.setLocalDescription(await b.connection.pc.createAnswer())
+        assert b.connection.pc.localDescription.sdp.count("127.0.0.1") >= 1
+        await asyncio.gather(b.connection.close(), pc.close())
 
     asyncio.run(run())
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from appliance.core import timecode
 from appliance.core.layers import Layer
-from appliance.media.encoder import Encoder
+from appliance.media.encoders.software import X264Encoder
 from appliance.media.scale import Scaler
 from appliance.media.sources.pattern import PatternSource
 from appliance.media.sources.source import CapturedFrame
@@ -72,7 +72,7 @@ def test_a_drawn_time_survives_scaling(ms: int, size: tuple[int, int]) -> None:
 def test_every_decoded_picture_of_the_test_source_tells_its_capture_time(layer: Layer) -> None:
     source = PatternSource("Room")
     source.want_size(640, 360)
-    encoder, scaler = Encoder(layer), Scaler(layer.spec.width, layer.spec.height)
+    encoder, scaler = X264Encoder(layer), Scaler(layer.spec.width, layer.spec.height)
     decoder = av.CodecContext.create("h264", "r")
     decoder.thread_count = 1
     decoder.flags |= av.codec.context.Flags.low_delay

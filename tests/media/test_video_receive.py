@@ -6,23 +6,34 @@ import asyncio
 import threading
 import time
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from link_helpers import encoded, grey_of, number_of, until
+from link_helpers import encoded, grey_of, number_of, planes, until
 
 from appliance.core import limits
 from appliance.core.assembly import AssembledFrame
-from appliance.core.layers import Layer
+from appliance.core.layers import Codec, Layer
 from appliance.core.view import Picture
 from appliance.media.aiortc_seam import split_h264
 from appliance.media.decoder import Decoder, Fit, fit_tile
+from appliance.media.encoders.software import Vp8Encoder
 from appliance.media.video_receive import Rate, VideoReceive
 
 
 def frames(layer: Layer = Layer.M, key_every: int = 10_000) -> list[AssembledFrame]:
     return [AssembledFrame(data, n * 3000, key) for n, (key, data) in enumerate(encoded(layer, key_every))]
+
+
+def vp8_frames(count: int = 3) -> list[AssembledFrame]:
+    encoder, made = Vp8Encoder(Layer.M), []
+    for number in range(count):
+        picture = av.VideoFrame.from_ndarray(planes(Layer.M, number), format="yuv420p")
+        (frame,) = encoder.encode(picture, number * 33_333_333, keyframe=not number)
+        made.append(AssembledFrame(frame.data, frame.timestamp, frame.keyframe, Codec.VP8))
+    return made
 
 
 class Screen:
@@ -181,6 +192,98 @@ def test_behind_a_queue_only_the_latest_frame_is_converted():
         screen.wait(lambda: screen.decoder.counts.decoded == 6)
         screen.wait(lambda: len(screen.pictures) == 2)
         assert number_of(screen.pictures[-1]) == 5
+
+
+def test_vp8_is_shown_as_well():
+    with Screen() as screen:
+        for number, frame in enumerate(vp8_frames()):
+            assert number_of(screen.show(frame)) == number
+
+
+def test_a_sender_may_change_the_codec_at_a_keyframe():
+    with Screen() as screen:
+        for stream in (frames()[:3], vp8_frames(), frames()[:2]):
+            for number, frame in enumerate(stream):
+                assert number_of(screen.show(frame)) == number
+        assert screen.decoder.counts.errors == 0
+
+
+def test_another_codec_without_a_keyframe_asks_for_one():
+    with Screen() as screen:
+        screen.show(frames()[0])
+        screen.decoder.push(vp8_frames()[1])
+        screen.wait(lambda: screen.asked)
+        assert number_of(screen.show(vp8_frames()[0])) == 0
+        assert screen.decoder.counts.errors == 1
+
+
+def test_a_header_that_claims_a_giant_picture_takes_no_memory():
+    giant = b"\x10\x02\x00\x9d\x01\x2a\xff\x3f\xff\x3f" + bytes(600)  # 16383 x 16383
+    with Screen() as screen:
+        screen.decoder.push(AssembledFrame(giant, 0, True, Codec.VP8))
+        screen.wait(lambda: screen.asked)
+        assert screen.decoder.counts.errors == 1
+        assert screen.decoder.size == (0, 0)
+
+
+def test_two_frames_that_came_together_are_both_shown_one_after_the_other():
+    stream = frames()
+    times = []
+    with Screen() as screen:
+        screen.decoder._on_picture = lambda picture: (
+            times.append(time.monotonic()),
+            screen._picture(picture),
+        )
+        for frame in stream[:4]:
+            screen.show(frame)
+        screen.decoder.push(stream[4])
+        screen.decoder.push(stream[5])
+        screen.wait(lambda: len(screen.pictures) == 6)
+    assert [number_of(picture) for picture in screen.pictures] == [0, 1, 2, 3, 4, 5]
+    assert times[5] - times[4] > 0.9 * limits.PICTURE_GAP_SHARE / 30
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """A screen where the second of two pictures that came together is held for half a minute."""
+    monkeypatch.setattr(limits, "PICTURE_GAP_MAX", 30.0)
+    monkeypatch.setattr(limits, "PICTURE_GAP_SHARE", 1000.0)
+    stream = frames()
+    with Screen() as screen:
+        screen.show(stream[0])
+        screen.decoder.push(stream[1])
+        screen.decoder.push(stream[2])
+        screen.wait(lambda: screen.decoder.counts.decoded == 3)
+        screen.wait(lambda: len(screen.pictures) == 2)
+        yield screen, stream
+
+
+def test_a_picture_that_is_held_goes_out_when_more_frames_come(held):
+    screen, stream = held
+    screen.decoder.push(stream[3])
+    screen.wait(lambda: len(screen.pictures) == 3)
+    assert number_of(screen.pictures[-1]) == 2
+
+
+def test_a_picture_that_is_held_goes_out_at_a_new_size_or_not_at_all(held):
+    screen, stream = held
+    screen.decoder.set_tile((320, 180))
+    screen.wait(lambda: len(screen.pictures) == 3)
+    assert (screen.pictures[-1].width, screen.pictures[-1].height) == (320, 180)
+    for frame in stream[3:5]:
+        screen.decoder.push(frame)
+    screen.wait(lambda: screen.decoder.counts.decoded == 5)
+    screen.decoder.set_tile(None)
+    screen.decoder.set_tile((320, 180))
+    screen.show(stream[0])  # a keyframe
+    assert [number_of(picture) for picture in screen.pictures] == [0, 1, 2, 3, 0]
+
+
+def test_stop_does_not_wait_for_a_picture_that_is_held(held):
+    screen, _ = held
+    screen.decoder.stop()
+    screen.decoder.join()
+    assert not screen.decoder._thread.is_alive()
 
 
 def test_a_handler_that_fails_does_not_end_the_thread():
