@@ -304,6 +304,10 @@ def _door(joining: dict[str, Any]) -> str:
 
 def _peer(peer: dict[str, Any]) -> tuple[str, ...]:
     marks = [word for word in ("muted", "speaking") if peer[word]]
+    sending = peer["sending"]
+    if sending["capped_by"]:
+        gets = f"only {sending['layer']}" if sending["layer"] else "no picture"
+        marks.append(f"gets {gets} ({sending['capped_by']})")
     size = f"{peer['width']}x{peer['height']}" if peer["width"] else "-"
     loss = "-" if peer["loss"] is None else f"{100 * peer['loss']:.1f} %"
     return (

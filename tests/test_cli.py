@@ -46,6 +46,7 @@ def meetingbox(
 PEER = {
     "id": "b2c4", "name": "Galley\x1b[2J", "state": "live", "layer": "M", "width": 640, "height": 360,
     "fps": 29.97, "latency_ms": 41.6, "rtt_ms": None, "loss": 0.0125, "muted": True, "speaking": False,
+    "sending": {"layer": "L", "wanted": "M", "cap": "L", "capped_by": "loss"},
 }  # fmt: skip
 STATUS: dict[str, Any] = {
     "v": 1, "id": "a1", "name": "Bridge", "state": "in-call", "room": 42, "rooms": [42],
@@ -206,13 +207,14 @@ class TestCtl:
     def test_status_in_words(self, box: Box) -> None:
         done = ctl(box, "status")
         assert done.returncode == 0, done.stderr
+        marks = "muted, gets only L (loss)"
         assert done.stdout.splitlines() == [
             "Bridge (a1): in room 42, with one other box",
             "Open to newcomers for 1:01",
             "Boxes seen: Galley (10.0.0.2:8787)",
             "",
             "PEER        ID    STATE  LAYER  PICTURE  FPS   DELAY  ROUND TRIP  LOSS",
-            "Galley?[2J  b2c4  live   M      640x360  30.0  42 ms  -           1.2 %  muted",
+            f"Galley?[2J  b2c4  live   M      640x360  30.0  42 ms  -           1.2 %  {marks}",
             "",
             "Counted: sealed.replayed 2",
         ]
