@@ -56,7 +56,8 @@ class DrawnStats:
 
     ``first_at``/``last_at``: monotonic seconds of the first and last picture *drawn*.
     ``times``: when the last pictures were drawn. ``latencies_ms``: from the time code in the drawn
-    picture (only where a box measures, see ``[display] measure``); both bounded.
+    picture (only where a box measures, see ``[display] measure``), each drawn at its ``measured_at``;
+    all bounded.
     """
 
     count: int
@@ -66,6 +67,7 @@ class DrawnStats:
     height: int
     times: deque[float]
     latencies_ms: deque[float]
+    measured_at: deque[float]
 
 
 class Bridge:
@@ -120,6 +122,7 @@ class Bridge:
                 stats.height,
                 deque(stats.times),
                 deque(stats.latencies_ms),
+                deque(stats.measured_at),
             )
 
     # --- display thread -------------------------------------------------------------------
@@ -150,12 +153,12 @@ class Bridge:
         with self._lock:
             stats = self._drawn.get(tile)
             if stats is None:
-                stats = self._drawn[tile] = DrawnStats(
-                    0, now, now, 0, 0, deque(maxlen=self.SAMPLES_MAX), deque(maxlen=self.SAMPLES_MAX)
-                )
+                times, late, measured = (deque[float](maxlen=self.SAMPLES_MAX) for _ in range(3))
+                stats = self._drawn[tile] = DrawnStats(0, now, now, 0, 0, times, late, measured)
             stats.count += 1
             stats.last_at = now
             stats.width, stats.height = picture.width, picture.height
             stats.times.append(now)
             if latency_ms is not None:
                 stats.latencies_ms.append(latency_ms)
+                stats.measured_at.append(now)

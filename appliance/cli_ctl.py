@@ -90,6 +90,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     sub.add_argument("layout", choices=("grid", "speaker"))
     sub = add(
+        "tiles",
+        "show names instead of pictures (hide), or the pictures again (show)",
+        lambda a: {"state": a.state},
+        epilog="While every tile is hidden the other boxes send this one no pictures.",
+    )
+    sub.add_argument("state", choices=("hide", "show"))
+    sub = add(
         "press",
         "press keys as a finger would",
         None,

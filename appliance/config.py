@@ -37,11 +37,12 @@ class Signaling(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 class Video(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``source``: auto, test, none, file:PATH, v4l2:/dev/videoN or picamera2. ``encoder``: auto, libx264 or
-    h264_v4l2m2m.
+    h264_v4l2m2m. ``uplink_kbps``: what all pictures that are sent may use together, 0 for no limit.
     """
 
     source: str = "auto"
     encoder: str = "auto"
+    uplink_kbps: int = 0
 
 
 class Audio(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -148,6 +148,10 @@ RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
         "auto, libx264 or h264_v4l2m2m",
         lambda text: text in ("auto", "libx264", "h264_v4l2m2m"),
     ),
+    "video.uplink_kbps": (
+        f"0 (no limit) or {limits.UPLINK_KBPS_MIN} to {limits.UPLINK_KBPS_MAX} kbit/s",
+        _size(limits.UPLINK_KBPS_MIN, limits.UPLINK_KBPS_MAX),
+    ),
     "audio.microphone": (
         f"auto, none, device, device:ID, file:PATH, test or test:N with N from 0 to {limits.TEST_VOICE_MAX}",
         is_microphone,

@@ -242,6 +242,7 @@ class TestCtl:
             (("camera", "on"), protocol.Camera(state="on")),
             (("allow-joining", "off"), protocol.AllowJoining(state="off")),
             (("layout", "speaker"), protocol.Layout(layout="speaker")),
+            (("tiles", "hide"), protocol.Tiles(state="hide")),
             (("press", "ok"), protocol.Press(key="ok")),
         ],
     )

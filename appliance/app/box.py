@@ -84,6 +84,7 @@ class Box:
         self.camera_on = True
         self.layout = "grid"
         self.pinned: str | None = None
+        self.tiles_hidden = False
         self._devices: dict[str, DeviceView] = {}
         self._notice_id = 0
         self._tiles: dict[str, tuple[int, int]] = {}
@@ -96,12 +97,14 @@ class Box:
         self._met = state_files.load_met(state_dir)
         self._line_gate = LineGate()
         self._intents: asyncio.Queue[view.Intent] = asyncio.Queue(limits.INTENTS_MAX)
+        self._trim_at = 0.0  # when free memory goes back next, in a call
         self._tasks: set[asyncio.Task[None]] = set()
         self._ends: list[tuple[str, Callable[[], Coroutine[Any, Any, object]]]] = []  # of what was started
         self._stale = False  # a snapshot is due
         self._changing = asyncio.Lock()  # one at a time joins, leaves or is thrown out
         self._stopping = False
         self._view_timer: asyncio.TimerHandle | None = None
+        self._looks = 0
 
         self.video = Fanout(on_wanted=self._streams_wanted, on_keyframe=self._keyframe_wanted)
         self.sound = SoundFanout()
@@ -208,6 +211,11 @@ class Box:
 
     # --- intents --------------------------------------------------------------------------------
 
+    @property
+    def intents_waiting(self) -> tuple[int, int]:
+        """(how many intents are not handled yet, the most there may be)."""
+        return self._intents.qsize(), limits.INTENTS_MAX
+
     def _intent(self, intent: view.Intent) -> None:
         try:
             self._intents.put_nowait(intent)
@@ -243,6 +251,8 @@ class Box:
                 self.in_call().allow_joining(is_open)
             case view.SetLayout(layout):
                 self.set_layout(layout)
+            case view.HideTiles(hidden):
+                self.hide_tiles(hidden)
             case view.PinPeer(peer):
                 self.pin(peer)
             case view.MutePeer(peer, muted):
@@ -286,6 +296,7 @@ class Box:
             me=self._me,
             token=self.config.signaling.token,
             joining_minutes=self.config.call.joining_minutes,
+            uplink=1000 * self.config.video.uplink_kbps,
             media=media,
             budgets=self._budgets,
             meet=self._meet,
@@ -319,6 +330,12 @@ class Box:
         self.layout = layout
         self.changed()
 
+    def hide_tiles(self, hidden: bool) -> None:
+        """Show nobody's picture in this meeting, or all again. Raises ControlError outside of one."""
+        self.in_call()
+        self.tiles_hidden = hidden
+        self.changed()
+
     def pin(self, peer_id: str | None) -> None:
         """Keep one peer large, or none."""
         self.pinned = peer_id
@@ -347,6 +364,7 @@ class Box:
             return
         self.engine.set_active(False)
         self.pinned = None
+        self.tiles_hidden = False
         try:
             await session.leave()
         finally:
@@ -495,8 +513,13 @@ class Box:
         self._view_timer = None
         if self.session is None:
             return
-        self.session.listen()
-        self.changed()
+        self.session.look_at_links()
+        self._looks += 1
+        if self.session.listen() or self._looks % limits.VIEW_LINKS_EVERY == 0:
+            self.changed()
+        if self.now() >= self._trim_at:
+            memory.trim()
+            self._trim_at = self.now() + limits.TRIM_EVERY
         self._view_timer = self._loop.call_later(limits.VIEW_EVERY, self._look)
 
     def _publish(self) -> None:

@@ -31,9 +31,9 @@ class Commands:
         match request:
             case p.GetStatus():
                 return status.status(box)
-            case p.GetStats(sequence=sequence):
+            case p.GetStats(sequence=sequence, since=since):
                 heard = await asyncio.to_thread(status.sequences, box) if sequence else {}
-                return status.stats(box, heard)
+                return status.stats(box, heard, since)
             case p.Join(room=room, password=password):
                 await box.join(room, password, made_up=False, pressed_at=time.monotonic())
             case p.Leave():
@@ -52,6 +52,8 @@ class Commands:
                 self._peer(peer, action)
             case p.Layout(layout=layout):
                 box.set_layout(layout)
+            case p.Tiles(state=tiles):
+                box.hide_tiles(tiles == "hide")
             case p.Press(key=key):
                 box.screen.press(key)
             case p.Screenshot(file=file):

@@ -13,7 +13,7 @@ class LagMeter:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._samples: deque[float] = deque(maxlen=LAG_SAMPLES)
+        self._samples: deque[tuple[float, float]] = deque(maxlen=LAG_SAMPLES)  # when, ms
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -29,14 +29,18 @@ class LagMeter:
         self._timer = self._loop.call_at(due, self._woke, due)
 
     def _woke(self, due: float) -> None:
-        self._samples.append(1000 * (self._loop.time() - due))
+        now = self._loop.time()
+        self._samples.append((now, 1000 * (now - due)))
         self._arm()
 
-    def stats(self) -> dict[str, float]:
-        """Milliseconds: median, 99th percentile and worst of the last minute or so."""
-        if not self._samples:
+    def stats(self, since: float = 0.0) -> dict[str, float]:
+        """Milliseconds: median, 99th percentile and worst of the last minute or so.
+
+        ``since``: of this monotonic time and later only.
+        """
+        ordered = sorted(late for at, late in self._samples if at >= since)
+        if not ordered:
             return {"p50": 0.0, "p99": 0.0, "max": 0.0}
-        ordered = sorted(self._samples)
         last = len(ordered) - 1
         return {
             "p50": round(ordered[last // 2], 3),

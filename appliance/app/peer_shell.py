@@ -19,10 +19,12 @@ from appliance.core import messages as m
 from appliance.core import peer_effects as core
 from appliance.core.channel import SealedChannel
 from appliance.core.identity import BoxIdentity
-from appliance.core.layers import Layer, layer_for_height
+from appliance.core.layers import Layer, layer_for_height, layer_wanted
 from appliance.core.line import LineSecrets
+from appliance.core.link_health import LinkHealth
 from appliance.core.peer import Ends, Peer
 from appliance.core.peer_effects import GoneReason
+from appliance.core.sending import Demand, Sending
 from appliance.core.speaker import Speaking
 from appliance.core.view import Picture
 from appliance.errors import MeetingBoxError, RemoteProtocolError
@@ -48,6 +50,7 @@ class Listener(Protocol):
     def peer_closed(self, peer: Peer) -> None: ...
     def heard_roster(self, peer: Peer, peers: tuple[str, ...]) -> None: ...
     def heard_door(self, peer: Peer, door: m.Door) -> None: ...
+    def share_pictures(self) -> None: ...
     def count(self, code: str) -> None: ...
     def arm(self) -> None: ...
 
@@ -104,7 +107,11 @@ class PeerShell:
         self._closing: dict[int, _Link] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._tile: tuple[int, int] | None = None
-        self._layer: Layer | None = None
+        self._wanted: Layer | None = None  # by their tile of us
+        self._health = LinkHealth(now())
+        self._reports = 0  # of the receiver, already looked at
+        self.sending = Sending()
+        """What of our pictures this peer gets, and why."""
         self.muted_here = False  # a person muted this peer in this room
         self.speaking = Speaking()
         self._ended = False
@@ -133,6 +140,15 @@ class PeerShell:
         link = self._bound
         return link.sound if link is not None else None
 
+    def queues(self) -> dict[str, tuple[int, int]]:
+        """(what waits, the most that may) in each queue of the line and of the connection with media."""
+        sends = sum(1 for task in self._tasks if task.get_name().startswith("send"))
+        depths = {"line": (sends, limits.LINE_SENDS_MAX)}
+        link = self._bound
+        if link is not None:
+            depths |= link.media.queues() | {"sounds_in": link.sound.queue}
+        return depths
+
     @property
     def _bound(self) -> _Link | None:
         bound = self.machine.bound
@@ -152,8 +168,37 @@ class PeerShell:
         for link in self._links.values():
             link.media.set_tile(size)
         height = size[1] if size else 0
-        layer = layer_for_height(height)
-        self.run(self.machine.say_constraints(height, layer.spec.fps if size else 0, size is not None))
+        fps = layer_for_height(height).spec.fps if size else 0
+        self.run(self.machine.say_constraints(height, fps, size is not None, self._now()))
+
+    @property
+    def demand(self) -> Demand:
+        """What this peer wants of our pictures, and what its link carries."""
+        wanted = self._wanted if self._bound is not None else None
+        return Demand(wanted, self._health.cap, self._health.capped_by)
+
+    def give(self, sending: Sending) -> None:
+        """Send it this layer."""
+        self.sending = sending
+        if (bound := self._bound) is not None:
+            bound.media.set_layer(sending.layer)
+
+    def look_at_link(self) -> None:
+        """Look at what the other side's receiver reports say."""
+        bound = self._bound
+        if bound is None:
+            return
+        told = bound.media.video_feedback
+        if told.reports != self._reports:
+            self._reports = told.reports
+            sent = bound.media.sending
+            self._judge_link(lambda: self._health.report(told.highest, told.packets_lost, sent, self._now()))
+
+    def _judge_link(self, judge: Callable[[], None]) -> None:
+        cap = self._health.cap
+        judge()
+        if self._health.cap is not cap:
+            self._listener.share_pictures()
 
     def listen(self) -> None:
         """Look at how loud the peer is now."""
@@ -229,10 +274,9 @@ class PeerShell:
                 self._open(generation)
             case core.DropLink(generation):
                 self._drop(generation)
-            case core.Wants(max_height, _, visible):
-                self._layer = layer_for_height(max_height) if visible else None
-                if (bound := self._bound) is not None:
-                    bound.media.set_layer(self._layer)
+            case core.Wants(max_height, max_fps, visible):
+                self._wanted = layer_wanted(max_height, max_fps, visible)
+                self._listener.share_pictures()
             case core.Identified():
                 self._listener.peer_identified(self.machine)
             case core.Changed():
@@ -374,10 +418,13 @@ class PeerShell:
         rtt = self.machine.rtt_ms
         if rtt is not None and rtt != before and (bound := self._bound) is not None:
             bound.media.set_rtt(rtt / 1000)
+            self._judge_link(lambda: self._health.round_trip(rtt / 1000, self._now()))
 
     def _open(self, generation: int) -> None:
         link = self._links[generation]
-        link.media.set_layer(self._layer)
+        self._reports = 0
+        self._health.restart(self._now())
+        self._listener.share_pictures()
         link.media.open_media()
         for old in [g for g in self._links if g < generation]:
             self._drop(old)

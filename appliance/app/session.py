@@ -29,6 +29,7 @@ from appliance.core.line import LineSecrets
 from appliance.core.peer import Me, Peer, PeerState
 from appliance.core.peer_effects import GoneReason
 from appliance.core.room import Roster
+from appliance.core.sending import decide
 from appliance.core.speaker import ActiveSpeaker
 from appliance.core.view import Tone
 from appliance.errors import RemoteProtocolError
@@ -46,6 +47,7 @@ class Surroundings:
     me: Callable[[str], Me]  # by peer id
     token: str = field(repr=False)
     joining_minutes: float
+    uplink: int  # bit/s for all pictures together, 0 for no limit
     media: MediaParts
     budgets: GuessBudgets
     meet: Callable[[str, str], Met]  # by name and box id
@@ -100,6 +102,10 @@ class Session:
         self.muted = False
         self.camera_on = True
         self.speaker = ActiveSpeaker()
+        self._speaking: tuple[list[str], str | None] = (
+            [],
+            None,
+        )  # and the active speaker; told to the screen
         self._timer: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._over = False
@@ -124,12 +130,24 @@ class Session:
         for shell in self.peers.values():
             shell.run(shell.machine.say_media(muted, camera_on))
 
-    def listen(self) -> None:
-        """Look at who speaks now. One that nobody here wants to hear is not made large for it."""
+    def listen(self) -> bool:
+        """Look at who speaks now, and say whether that changed.
+
+        One that nobody here wants to hear is not made large for it.
+        """
+        before = self._speaking
         for shell in self.peers.values():
             shell.listen()
         heard = [peer for peer, shell in self.peers.items() if shell.speaking.now and not shell.muted_here]
         self.speaker.update(heard, self.peers)
+        speaking = [peer for peer, shell in self.peers.items() if shell.speaking.now]
+        self._speaking = (speaking, self.speaker.peer)
+        return self._speaking != before
+
+    def look_at_links(self) -> None:
+        """Look at what the receivers report; a link that carries less gets less."""
+        for shell in self.peers.values():
+            shell.look_at_link()
 
     def show_tiles(self, sizes: dict[str, tuple[int, int]]) -> None:
         """The sizes at which the peers are drawn; one that is not named is hidden."""
@@ -299,7 +317,16 @@ class Session:
     def peer_changed(self, peer: Peer) -> None:
         if peer.state is PeerState.SILENT or not peer.camera_on:
             self._around.media.show(peer.peer_id, None)
+        self.share_pictures()
         self._around.changed()
+
+    def share_pictures(self) -> None:
+        """Decide anew which layer each peer gets of us, in the order in which they came."""
+        shells = list(self.peers.values())
+        for shell, sending in zip(
+            shells, decide([shell.demand for shell in shells], self._around.uplink), strict=True
+        ):
+            shell.give(sending)
 
     def peer_ended(self, peer: Peer, reason: GoneReason) -> None:
         """A peer left or vanished."""
@@ -319,6 +346,7 @@ class Session:
             self._around.notify(*_farewell(peer.name, reason))
         if not self._over:
             self._tell_roster()
+            self.share_pictures()
         self._around.changed()
 
     def peer_closed(self, peer: Peer) -> None:

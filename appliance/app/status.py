@@ -6,9 +6,11 @@ import asyncio
 import os
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import psutil
 
 from appliance.app.peer_shell import PeerShell
@@ -37,6 +39,7 @@ from appliance.core.view import (
     TileView,
 )
 from appliance.media.audio.sequence import BANDS
+from appliance.media.link import LinkStats
 
 if TYPE_CHECKING:
     from appliance.app.box import Box
@@ -94,11 +97,13 @@ def _call(box: Box) -> CallView | None:
         layout=box.layout,
         pinned=box.pinned if box.pinned in session.peers else None,
         speaker=session.speaker.peer,
+        hidden=box.tiles_hidden,
     )
 
 
 def _tile(shell: PeerShell) -> TileView:
     machine = shell.machine
+    stats = shell.media.stats() if shell.media is not None else None
     return TileView(
         peer=machine.peer_id,
         name=machine.name,
@@ -106,26 +111,25 @@ def _tile(shell: PeerShell) -> TileView:
         muted=machine.muted,
         camera_on=machine.camera_on,
         speaking=shell.speaking.now,
-        quality=_quality(shell),
-        layer=shell.media.stats().layer if shell.media is not None else "",
+        quality=_quality(stats, machine.rtt_ms),
+        layer=stats.layer if stats is not None else "",
         muted_here=shell.muted_here,
     )
 
 
-def _quality(shell: PeerShell) -> int:
+def _quality(stats: LinkStats | None, rtt: float | None) -> int:
     """3 good, 2 fair, 1 bad, 0 not known yet."""
-    if shell.media is None or shell.machine.rtt_ms is None:
+    loss = _loss(stats)
+    if loss is None or rtt is None:
         return 0
-    loss, rtt = _loss(shell) or 0.0, shell.machine.rtt_ms
     if loss <= QUALITY_GOOD_LOSS and rtt <= QUALITY_GOOD_RTT_MS:
         return 3
     return 2 if loss <= QUALITY_FAIR_LOSS and rtt <= QUALITY_FAIR_RTT_MS else 1
 
 
-def _loss(shell: PeerShell) -> float | None:
-    if shell.media is None:
+def _loss(stats: LinkStats | None) -> float | None:
+    if stats is None:
         return None
-    stats = shell.media.stats()
     total = stats.packets_received + stats.packets_lost
     return stats.packets_lost / total if total else 0.0
 
@@ -177,19 +181,31 @@ def counters(box: Box) -> dict[str, int]:
 def _peer_status(box: Box, shell: PeerShell) -> protocol.PeerStatus:
     machine = shell.machine
     drawn = box.bridge.drawn(machine.peer_id)
+    stats = shell.media.stats() if shell.media is not None else None
     return protocol.PeerStatus(
         id=machine.peer_id,
         name=machine.name,
         state=_TILE_STATES[machine.state].value,
-        layer=shell.media.stats().layer if shell.media is not None else "",
+        layer=stats.layer if stats is not None else "",
         width=drawn.width if drawn else 0,
         height=drawn.height if drawn else 0,
         fps=_fps(drawn),
         latency_ms=_percentile(drawn.latencies_ms, 0.5) if drawn else None,
         rtt_ms=round(machine.rtt_ms, 2) if machine.rtt_ms is not None else None,
-        loss=_loss(shell),
+        loss=_loss(stats),
         muted=machine.muted,
         speaking=shell.speaking.now,
+        sending=_sending(shell),
+    )
+
+
+def _sending(shell: PeerShell) -> protocol.SendingStatus:
+    sending = shell.sending
+    return protocol.SendingStatus(
+        layer=sending.layer.value if sending.layer is not None else "",
+        wanted=sending.wanted.value if sending.wanted is not None else "",
+        cap=sending.cap.value,
+        capped_by=sending.capped_by,
     )
 
 
@@ -208,8 +224,11 @@ def sequences(box: Box) -> dict[str, dict[str, Any]]:
     return {band: asdict(report) for band, report in reports.items() if report is not None}
 
 
-def stats(box: Box, heard: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The reply to ``stats``: the long list of numbers behind ``status``; ``heard``: see ``sequences``."""
+def stats(box: Box, heard: dict[str, dict[str, Any]], since: float = 0.0) -> dict[str, Any]:
+    """The reply to ``stats``: the long list of numbers behind ``status``.
+
+    ``heard``: see ``sequences``. ``since``: latencies and lateness of this time and later only.
+    """
     session = box.session
     return {
         "v": 1,
@@ -217,21 +236,29 @@ def stats(box: Box, heard: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "name": box.name,
         "now": box.now(),
         "pressed_at": session.pressed_at if session is not None else None,
-        "peers": [_peer_stats(box, shell) for shell in (session.peers.values() if session else ())],
+        "peers": [_peer_stats(box, shell, since) for shell in (session.peers.values() if session else ())],
         "sequence": heard,
         "camera": box.camera.stats(),
         "audio": box.engine.stats(),
-        "loop_lag_ms": box.lag.stats(),
+        "loop_lag_ms": box.lag.stats(since),
+        "queues": _queues({"intents": box.intents_waiting}),
         "counters": counters(box),
         "process": _process(),
     }
 
 
-def _peer_stats(box: Box, shell: PeerShell) -> dict[str, Any]:
+def _queues(depths: Mapping[str, tuple[int, int]]) -> dict[str, dict[str, int]]:
+    """How full queues are at this moment: what waits in each, and the most that may."""
+    return {name: {"waiting": waiting, "bound": bound} for name, (waiting, bound) in depths.items()}
+
+
+def _peer_stats(box: Box, shell: PeerShell, since: float) -> dict[str, Any]:
     machine = shell.machine
     drawn = box.bridge.drawn(machine.peer_id)
-    layer = shell.media.stats().layer if shell.media is not None else ""
-    late = sorted(drawn.latencies_ms) if drawn else []
+    stats = shell.media.stats() if shell.media is not None else None
+    layer = stats.layer if stats is not None else ""
+    measured = zip(drawn.measured_at, drawn.latencies_ms, strict=True) if drawn else ()
+    late = sorted(latency for at, latency in measured if at >= since)
     return {
         "id": machine.peer_id,
         "box_id": machine.box_id,
@@ -253,7 +280,9 @@ def _peer_stats(box: Box, shell: PeerShell) -> dict[str, Any]:
             "samples": len(late),
         },
         "rtt_ms": machine.rtt_ms,
-        "link": asdict(shell.media.stats()) if shell.media is not None else None,
+        "sending": msgspec.to_builtins(_sending(shell)),
+        "link": asdict(stats) if stats is not None else None,
+        "queues": _queues(shell.queues()),
     }
 
 

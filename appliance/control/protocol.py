@@ -91,6 +91,12 @@ class Layout(_Request, frozen=True, tag="layout"):
     layout: Literal["grid", "speaker"]
 
 
+class Tiles(_Request, frozen=True, tag="tiles"):
+    """Show nobody's picture, names only (``hide``), or all of them again (``show``)."""
+
+    state: Literal["hide", "show"]
+
+
 class Press(_Request, frozen=True, tag="press"):
     """Press a key as a finger would."""
 
@@ -107,10 +113,12 @@ class GetStats(_Request, frozen=True, tag="stats"):
     """The long list of numbers behind ``status``.
 
     ``sequence``: also what a ``test`` speaker heard of each box's test sequence; that is computed
-    anew each time and takes tens of milliseconds, which a box in a call feels.
+    anew each time and takes tens of milliseconds, which a box in a call feels. ``since``: latencies
+    and the loop's lateness of this monotonic time (``now`` of another ``stats``) and later only.
     """
 
     sequence: bool = False
+    since: Annotated[float, msgspec.Meta(ge=0.0)] = 0.0
 
 
 class RunDoctor(_Request, frozen=True, tag="doctor"):
@@ -127,6 +135,7 @@ Request = (
     | AllowJoining
     | Peer
     | Layout
+    | Tiles
     | Press
     | Screenshot
     | GetStats
@@ -134,8 +143,8 @@ Request = (
 )
 
 REQUESTS: tuple[type[_Request], ...] = (
-    GetStatus, Join, Leave, SwitchRoom, Mute, Camera, AllowJoining, Peer, Layout, Press, Screenshot,
-    GetStats, RunDoctor,
+    GetStatus, Join, Leave, SwitchRoom, Mute, Camera, AllowJoining, Peer, Layout, Tiles, Press,
+    Screenshot, GetStats, RunDoctor,
 )  # fmt: skip
 VERBS: tuple[str, ...] = tuple(str(request.__struct_config__.tag) for request in REQUESTS)
 
@@ -158,6 +167,17 @@ class BoxStatus(msgspec.Struct, frozen=True, kw_only=True):
     present: bool
 
 
+class SendingStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Which layer of our pictures a peer gets, "" for none, and what it asked for. ``cap``: the largest
+    that its link carries. ``capped_by``: why ``layer`` is less than ``wanted``: loss, rtt, uplink, or "".
+    """
+
+    layer: str = ""
+    wanted: str = ""
+    cap: str = "H"
+    capped_by: str = ""
+
+
 class PeerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One remote peer and its picture as drawn here.
 
@@ -178,6 +198,7 @@ class PeerStatus(msgspec.Struct, frozen=True, kw_only=True):
     loss: float | None = None
     muted: bool = False
     speaking: bool = False
+    sending: SendingStatus = SendingStatus()
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):

@@ -105,6 +105,13 @@ class FrameAssembler:
         """Nothing can be decoded before the next keyframe."""
         return self._wants_keyframe
 
+    def queues(self) -> dict[str, tuple[int, int]]:
+        """(packets that are kept, the most there may be), and the same of those that are missing."""
+        return {
+            "assembly": (len(self._packets), limits.ASSEMBLY_PACKETS_MAX),
+            "missing": (len(self._missing), limits.MISSING_MAX),
+        }
+
     def push(
         self,
         sequence_number: int,

@@ -7,7 +7,6 @@ sender takes the smallest layer that fills it.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -32,6 +31,22 @@ class Layer(enum.Enum):
     @property
     def spec(self) -> LayerSpec:
         return SPECS[self]
+
+    @property
+    def below(self) -> Layer:
+        """The next smaller one; the smallest is its own."""
+        ordered = tuple(Layer)
+        return ordered[max(0, ordered.index(self) - 1)]
+
+    @property
+    def above(self) -> Layer:
+        """The next larger one; the largest is its own."""
+        ordered = tuple(Layer)
+        return ordered[min(len(ordered) - 1, ordered.index(self) + 1)]
+
+    def fits(self, cap: Layer) -> bool:
+        """Whether it is no larger than ``cap``."""
+        return self.spec.height <= cap.spec.height
 
 
 SPECS: dict[Layer, LayerSpec] = {
@@ -62,10 +77,23 @@ class Stream(NamedTuple):
 UPSCALE_TOLERANCE = 1.10
 
 
-def layer_for_height(height: int, available: Iterable[Layer] = (Layer.L, Layer.M)) -> Layer:
-    """Return the smallest available layer that fills a tile of ``height`` pixels, or the largest."""
-    ordered = [layer for layer in Layer if layer in set(available)]
-    for layer in ordered:
+def layer_for_height(height: int) -> Layer:
+    """Return the smallest layer that fills a tile of ``height`` pixels, or the largest there is."""
+    for layer in Layer:
         if layer.spec.height * UPSCALE_TOLERANCE >= height:
             return layer
-    return ordered[-1]
+    return Layer.H
+
+
+def layer_wanted(max_height: int, max_fps: int, visible: bool) -> Layer | None:
+    """Return what a receiver asks for with its constraints; None: no pictures.
+
+    The smallest layer that fills its tile, but none with more pictures a second than it can use: a
+    stream can't be thinned out without an encoder of its own. L is for everybody who wants any at all.
+    """
+    if not visible or max_fps == 0:
+        return None
+    layer = layer_for_height(max_height)
+    while layer is not Layer.L and layer.spec.fps > max_fps:
+        layer = layer.below
+    return layer

@@ -232,7 +232,7 @@ SCREEN_DRAWN_MAX = (1920, 1200)  # larger screens are drawn at this size and sca
 PICTURE_SIDE_MAX = 4096  # pixels; a larger picture is not decoded
 PRESETS_SHOWN = 6  # two rows of three on the home screen
 PROBLEMS_SHOWN = 2  # lines on the home screen; doctor tells the rest
-DRAWN_TEXTS_KEPT = 512  # rendered lines of text: every screen needs fewer than 100
+DRAWN_TEXTS_KEPT = 192  # rendered lines of text, 13 kB each: a screen needs fewer than 100, two clocks tick
 DRAWN_SHAPES_KEPT = 256  # corners, icons, chips and spinner positions
 FONTS_KEPT = 64  # open fonts: sizes times weights times scripts on the screen
 SCRIPTS_KEPT = 64  # Unicode blocks whose font was looked up
@@ -261,7 +261,34 @@ SEND_BACKLOG_MAX = 96 * 1024  # bytes that a socket could not take yet: a keyfra
 SEND_BACKLOG_POLL = 0.005  # how often a waiting frame looks again: a fifth of a frame at 30 fps
 RTP_HISTORY = 512  # packets of one stream kept for repairs: 0.8 s of H, and GAP_MAX is 150 ms
 REPAIRS_PER_S = 500  # packets sent again to one peer: 10 % of H is 25; more is not a loss, it is an attack
-REPORT_EVERY = 1.0  # receiver reports; RFC 3550 allows 5 s, a layer must go down within 1 s
+REPORT_EVERY = 0.4  # receiver reports: two come within the 1 s in which a layer must go down
+
+# --- Which layer a peer gets -------------------------------------------------------------------------
+CONSTRAINTS_EVERY = 0.1  # between two words about a tile's size: a dragged window changes it 60 times a s
+LOSS_SPANS = (0.6, 1.0, 5.0)  # loss is judged over each: heavy loss shows at once, slight loss later
+LOSS_PACKETS_MIN = 16  # packets in such a span, or it says nothing: half a second of L
+LOSS_LOST_MIN = 4  # packets lost in it: one burst that hit a single picture of L is no loss
+LOSS_SURE = 3.5  # standard deviations above a limit: M at 10 % loss is accused once in an hour or two
+LOSS_H = 0.04  # H has 190 packets a second; above this every fourth picture needs a repair
+LOSS_M = 0.15  # NACK and RTX repair 10 % of an M layer to 26 of 30 pictures a second and more
+LOSS_SIGN = 0.25  # so much lost within the following is no good time for a link, whatever chance may do
+LOSS_SIGN_SPAN = 2.0
+HEALTH_UP = 0.8  # of a limit: what a link must stay below to get a layer back. M comes back at 10 % loss
+RTT_H = 0.150  # standing round trip in seconds; a LAN's is under 10 ms, so this is a queue or a bad Wi-Fi
+RTT_M = 0.400  # no repair comes within GAP_MAX any more: fewer packets, fewer losses
+RTT_GREW_H = 0.100  # above the link's own least: a queue on the way fills, and we are what fills it
+RTT_GREW_M = 0.250
+RTT_SAMPLES = 3  # the least of so many is the standing one: a repaired heartbeat is up to 500 ms late
+RTT_LEAST_FOR = 60.0  # a path that became longer for good is the new measure after one or two of these
+GOOD_FOR = 10.0  # seconds without a bad sign before a link gets the next larger layer
+GOOD_FOR_MAX = 80.0  # doubled up to this when a larger layer failed soon: no bounce every 11 s
+RISE_PROVEN = 30.0  # a larger layer that lasted so long did not fail
+OUTAGE = 0.9  # nothing heard for so long, then of a great loss: the link was gone, not too slow
+OUTAGE_AGAIN = 30.0  # a second outage within this counts as loss
+UPLINK_KBPS_MIN = 200  # room for one L layer with its headers; less would be no pictures for anybody, always
+UPLINK_KBPS_MAX = 10_000_000  # 10 Gbit/s: more is a slip of the keyboard
+PACKET_OVERHEAD = 62  # bytes around an RTP payload: IPv4 20, UDP 8, RTP with extensions 24, SRTP tag 10
+PACKET_PAYLOAD = 1300  # bytes of a frame in one packet
 
 # --- Media link: receiving ----------------------------------------------------------------------------
 RTP_PAYLOAD_MAX = 2048  # one packet's payload: an Ethernet frame holds 1460
@@ -326,9 +353,13 @@ QUALITY_FAIR_RTT_MS = 150.0
 SPEAKING_DBOV = 45  # RFC 6464 level (0 loud .. 127 silent) above which somebody speaks
 SPEAKING_AFTER = 0.2  # loud for so long: a cough lasts about 80 ms
 SPEAKING_HOLD = 0.8  # quiet for so long: longer than the pause between two words
-VIEW_EVERY = 0.2  # in a call, how often levels and link quality are looked at for the screen
+VIEW_EVERY = 0.2  # in a call, how often levels and receiver reports are looked at
+VIEW_LINKS_EVERY = (
+    5  # of these looks, one brings the links' quality to the screen: bars that move are no help
+)
 LINE_IDENTITY_WAIT = 0.02  # a line came before the identity of who dials it: looked again so often
 ACQUAINTANCES_MAX = 256  # boxes remembered by name: more than a ship has, and 12 kB on disk
+TRIM_EVERY = 15.0  # in a call, free memory goes back to the system: 2 ms, and holes of some MB are filled
 MALLOC_KEEP = 16 << 20  # bytes a heap keeps free at its end: pictures come and go in the same memory
 MALLOC_MMAP_FROM = 8 << 20  # larger blocks get pages of their own; an RGB picture of 1080p has 6 MB
 GC_THRESHOLD = 20_000  # new containers until young garbage is looked for: a tenth of a second of packets

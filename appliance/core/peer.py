@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from appliance.core import limits
 from appliance.core import messages as m
 from appliance.core.channel import SealedChannel, bind_mac, equal_macs
+from appliance.core.constraints import ConstraintPacer
 from appliance.core.direct_line import DirectLine, LineState, Verdict
 from appliance.core.guesses import Bucket
 from appliance.core.identity import BoxIdentity, verify_identity
@@ -156,7 +157,7 @@ class Peer:
         self.muted = False
         self.camera_on = True
         self._my_media = m.MediaState(muted=False, camera_on=True)
-        self._my_constraints: m.Constraints | None = None
+        self._constraints = ConstraintPacer()
 
         self._heard_at = now  # last heartbeat
         self._beat_at = now
@@ -209,6 +210,8 @@ class Peer:
             times.append(at)
         if self._bound is not None:
             times.append(self._beat_at)
+            if (at := self._constraints.deadline()) is not None:
+                times.append(at)
         if self.state is PeerState.LIVE:
             times.append(self._heard_at + limits.SILENT_AFTER)
         elif self.state is PeerState.SILENT:
@@ -469,8 +472,7 @@ class Peer:
         if old is not None:
             effects.append(DropLink(old))
         effects.append(self._to_control(self._my_media))
-        if self._my_constraints is not None:
-            effects.append(self._to_control(self._my_constraints))
+        effects += self._say_wanted(self._constraints.begin(now))
         return [*effects, *self._beat(now), Changed()]
 
     def _control(self, message: m.Control, now: float) -> list[Effect]:
@@ -513,13 +515,16 @@ class Peer:
         self._my_media = m.MediaState(muted=muted, camera_on=camera_on)
         return [self._to_control(self._my_media)] if self._bound is not None else []
 
-    def say_constraints(self, max_height: int, max_fps: int, visible: bool) -> list[Effect]:
-        """Tell the other box how large its picture is drawn here."""
+    def say_constraints(self, max_height: int, max_fps: int, visible: bool, now: float) -> list[Effect]:
+        """Tell the other box how large its picture is drawn here; changes in quick succession are merged."""
         wanted = m.Constraints(max_height=max_height, max_fps=max_fps, visible=visible)
-        if wanted == self._my_constraints:
+        if self._bound is None:
+            self._constraints.hold(wanted)
             return []
-        self._my_constraints = wanted
-        return [self._to_control(wanted)] if self._bound is not None else []
+        return self._say_wanted(self._constraints.want(wanted, now))
+
+    def _say_wanted(self, constraints: m.Constraints | None) -> list[Effect]:
+        return [self._to_control(constraints)] if constraints is not None else []
 
     def say_roster(self, peers: tuple[str, ...]) -> list[Effect]:
         """Tell the other box who is in the room."""
@@ -568,6 +573,8 @@ class Peer:
             effects += self._line_verdict(self._direct.renew(now), now)
         if self._bound is not None and now >= self._beat_at:
             effects += self._beat(now)
+        if self._bound is not None:
+            effects += self._say_wanted(self._constraints.tick(now))
         if self.state in (PeerState.LIVE, PeerState.SILENT):
             silent_for = now - self._heard_at
             if silent_for >= limits.GONE_AFTER:

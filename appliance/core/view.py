@@ -117,7 +117,7 @@ class CallView:
     ``password`` is set only when this box made the meeting up and nobody has joined yet: the
     start screen reads it out. ``since`` is when this box joined. ``layout``: "grid" (all tiles alike)
     or "speaker" (one large). ``pinned``: the peer that a person keeps large. ``speaker``: the one that
-    speaks, or did last.
+    speaks, or did last. ``hidden``: no pictures are shown, of nobody, the self-view included.
     """
 
     room: int
@@ -130,6 +130,7 @@ class CallView:
     layout: str = "grid"
     pinned: str | None = None
     speaker: str | None = None
+    hidden: bool = False
 
     @property
     def large(self) -> str | None:
@@ -228,6 +229,13 @@ class SetLayout:
 
 
 @dataclass(frozen=True, slots=True)
+class HideTiles:
+    """Show nobody's picture, names only, or all of them again."""
+
+    hidden: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PinPeer:
     """Keep this peer large whoever speaks; None: nobody."""
 
@@ -273,6 +281,7 @@ Intent = (
     | SetCamera
     | AllowJoining
     | SetLayout
+    | HideTiles
     | PinPeer
     | MutePeer
     | ClosePeer

@@ -117,6 +117,16 @@ class Connection:
         pair = self._ice._nominated.get(1)
         return pair.protocol.transport.get_write_buffer_size() if pair is not None else 0
 
+    def queues(self) -> dict[str, tuple[int, int]]:
+        """(what waits, the most that may): bytes to be sent, of the pictures and the control channel, and
+        datagrams that came.
+        """
+        return {
+            "send": (self.backlog(), limits.SEND_BACKLOG_MAX + limits.ENCODED_FRAME_MAX_BYTES),
+            "control": (self.control.bufferedAmount, limits.CONTROL_BUFFERED_MAX),
+            "datagrams": (self._ice._queue.qsize(), limits.ICE_QUEUE_MAX),
+        }
+
     def writable(self) -> bool:
         """Whether the socket keeps up."""
         return self.backlog() <= limits.SEND_BACKLOG_MAX

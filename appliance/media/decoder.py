@@ -140,6 +140,11 @@ class Decoder:
         if woken:
             self._on_keyframe_needed()
 
+    @property
+    def queue(self) -> tuple[int, int]:
+        """(frames that wait to be decoded, the most there may be)."""
+        return len(self._queue), limits.DECODE_QUEUE_MAX
+
     def push(self, frame: AssembledFrame) -> None:
         """Queue a frame; a full queue is emptied and the next keyframe waited for."""
         overflow = False

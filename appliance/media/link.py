@@ -39,6 +39,7 @@ from appliance.media.fanout import (
     SoundSubscription,
     Subscription,
 )
+from appliance.media.rtp_sender import SenderFeedback
 from appliance.media.video_receive import VideoReceive
 
 log = logging.getLogger(__name__)
@@ -247,6 +248,16 @@ class MediaLink:
         """The round trip that the heartbeats measured: repairs are asked for at its pace."""
         self._pictures.set_rtt(seconds)
 
+    @property
+    def sending(self) -> Layer | None:
+        """The layer that this peer is getting, None while there is none."""
+        return self._frames_out.layer if self._frames_out is not None else None
+
+    @property
+    def video_feedback(self) -> SenderFeedback:
+        """What the other side's reports say about our pictures; it changes by itself."""
+        return self._video_out.feedback
+
     # --- control ----------------------------------------------------------------------------------
 
     def send_control(self, message: bytes) -> bool:
@@ -290,7 +301,7 @@ class MediaLink:
         decoder, assembly = self._pictures.decoder, self._pictures.assembly
         frames = self._frames_out.counts if self._frames_out is not None else None
         sounds = self._sounds_out.counts if self._sounds_out is not None else None
-        sending = self._frames_out.layer if self._frames_out is not None else None
+        sending = self.sending
         counts = self._connection.counts
         return LinkStats(
             layer=next((layer.value for layer in Layer if layer.spec.height == height), ""),
@@ -324,6 +335,14 @@ class MediaLink:
             + self._audio_in.refused
             + assembly.malformed,
         )
+
+    def queues(self) -> dict[str, tuple[int, int]]:
+        """(what waits, the most that may) in each queue of the link at this moment."""
+        depths = {**self._connection.queues(), **self._pictures.queues()}
+        if self._frames_out is not None:
+            most = limits.FANOUT_FRAMES_MAX + limits.FANOUT_RECENT_MAX
+            depths["frames_out"] = (self._frames_out.waiting, most)
+        return depths
 
     # --- inside -----------------------------------------------------------------------------------
 

@@ -55,8 +55,9 @@ class Reports:
 
     async def _run(self) -> None:
         while True:
-            # RFC 3550 section 6.2: spread, so that boxes don't fall into step.
-            await asyncio.sleep(limits.REPORT_EVERY * (0.5 + random.random()))  # noqa: S311
+            # RFC 3550 section 6.2: spread, so that boxes don't fall into step; by less than there, so that
+            # two reports always come within a second.
+            await asyncio.sleep(limits.REPORT_EVERY * (0.75 + random.random() / 2))  # noqa: S311
             if data := self.compound():
                 with contextlib.suppress(ConnectionError):
                     self._path.send_rtcp(data)

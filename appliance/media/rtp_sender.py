@@ -45,6 +45,7 @@ class SenderFeedback:
     reports: int = 0
     fraction_lost: float = 0.0
     packets_lost: int = 0
+    highest: int = 0  # the extended highest sequence number of its last report
     nacked: int = 0  # packets it asked for again
     repairs_refused: int = 0  # of them not sent: asked for too often, or no longer kept
     keyframe_requests: int = 0
@@ -143,6 +144,7 @@ class PacketSender:
                     self.feedback.reports += 1
                     self.feedback.fraction_lost = report.fraction_lost / 256
                     self.feedback.packets_lost = report.packets_lost
+                    self.feedback.highest = report.highest_sequence
         elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
             self.feedback.nacked += len(packet.lost)
             for number in packet.lost:

@@ -70,6 +70,10 @@ class VideoReceive:
         """Width and height of the pictures as they come, (0, 0) before the first."""
         return self._decoder.size
 
+    def queues(self) -> dict[str, tuple[int, int]]:
+        """(what waits, the most that may) in each queue between the packets and the pictures."""
+        return {**self._assembler.queues(), "decode": self._decoder.queue}
+
     def start(self, feedback: Feedback) -> None:
         """Start the decode thread, and asking for what is missing."""
         self._loop = asyncio.get_running_loop()

@@ -140,7 +140,9 @@ class OurEngine(Engine):
     def counters(self, n: int) -> dict[str, Any]:
         peer = self._peers[n]
         rtt_ms = None if peer.rtt_s is None else round(1000 * peer.rtt_s, 1)
-        return {**asdict(peer.link.stats()), "rtt_ms": rtt_ms}
+        decoder = peer.link._pictures.decoder
+        overtaken = decoder.decoded - decoder.pictures  # decoded, and not shown because a later one was there
+        return {**asdict(peer.link.stats()), "rtt_ms": rtt_ms, "overtaken": overtaken}
 
     def _open(self, n: int) -> Peer:
         peer = self._peers[n] = Peer(n, self._host, self._video, self._sound, Watch(counting=self._counting))

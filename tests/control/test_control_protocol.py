@@ -23,9 +23,11 @@ EXAMPLES: list[tuple[dict[str, object], protocol.Request]] = [
     ({"verb": "allow-joining", "state": "on"}, protocol.AllowJoining(state="on")),
     ({"verb": "peer", "peer": "Bridge", "action": "pin"}, protocol.Peer(peer="Bridge", action="pin")),
     ({"verb": "layout", "layout": "speaker"}, protocol.Layout(layout="speaker")),
+    ({"verb": "tiles", "state": "hide"}, protocol.Tiles(state="hide")),
     ({"verb": "press", "key": "ok"}, protocol.Press(key="ok")),
     ({"verb": "screenshot", "file": "/tmp/a.png"}, protocol.Screenshot(file="/tmp/a.png")),
     ({"verb": "stats"}, protocol.GetStats()),
+    ({"verb": "stats", "since": 12.5}, protocol.GetStats(since=12.5)),
     ({"verb": "doctor"}, protocol.RunDoctor()),
 ]
 
@@ -127,7 +129,7 @@ def test_a_status_has_the_documented_shape() -> None:
     assert reply["joining"] == {"open": True, "closes_in_s": 12.5}
     assert list(reply["peers"][0]) == [
         "id", "name", "state", "layer", "width", "height", "fps", "latency_ms", "rtt_ms", "loss", "muted",
-        "speaking",
+        "speaking", "sending",
     ]  # fmt: skip
 
 

@@ -326,14 +326,35 @@ class TestLive:
     def test_what_was_said_before_the_bind_is_told_after_it(self) -> None:
         pair = Pair()
         pair.a.run(pair.a.machine.say_media(muted=True, camera_on=True))
-        pair.a.run(pair.a.machine.say_constraints(360, 30, True))
+        pair.a.run(pair.a.machine.say_constraints(360, 30, True, 0.0))
         pair.start()
         assert pair.b.machine.muted
         assert pair.b.did(peer.Wants) == [peer.Wants(360, 30, True)]
 
     def test_the_same_constraint_is_not_said_twice(self, live: Pair) -> None:
-        assert live.a.machine.say_constraints(180, 15, True)
-        assert not live.a.machine.say_constraints(180, 15, True)
+        assert live.a.machine.say_constraints(180, 15, True, live.now)
+        assert not live.a.machine.say_constraints(180, 15, True, live.now + 1)
+
+    def test_sizes_that_change_fast_are_merged_and_the_last_one_arrives(self, live: Pair) -> None:
+        for height in (360, 350, 340, 330):
+            live.a.run(live.a.machine.say_constraints(height, 30, True, live.now))
+        live.settle()
+        assert live.b.did(peer.Wants) == [peer.Wants(360, 30, True)]
+        live.pass_time(limits.CONSTRAINTS_EVERY - 0.01)
+        assert len(live.b.did(peer.Wants)) == 1
+        live.pass_time(0.02)
+        assert live.b.did(peer.Wants)[1:] == [peer.Wants(330, 30, True)]
+        live.pass_time(5)
+        assert len(live.b.did(peer.Wants)) == 2
+
+    def test_a_new_connection_is_told_the_newest_size(self, live: Pair) -> None:
+        live.a.run(live.a.machine.say_constraints(360, 30, True, live.now))
+        live.a.run(live.a.machine.say_constraints(0, 0, False, live.now))
+        live.settle()
+        live.dead.add(1)
+        live.pass_time(limits.SILENT_AFTER + 1)
+        assert live.a.machine.bound == 2
+        assert live.b.did(peer.Wants)[-1] == peer.Wants(0, 0, False)
 
     def test_leaving_is_known_at_once(self, live: Pair) -> None:
         live.a.run(live.a.machine.leave())

@@ -15,6 +15,7 @@ from appliance.core.view import (
     SELF_TILE,
     CallView,
     ClosePeer,
+    HideTiles,
     JoiningView,
     Leave,
     MutePeer,
@@ -311,3 +312,31 @@ class TestChip:
         shown = shower(in_call(tiles=tiles, layout="speaker", speaker="p2"), size=(1920, 1080))
         texts = {node.text for node in shown.display._view.nodes if hasattr(node, "text")}
         assert {"Bridge · muted", "Engine Room · muted here"} <= texts
+
+
+class TestHiddenPictures:
+    def test_nobodys_picture_is_asked_for_or_drawn(self, shower) -> None:
+        shown = shower(in_call(), WIDE)
+        assert len(shown.tiles[-1].sizes) == len(TILES)
+        before = shown.settle()
+        shown.show(in_call(hidden=True))
+        assert shown.tiles[-1].sizes == ()
+        assert shown.tiles[-1].self_view is None
+        shown.bridge.slot("p1").put(plain((255, 0, 0), (640, 360)))
+        hidden = shown.settle()
+        assert pygame.image.tobytes(hidden, "RGB").count(b"\xff\x00\x00" * 8) == 0
+        assert pygame.image.tobytes(hidden, "RGB") != pygame.image.tobytes(before, "RGB")
+        shown.show(in_call())
+        assert len(shown.tiles[-1].sizes) == len(TILES)
+
+    def test_v_hides_them_and_shows_them_again(self, shower) -> None:
+        shown = shower(in_call(), WIDE)
+        shown.press("v")
+        shown.show(in_call(hidden=True))
+        shown.press("v")
+        assert shown.intents == [HideTiles(True), HideTiles(False)]
+
+    def test_the_layout_button_shows_them_again(self, shower) -> None:
+        shown = shower(in_call(hidden=True, layout="speaker"), WIDE)
+        shown.click(*find(shown, "layout"))
+        assert shown.intents == [HideTiles(False)]

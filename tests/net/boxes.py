@@ -124,15 +124,23 @@ class Boxes:
         *,
         host: Host | None = None,
         band: int | None = None,
+        microphone: str | None = None,
+        speaker: str = "none",
+        size: tuple[int, int] = (640, 360),
         extra: Sequence[str] = (),
         video: str = "test",
+        uplink_kbps: int = 0,
         servers: Sequence[str] = (),
         ready: bool = True,
     ) -> TestBox:
-        """Start a box; ``extra``: further lines for the end of its configuration."""
+        """Start a box. ``band``: of its test sound, else another one for each; ``size``: of its screen.
+
+        ``extra``: further lines for the end of its configuration.
+        """
         index = len(self.all)
         folder = self._folder / f"box-{index}"
         folder.mkdir()
+        microphone = microphone or f"test:{index % 8 if band is None else band}"
         interface = "lo" if host is None else host.interface
         config = folder / "meetingbox.toml"
         config.write_text(
@@ -140,9 +148,10 @@ class Boxes:
             f"interfaces = [{json.dumps(interface)}]\n"
             f"servers = {json.dumps(list(servers))}\n"
             f"[signaling]\nport = {0 if host is None else 8787}\n"
-            f"[video]\nsource = {json.dumps(video)}\n"
-            f'[audio]\nmicrophone = "test:{index % 8 if band is None else band}"\nspeaker = "none"\n'
-            f'[display]\nmode = "headless"\nwidth = 640\nheight = 360\nmeasure = true\n' + "\n".join(extra)
+            f"[video]\nsource = {json.dumps(video)}\nuplink_kbps = {uplink_kbps}\n"
+            f"[audio]\nmicrophone = {json.dumps(microphone)}\nspeaker = {json.dumps(speaker)}\n"
+            f'[display]\nmode = "headless"\nwidth = {size[0]}\nheight = {size[1]}\nmeasure = true\n'
+            + "\n".join(extra)
         )
         argv = [
             *(sys.executable, "-m", "appliance", "run", "--config", str(config)),

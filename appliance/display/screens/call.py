@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from appliance.core import grid
-from appliance.core.view import AllowJoining, CallView, Leave, PinPeer, SetCamera, SetLayout, SetMuted
+from appliance.core.view import (
+    AllowJoining,
+    CallView,
+    HideTiles,
+    Leave,
+    PinPeer,
+    SetCamera,
+    SetLayout,
+    SetMuted,
+)
 from appliance.display import theme as t
 from appliance.display.scene import View
 from appliance.display.screens import tile
@@ -82,7 +91,7 @@ class Call:
         order = sorted(call.tiles, key=lambda peer: peer.peer != call.large)  # the others stay in order
         places = {}
         for peer, rect in zip(order, rects, strict=False):
-            tile.draw_peer(page, rect, peer, pinned=peer.peer == call.pinned)
+            tile.draw_peer(page, rect, peer, pinned=peer.peer == call.pinned, hidden=call.hidden)
             places[peer.peer] = rect
         tile.draw_self(page, rects[-1], page.moment.snapshot, call)
         return places
@@ -138,7 +147,9 @@ class Call:
                 ("camera", "camera", "Stop camera", "plain")
                 if call.camera_on
                 else ("camera", "camera-off", "Start camera", "warning"),
-                ("layout", "speaker-view" if _speaker_layout(call) else "grid", "Layout", "plain"),
+                ("layout", "grid", "Show pictures", "warning")
+                if call.hidden
+                else ("layout", "speaker-view" if _speaker_layout(call) else "grid", "Layout", "plain"),
                 self._joining_button(page, call),
                 ("leave", "hang-up", "Press again" if asked else "Leave", "leave"),
             ),
@@ -207,6 +218,9 @@ class Call:
 
     def _change_layout(self, call: CallView) -> None:
         """What is on the screen decides: a pinned tile is large in either layout."""
+        if call.hidden:
+            self._stage.send(HideTiles(False))
+            return
         if not _speaker_layout(call):
             self._stage.send(SetLayout("speaker"))
             return
@@ -216,7 +230,9 @@ class Call:
             self._stage.send(SetLayout("grid"))
 
     def key(self, key: Key) -> bool:
-        """Back closes a menu, or asks whether to leave and takes the question back; m mutes."""
+        """Back closes a menu, or asks whether to leave and takes the question back; m mutes, v hides
+        pictures and shows them again.
+        """
         call = self._stage.snapshot.call
         chosen = self._menu.tile(call, key.at) if call is not None else None
         if chosen is not None:
@@ -234,6 +250,9 @@ class Call:
             return True
         if key.text == "m":
             self.press("mute", key.at, False)
+            return True
+        if key.text == "v" and call is not None:
+            self._stage.send(HideTiles(not call.hidden))
             return True
         return False
 

@@ -16,14 +16,16 @@ CHIP_INSET = 14.0
 SMALL = 250.0  # units of width; below this a tile has small letters
 TINY = 200.0  # below this a chip is as tight as can be, and the self-view says "You" and no more
 NAME_LEAST = 6.0  # em: where less of a longer name would be left, a sign stands for the words after it
+HIDDEN = "Pictures are hidden"
 LOW = 192.0  # units of height; below this there is no room for a sentence in the middle
 
 
-def draw_peer(page: Page, rect: Rect, peer: TileView, *, pinned: bool) -> None:
-    """The tile of a remote peer."""
+def draw_peer(page: Page, rect: Rect, peer: TileView, *, pinned: bool, hidden: bool) -> None:
+    """The tile of a remote peer. ``hidden``: with its name, but without its picture."""
     page.target(target_of(peer.peer), rect, RADIUS)
     page.box(rect, t.PANEL, RADIUS)
-    page.tiles.append((peer.peer, *covering(rect)))
+    if not hidden:
+        page.tiles.append((peer.peer, *covering(rect)))
     has_picture = peer.peer in page.moment.pictures
     away = peer.state is TileState.RECONNECTING
     label = peer.name
@@ -31,6 +33,8 @@ def draw_peer(page: Page, rect: Rect, peer: TileView, *, pinned: bool) -> None:
         label = _waiting(page, rect, f"Reconnecting to {peer.name}", peer.name)
     elif not peer.camera_on:
         _poster(page, rect, peer.name, "Camera off")
+    elif hidden:
+        _poster(page, rect, peer.name, HIDDEN)
     else:
         if not has_picture:
             label = _waiting(page, rect, f"Connecting to {peer.name}", peer.name)
@@ -55,8 +59,11 @@ def peer_of(target: str) -> str | None:
 def draw_self(page: Page, rect: Rect, snapshot: Snapshot, call: CallView) -> None:
     """The self-view."""
     page.box(rect, t.PANEL, RADIUS)
-    page.tiles.append((SELF_TILE, *covering(rect)))
-    if call.camera_on:
+    if not call.hidden:
+        page.tiles.append((SELF_TILE, *covering(rect)))
+    if call.hidden and call.camera_on:
+        _poster(page, rect, snapshot.name, HIDDEN)
+    elif call.camera_on:
         if SELF_TILE not in page.moment.pictures:
             broken = any(d.kind == "camera" and d.problem for d in snapshot.devices)
             _poster(page, rect, snapshot.name, "No picture from the camera" if broken else "")

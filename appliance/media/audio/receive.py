@@ -106,6 +106,12 @@ class PeerSound:
             samples[: len(_CROSS)] = (from_left + (head - from_left) * _CROSS).astype(np.int16)
         return samples
 
+    @property
+    def queue(self) -> tuple[int, int]:
+        """(packets that wait to be played, the most there may be)."""
+        with self._lock:
+            return self._buffer.held, limits.JITTER_PACKETS_MAX
+
     def stats(self) -> dict[str, int | float]:
         """Counters since the peer came, and the delay now. See `appliance.core.jitter.Counters`."""
         with self._lock:

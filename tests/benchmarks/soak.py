@@ -1,0 +1,343 @@
+"""A long meeting of four boxes on a bad day: does anything grow, fill up or get slower?
+
+Four whole boxes, each in a network namespace of its own, lose 1 % of what they send each other. All the
+time somebody mutes, changes the layout or pins a tile (so that layers change), leaves and joins again: by
+chance, from a seed that is printed. ``stats`` of every box is read every two seconds.
+
+What is reported, and what it must be:
+
+``growth_mb_max``
+    of the resident memory of every process (each box's main process and its camera process): the
+    highest median of a minute after the fifth, less the median of the fifth. At most 3. ``uss``: the same
+    of the memory that is the process's alone.
+``queues_over_bound``
+    how often a queue was seen fuller than its bound. 0. ``queues_most``: the fullest each was seen, and
+    its bound.
+``latency_p95_first_ms``, ``latency_p95_last_ms``
+    in the first and the last minute: of every tile's p95 of ten seconds, drawn, the median. The last at
+    most 10 % or 3 ms above the first.
+
+A run of less than twenty minutes has shorter "minutes", a twentieth of it each: a smoke test. Needs root.
+One JSON line last on stdout, the table on stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import secrets
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from _network import lose
+from net.boxes import Boxes, TestBox
+from net.namespaces import Lan, can_make_namespaces
+
+from appliance.errors import ControlError
+
+NAMES = ("Bridge", "Engine Room", "Infirmary", "Harbour Office")
+ROOM = 42
+LOSS_PERCENT = 1.0
+LOOK_EVERY = 2.0
+LATENCY_OVER = 10.0  # seconds that one p95 is of
+LATENCY_FPS_MIN = 5  # pictures a second in them; a tile that was shown for less says little
+EVENT_EVERY = 4.0  # on average
+AWAY = (3.0, 8.0)  # seconds that somebody who left stays away
+JOIN_WITHIN = 15.0
+SCREEN = (1280, 720)  # tiles of a grid of four are at M, those of the speaker view's strip at L
+GROWTH_MAX_MB = 3.0
+LATENCY_MORE = (0.10, 3.0)  # share, ms
+
+
+@dataclass(slots=True)
+class Series:
+    """What was seen of one process: (seconds since the start, value)."""
+
+    name: str
+    kind: str
+    rss: list[tuple[float, float]] = field(default_factory=list)
+    uss: list[tuple[float, float]] = field(default_factory=list)
+
+    def look(self, at: float, pid: int) -> None:
+        try:
+            memory = psutil.Process(pid).memory_full_info()
+        except psutil.NoSuchProcess:
+            return
+        self.rss.append((at, memory.rss / 2**20))
+        self.uss.append((at, memory.uss / 2**20))
+
+
+def medians(samples: list[tuple[float, float]], minute_s: float) -> dict[int, float]:
+    """The median of every minute, counted from 1."""
+    minutes: dict[int, list[float]] = {}
+    for at, value in samples:
+        minutes.setdefault(int(at / minute_s) + 1, []).append(value)
+    return {minute: statistics.median(values) for minute, values in sorted(minutes.items())}
+
+
+def growth(samples: list[tuple[float, float]], minute_s: float) -> tuple[float, float, float]:
+    """(median of the fifth minute, of the last, growth as in the module's docstring)."""
+    by_minute = medians(samples, minute_s)
+    fifth = by_minute.get(5, next(iter(by_minute.values())))
+    later = [value for minute, value in by_minute.items() if minute > 5] or [fifth]
+    return fifth, later[-1], max(later) - fifth
+
+
+class Soak:
+    """The meeting and everything that is noted of it."""
+
+    def __init__(self, boxes: list[TestBox], rng: random.Random, note_every: float) -> None:
+        self.boxes = boxes
+        self.note_every = note_every
+        self.events: Counter[str] = Counter()
+        self.series = {
+            (box.name, kind): Series(box.name, kind) for box in boxes for kind in ("main", "camera")
+        }
+        self.latencies: list[tuple[float, float]] = []  # (seconds since the start, a tile's p95)
+        self.queues: dict[str, tuple[int, int]] = {}  # the fullest seen, the bound
+        self.queues_over_bound = 0
+        self.process: dict[str, list[dict[str, Any]]] = {box.name: [] for box in boxes}
+        self._rng = rng
+        self._password = f"{secrets.randbelow(900_000) + 100_000}"
+        self._away: tuple[TestBox, float] | None = None  # who left, when it comes back
+        self._coming: dict[str, float] = {}  # who joined and does not see everybody yet, since when
+
+    def join(self, box: TestBox) -> None:
+        box.ask("join", room=ROOM, password=self._password)
+
+    # --- what happens ---------------------------------------------------------------------------
+
+    def happen(self, now: float) -> None:
+        """Let something happen; whoever is away comes back in time."""
+        present = [box for box in self.boxes if self._away is None or box is not self._away[0]]
+        box = self._rng.choice(present)
+        kind = self._rng.choices(("mute", "layout", "pin", "leave"), (3, 3, 3, 1))[0]
+        try:
+            if kind == "mute":
+                box.ask("mute", state="toggle")
+            elif kind == "layout":
+                box.ask("layout", layout=self._rng.choice(("grid", "speaker")))
+            elif kind == "pin":
+                peers = sorted(box.peers())
+                if not peers:
+                    return
+                box.ask("peer", peer=self._rng.choice(peers), action="pin")
+            elif self._away is None and not self._coming:
+                box.ask("leave")
+                self._away = (box, now + self._rng.uniform(*AWAY))
+            else:
+                return
+        except ControlError as error:  # the peer went in this moment, say
+            self.events[f"refused {error.code}"] += 1
+        else:
+            self.events[kind] += 1
+
+    def come_back(self, now: float, *, anyway: bool = False) -> None:
+        """Have who left join again, when it is time."""
+        if self._away is not None and (anyway or now >= self._away[1]):
+            box, self._away = self._away[0], None
+            self.join(box)
+            self.events["join"] += 1
+            self._coming[box.name] = now
+
+    def arrived(self, now: float) -> None:
+        """Note who sees everybody again, and who does not in time."""
+        for box in self.boxes:
+            since = self._coming.get(box.name)
+            if since is None:
+                continue
+            if len(box.drawn()) >= len(self.boxes) - 1:
+                del self._coming[box.name]
+            elif now - since > JOIN_WITHIN:
+                del self._coming[box.name]
+                self.events["join too slow"] += 1
+
+    # --- what is seen ---------------------------------------------------------------------------
+
+    def look(self, at: float, since: dict[str, float], *, note: bool) -> dict[str, float]:
+        """Read ``stats`` of every box; with ``note``, take down memory and latencies too.
+
+        ``since``, returned anew: each box's clock at the last note.
+        """
+        clocks = dict(since)
+        for box in self.boxes:
+            stats = box.ask("stats", since=since.get(box.name, 0.0))
+            self._fullness(stats["queues"])
+            for peer in stats["peers"]:
+                self._fullness(peer["queues"])
+            if not note:
+                continue
+            clocks[box.name] = stats["now"]
+            self.series[box.name, "main"].look(at, box.process.pid)
+            if (pid := stats["camera"]["pid"]) is not None:
+                self.series[box.name, "camera"].look(at, pid)
+            self.process[box.name].append({**stats["process"], "restarts": stats["camera"]["restarts"]})
+            self.latencies += [
+                (at, peer["latency_ms"]["p95"])
+                for peer in stats["peers"]
+                if peer["latency_ms"]["samples"] >= LATENCY_FPS_MIN * self.note_every
+            ]
+        return clocks
+
+    def _fullness(self, queues: dict[str, dict[str, int]]) -> None:
+        for name, queue in queues.items():
+            most, _ = self.queues.get(name, (0, 0))
+            self.queues[name] = (max(most, queue["waiting"]), queue["bound"])
+            self.queues_over_bound += queue["waiting"] > queue["bound"]
+
+
+def hold(soak: Soak, seconds: float, minute_s: float, rng: random.Random) -> None:
+    """Hold the meeting."""
+    begun = time.monotonic()
+    note_every = soak.note_every
+    next_look = next_note = next_event = 0.0
+    since: dict[str, float] = {}
+    while (now := time.monotonic() - begun) < seconds:
+        soak.come_back(now, anyway=seconds - now < minute_s)
+        if now >= next_event and seconds - now > minute_s / 2:
+            soak.happen(now)
+            next_event = now + rng.expovariate(1 / EVENT_EVERY)
+        if now >= next_look:
+            note = now >= next_note
+            since = soak.look(now, since, note=note)
+            soak.arrived(now)
+            next_look = now + min(LOOK_EVERY, note_every)
+            if note:
+                next_note = now + note_every - 0.01
+                if int(now / minute_s) != int((now - note_every) / minute_s):
+                    heaviest = max(series.rss[-1][1] for series in soak.series.values() if series.rss)
+                    happened = sum(soak.events.values())
+                    print(
+                        f"  {now / 60:5.1f} min, largest process {heaviest:.1f} MB, {happened} events",
+                        file=sys.stderr,
+                    )
+        time.sleep(0.1)
+
+
+def report(soak: Soak, minutes: float, seed: int, minute_s: float, seconds: float) -> dict[str, Any]:
+    processes = []
+    for series in soak.series.values():
+        if not series.rss:
+            continue
+        fifth, end, grown = growth(series.rss, minute_s)
+        row = {
+            "name": series.name,
+            "kind": series.kind,
+            "rss_mb_5min": round(fifth, 2),
+            "rss_mb_end": round(end, 2),
+            "growth_mb": round(grown, 2),
+            "uss_growth_mb": round(growth(series.uss, minute_s)[2], 2),
+        }
+        if series.kind == "camera":
+            row["restarts"] = soak.process[series.name][-1]["restarts"]
+        else:
+            seen = soak.process[series.name]
+            fifth_at = min(len(seen) - 1, round(len(seen) / 4))
+            for what in ("threads", "fds", "tasks"):
+                row[f"{what}_growth"] = max(one[what] for one in seen[fifth_at:]) - max(
+                    one[what] for one in seen[: fifth_at + 1]
+                )
+        processes.append(row)
+    first = [p95 for at, p95 in soak.latencies if at <= minute_s + 1]
+    last = [p95 for at, p95 in soak.latencies if at >= seconds - minute_s]
+    return {
+        "bench": "soak",
+        "minutes": minutes,
+        "boxes": len(soak.boxes),
+        "seed": seed,
+        "loss_percent": LOSS_PERCENT,
+        "processes": processes,
+        "growth_mb_max": max(row["growth_mb"] for row in processes),
+        "uss_growth_mb_max": max(row["uss_growth_mb"] for row in processes),
+        "queues_over_bound": soak.queues_over_bound,
+        "queues_most": {name: {"most": most, "bound": bound} for name, (most, bound) in soak.queues.items()},
+        "latency_p95_first_ms": round(statistics.median(first), 1) if first else None,
+        "latency_p95_last_ms": round(statistics.median(last), 1) if last else None,
+        "events": dict(sorted(soak.events.items())),
+    }
+
+
+def show(result: dict[str, Any]) -> None:
+    def say(text: str) -> None:
+        print(text, file=sys.stderr)
+
+    say(f"{'process':24} {'5th minute':>10} {'end':>8} {'growth':>8} {'alone':>8}  MB")
+    for row in result["processes"]:
+        say(
+            f"{row['name'] + ' ' + row['kind']:24} {row['rss_mb_5min']:10.1f} {row['rss_mb_end']:8.1f}"
+            f" {row['growth_mb']:8.2f} {row['uss_growth_mb']:8.2f}"
+        )
+    most = ", ".join(f"{n} {q['most']}/{q['bound']}" for n, q in result["queues_most"].items())
+    say(f"fullest queues seen: {most}")
+    say(f"events: {', '.join(f'{n} {name}' for name, n in result['events'].items())}; seed {result['seed']}")
+    first, last = result["latency_p95_first_ms"], result["latency_p95_last_ms"]
+    share, more = LATENCY_MORE
+    later = None if first is None or last is None else max(first * (1 + share), first + more)
+    for what, value, bound in (
+        ("growth of the largest, MB", result["growth_mb_max"], GROWTH_MAX_MB),
+        ("queues over their bound", result["queues_over_bound"], 0),
+        (f"latency p95 in the last minute (first: {first} ms), ms", last, later),
+    ):
+        met = value is not None and bound is not None and value <= bound
+        shown = "-" if bound is None else f"{bound:.1f}"
+        say(f"{what:60} {value}  bound {shown:>6}  {'met' if met else 'NOT MET'}")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="soak", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, default=20.0, help="length of the meeting; default: 20")
+    parser.add_argument("--seed", type=int, default=None, help="of what happens; default: by chance")
+    parser.add_argument("--out", type=Path, help="a file for every look at memory, as JSON")
+    arguments = parser.parse_args()
+    if not can_make_namespaces():
+        parser.error("it needs root and iproute2, to make network namespaces")
+    seed = secrets.randbelow(1_000_000) if arguments.seed is None else arguments.seed
+    rng = random.Random(seed)
+    seconds = arguments.minutes * 60
+    minute_s = min(60.0, seconds / 20)
+    print(f"four boxes, {arguments.minutes:g} minutes, seed {seed}", file=sys.stderr)
+    with (
+        tempfile.TemporaryDirectory(prefix="meetingbox-bench-") as scratch,
+        Lan(len(NAMES)) as lan,
+        Boxes(Path(scratch)) as boxes,
+    ):
+        for name, host in zip(NAMES, lan.hosts, strict=True):
+            boxes.start(
+                name, host=host, size=SCREEN, ready=False, extra=("[call]", "joining_minutes = 120.0")
+            )
+        everybody = set(NAMES)
+        boxes.wait(lambda: all(box.sees(*(everybody - {box.name})) for box in boxes.all), 40.0)
+        soak = Soak(boxes.all, rng, min(LATENCY_OVER, minute_s / 3))
+        for box in boxes.all:
+            soak.join(box)
+        boxes.wait(lambda: all(len(box.drawn()) == len(NAMES) - 1 for box in boxes.all), JOIN_WITHIN)
+        for host in lan.hosts:
+            lose(host, LOSS_PERCENT)
+        hold(soak, seconds, minute_s, rng)
+        result = report(soak, arguments.minutes, seed, minute_s, seconds)
+        if arguments.out is not None:
+            series = [
+                {"name": one.name, "kind": one.kind, "rss": one.rss, "uss": one.uss}
+                for one in soak.series.values()
+            ]
+            arguments.out.write_text(json.dumps({"series": series, "latencies": soak.latencies, **result}))
+    show(result)
+    print(json.dumps(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
