@@ -6,7 +6,8 @@ replaces it when it fails:
 - it died: started again;
 - pictures are wanted and none came for ``CAMERA_SILENT_AFTER``: killed and started again;
 - it is opening a device, or looks for a missing one: it has ``CAMERA_OPENING_MAX``;
-- several failures in a row: each next start waits longer (``CAMERA_RESTART_DELAYS``).
+- several failures in a row: each next start waits longer (``CAMERA_RESTART_DELAYS``), and encodes in
+  software, because a driver may be what hangs.
 
 The call goes on meanwhile; ``state`` has the sentence for the screen.
 """
@@ -40,6 +41,8 @@ log = logging.getLogger("meetingbox.camera")
 
 KIND = "camera"
 AUTO = "auto"  # the encoder that suits this computer
+SOFTWARE = "libx264"
+SOFTWARE_AFTER = 2  # failures in a row after which the hardware's driver is no longer trusted
 RATE_SAMPLES = 128  # encoded pictures kept per stream for the rates: four seconds at 30 a second
 RATE_WINDOW = 2.0  # seconds that the rates in ``stats`` look back
 
@@ -237,7 +240,7 @@ class CameraProcess:
         link = self._link = CameraLink(
             self._source,
             self._label,
-            self._encoder,
+            SOFTWARE if self._failures >= SOFTWARE_AFTER else self._encoder,
             on_frame=self._frame,
             on_self_view=self._self_view,
             on_status=self._heard,

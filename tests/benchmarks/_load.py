@@ -24,7 +24,7 @@ from appliance.core.layers import Layer
 from appliance.core.limits import KEYFRAME_REPEAT_AFTER
 from appliance.core.rtp import Packet
 from appliance.media.encoded import EncodedFrame, rtp_timestamp
-from appliance.media.encoder import Encoder
+from appliance.media.encoders.software import X264Encoder
 from appliance.media.fanout import Fanout, SoundFanout
 from appliance.media.link import CONNECTED, MediaLink
 
@@ -33,7 +33,7 @@ LOOP_FRAMES = 10 * FPS
 
 def recording(path: Path) -> list[EncodedFrame]:
     """Ten seconds of the film, a keyframe first."""
-    film, encoder = Film(path), Encoder(Layer.M)
+    film, encoder = Film(path), X264Encoder(Layer.M)
     start = time.monotonic_ns()
     frames: list[EncodedFrame] = []
     for number in range(LOOP_FRAMES):

@@ -241,6 +241,22 @@ class TestPictures:
 
 
 class TestFaults:
+    def test_after_two_failures_in_a_row_the_hardware_is_no_longer_asked(self) -> None:
+        async def main() -> None:
+            async with running(encoder="h264_v4l2m2m") as watch:
+                watch.camera.want(frozenset({M}))
+                asked = []
+                for _ in range(3):
+                    since = time.monotonic()
+                    await until(lambda since=since: watch.of(M, since))
+                    pid = watch.camera.stats()["pid"]
+                    asked.append(psutil.Process(pid).cmdline()[-1])
+                    os.kill(pid, signal.SIGKILL)
+                    await until(lambda pid=pid: watch.camera.stats()["pid"] not in (pid, None))
+                assert asked == ["h264_v4l2m2m", "h264_v4l2m2m", "libx264"]
+
+        asyncio.run(main())
+
     @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP, signal.SIGSEGV])
     def test_a_process_that_dies_or_hangs_is_replaced_within_4_s(self, how: signal.Signals) -> None:
         async def main() -> None:
