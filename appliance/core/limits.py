@@ -306,6 +306,7 @@ PICTURE_GAP_SHARE = 0.4  # of the time between two pictures: how far apart those
 PICTURE_GAP_MAX = 0.014  # and no further: a screen draws every 16.7 ms
 DECODER_JOIN_MAX = 1.0  # a picture of 720p takes 5 ms to decode and convert
 TILE_SIDE_MAX = 7680  # pixels: the widest screen there is, 8K
+FIT_STRETCH_MAX = 0.01  # aspect ratios that differ by less: a circle 100 pixels wide gets 101
 FIT_CROP_MAX = 0.03  # aspect ratios that differ by less are cropped at the edge, else bars are drawn
 
 # --- Sound --------------------------------------------------------------------------------------

@@ -99,7 +99,7 @@ SAMPLES = 6  # pixels looked at in a cell: two columns around its centre, in thr
 
 
 @lru_cache(maxsize=64)
-def _sampler(width: int, height: int) -> Callable[[Rgb], tuple[int, ...]]:
+def _sampler(width: int, height: int, row: int) -> Callable[[Rgb], tuple[int, ...]]:
     """Return what picks the green bytes of every cell's samples, cell by cell."""
     left, right = width * LEFT, width * RIGHT
     top, bottom = height * TOP, height * BOTTOM
@@ -109,18 +109,20 @@ def _sampler(width: int, height: int) -> Callable[[Rgb], tuple[int, ...]]:
     for cell in range(CELLS):
         centre = left + (cell + 0.5) * pitch
         for x in (int(centre - 0.5), int(centre)):
-            offsets += [(y * width + x) * 3 + 1 for y in rows]
+            offsets += [y * row + x * 3 + 1 for y in rows]
     return itemgetter(*offsets)
 
 
-def read_rgb(rgb: Rgb, width: int, height: int) -> int | None:
+def read_rgb(rgb: Rgb, width: int, height: int, pitch: int = 0) -> int | None:
     """Return the milliseconds (modulo 2**32) drawn in an RGB picture, or None if there are none.
 
-    ``rgb`` has ``width * height * 3`` bytes. A band that is missing, washed out or damaged is None.
+    ``rgb``: rows of ``pitch`` bytes, of ``width * 3`` for 0. A band that is missing, washed out or
+    damaged is None.
     """
-    if width < CELLS or height < 40 or len(rgb) < width * height * 3:
+    row = pitch or width * 3
+    if width < CELLS or height < 40 or row < width * 3 or len(rgb) < row * height:
         return None
-    samples = _sampler(width, height)(rgb)
+    samples = _sampler(width, height, row)(rgb)
     levels = [sum(samples[at : at + SAMPLES]) for at in range(0, CELLS * SAMPLES, SAMPLES)]
     white = (levels[0] + levels[-1]) / 2
     black = (levels[1] + levels[-2]) / 2

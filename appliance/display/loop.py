@@ -362,7 +362,7 @@ class Display:
     def _latency_ms(self, picture: Picture) -> float | None:
         if not self._settings.measure:
             return None
-        ms = timecode.read_rgb(picture.rgb, picture.width, picture.height)
+        ms = timecode.read_rgb(picture.rgb, picture.width, picture.height, picture.pitch)
         if ms is None:
             return None
         age = timecode.age_ms(ms, int(self._flushed_at * 1000))

@@ -164,7 +164,7 @@ class Renderer:
             self._fault("picture", f"size {size}")
             return None
         try:
-            return pygame.image.frombuffer(picture.rgb, size, "RGB")
+            return pygame.image.frombuffer(picture.rgb, size, "RGB", picture.pitch or -1)
         except (ValueError, TypeError, BufferError, pygame.error) as error:
             self._fault("picture", error)
             return None

@@ -49,10 +49,15 @@ class Fit:
 
 
 def fit_tile(source: tuple[int, int], tile: tuple[int, int]) -> Fit:
-    """Keep the aspect ratio: crop at the edge when it costs less than ``FIT_CROP_MAX``, else draw bars."""
+    """Keep the aspect ratio: crop at the edge when it costs less than ``FIT_CROP_MAX``, else draw bars.
+
+    Up to ``FIT_STRETCH_MAX`` the picture is stretched, which nobody sees and which costs no copy.
+    """
     (source_width, source_height), (width, height) = source, tile
     wide = source_width * height  # against width * source_height: whose aspect ratio is the larger
     tall = width * source_height
+    if abs(wide - tall) < limits.FIT_STRETCH_MAX * max(wide, tall):
+        return Fit(width, height, 0, 0)
     crop = abs(wide - tall) < limits.FIT_CROP_MAX * max(wide, tall)
     if (wide > tall) == crop:
         scaled = (max(1, round(source_width * height / source_height)), height)
@@ -224,14 +229,14 @@ class Decoder:
             if self._stopping or self._hidden != hidden or tile is None:
                 return
         started = time.perf_counter()
-        rgb = converter.convert(picture, tile)
+        rgb, pitch = converter.convert(picture, tile)
         self._serial += 1
         self.counts.pictures += 1
         self.counts.busy_s += time.perf_counter() - started
         with self._condition:
             self._pacer.shown(arrived, self._following(), time.monotonic())
         try:
-            self._on_picture(Picture(rgb, *tile, self._serial))
+            self._on_picture(Picture(rgb, *tile, self._serial, pitch=pitch))
         except Exception:
             log.exception("showing a picture failed")
 
@@ -252,8 +257,8 @@ class Converter:
         self._scaler = VideoReformatter()
         self._colours = VideoReformatter()
 
-    def convert(self, picture: av.VideoFrame, tile: tuple[int, int]) -> bytes:
-        """Return ``picture`` at ``tile`` (width, height in pixels) as packed RGB rows."""
+    def convert(self, picture: av.VideoFrame, tile: tuple[int, int]) -> tuple[memoryview | bytes, int]:
+        """Return ``picture`` at ``tile`` (width, height in pixels): RGB rows, and the bytes of a row."""
         width, height = tile
         fit = fit_tile((picture.width, picture.height), tile)
         # In two steps, scaling in YUV and converting at even sizes, swscale takes its fast paths:
@@ -265,11 +270,14 @@ class Converter:
             )
         rgb = self._colours.reformat(picture, *even, "rgb24", threads=1)
         plane = rgb.planes[0]
+        if fit.x == fit.y == 0 and fit.width >= width and fit.height >= height:
+            # No copy: a picture is half a megabyte, more than a cache holds.
+            return memoryview(plane)[: plane.line_size * height], plane.line_size
         padded = np.frombuffer(memoryview(plane), np.uint8).reshape(even[1], plane.line_size)
         rows: npt.NDArray[np.uint8] = padded[: fit.height, : fit.width * 3]
         if fit.x <= 0 and fit.y <= 0:
             left, top = -fit.x, -fit.y
-            return rows[top : top + height, left * 3 : (left + width) * 3].tobytes()
+            return rows[top : top + height, left * 3 : (left + width) * 3].tobytes(), width * 3
         canvas = np.zeros((height, width * 3), np.uint8)
         canvas[fit.y : fit.y + fit.height, fit.x * 3 : (fit.x + fit.width) * 3] = rows
-        return canvas.tobytes()
+        return canvas.tobytes(), width * 3

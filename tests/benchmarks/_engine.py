@@ -47,13 +47,13 @@ class Watch:
         self._unreadable = 0
         self._repeated = 0
 
-    def saw(self, rgb: timecode.Rgb, width: int = WIDTH, height: int = HEIGHT) -> None:
+    def saw(self, rgb: timecode.Rgb, width: int = WIDTH, height: int = HEIGHT, pitch: int = 0) -> None:
         """A picture is there. One that is not younger than the one before it is no new picture."""
         if self._counting:
             self._pictures += 1
             return
         now = time.monotonic() * 1000
-        drawn = timecode.read_rgb(rgb, width, height)
+        drawn = timecode.read_rgb(rgb, width, height, pitch)
         with self._lock:
             self._pictures += 1
             if drawn is None:

@@ -69,7 +69,7 @@ class Peer:
         await self.link.close()
 
     def _picture(self, picture: Picture) -> None:
-        self.watch.saw(picture.rgb, picture.width, picture.height)
+        self.watch.saw(picture.rgb, picture.width, picture.height, picture.pitch)
 
     def _state(self, state: str) -> None:
         if state == CONNECTED:

@@ -70,7 +70,7 @@ def grey_of(number: int) -> int:
 
 def number_of(picture: Picture) -> int:
     """Which frame (modulo GREYS) a drawn picture shows."""
-    rgb = np.frombuffer(picture.rgb, np.uint8).reshape(picture.height, picture.width, 3)
+    rgb = np.frombuffer(picture.packed(), np.uint8).reshape(picture.height, picture.width, 3)
     grey = float(
         rgb[picture.height // 4 : -picture.height // 4, picture.width // 2 : -picture.width // 4].mean()
     )

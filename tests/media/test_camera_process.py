@@ -177,8 +177,8 @@ class TestPictures:
                 assert serials == sorted(set(serials))
                 assert {(p.width, p.height) for _, p in watch.pictures} == {(401, 225), (640, 360)}
                 for _, picture in watch.pictures:
-                    assert len(picture.rgb) == picture.width * picture.height * 3
-                    ms = timecode.read_rgb(picture.rgb, picture.width, picture.height)
+                    assert len(picture.packed()) == picture.width * picture.height * 3
+                    ms = timecode.read_rgb(picture.packed(), picture.width, picture.height)
                     assert ms == int(picture.captured_at * 1000) % 2**32
                 assert watch.frames == []
                 watch.camera.set_self_view(None)

@@ -250,7 +250,7 @@ async def moved(page: Browser, before: int) -> bool:
 
 def is_the_fake_camera(picture: Picture) -> bool:
     """Its background is green."""
-    rgb = np.frombuffer(picture.rgb, np.uint8).reshape(picture.height, picture.width, 3).astype(int)
+    rgb = np.frombuffer(picture.packed(), np.uint8).reshape(picture.height, picture.width, 3).astype(int)
     red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
     return float(((green > red + 30) & (green > blue + 30)).mean()) > 0.3
 
@@ -282,7 +282,7 @@ def test_pictures_go_both_ways(codec: str, who: str, tmp_path: Path) -> None:
 
             await until(lambda: len(us.pictures) >= 10, WITHIN)
             first = us.pictures[0]
-            await until(lambda: us.pictures[-1].rgb != first.rgb, WITHIN)
+            await until(lambda: us.pictures[-1].packed() != first.packed(), WITHIN)
             assert is_the_fake_camera(us.pictures[-1])
             await until(lambda: us.link.stats().height == 360, WITHIN)
             await until(lambda: us.ear.heard, WITHIN)

@@ -23,6 +23,9 @@ from appliance.media.encoded import CLOCK_RATE, EncodedFrame, rtp_timestamp
 SMPTE170M = 6  # FFmpeg's number of the matrix and the primaries of BT.601, 525 lines
 
 
+TIME_BASE = Fraction(1, CLOCK_RATE)
+
+
 class Encoder:
     """The encoder of one stream; open from construction until ``close``.
 
@@ -39,7 +42,7 @@ class Encoder:
         assert isinstance(context, VideoCodecContext)
         context.width, context.height = spec.width, spec.height
         context.pix_fmt = "yuv420p"
-        context.time_base = Fraction(1, CLOCK_RATE)
+        context.time_base = TIME_BASE
         context.framerate = Fraction(spec.fps, 1)
         context.bit_rate = spec.bitrate
         context.gop_size = round(spec.fps * KEYFRAME_EVERY)
@@ -65,7 +68,7 @@ class Encoder:
         self._last_pts = pts
         frame = self._fitting(frame)
         frame.pts = pts
-        frame.time_base = Fraction(1, CLOCK_RATE)
+        frame.time_base = TIME_BASE
         frame.pict_type = PictureType.I if keyframe else PictureType.NONE
         self._in_flight[pts] = captured_ns
         if len(self._in_flight) > ENCODER_IN_FLIGHT_MAX:
