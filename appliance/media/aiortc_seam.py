@@ -41,6 +41,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.rtcdtlstransport import State as DtlsState
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters, RTCRtpSendParameters
 from aiortc.rtcsctptransport import WEBRTC_DCEP
+from aiortc.rtp import RtcpPacket
 from pylibsrtp import Error as SrtpError
 
 from appliance.core import limits, rtp
@@ -112,24 +113,15 @@ class Connection:
         """Whether the other side said that there are no more candidates."""
         return bool(self._ice._remote_candidates_end)
 
-    def backlog(self) -> int:
-        """Bytes that the socket of the chosen pair could not take yet."""
-        pair = self._ice._nominated.get(1)
-        return pair.protocol.transport.get_write_buffer_size() if pair is not None else 0
-
     def queues(self) -> dict[str, tuple[int, int]]:
         """(what waits, the most that may): bytes to be sent, of the pictures and the control channel, and
         datagrams that came.
         """
         return {
-            "send": (self.backlog(), limits.SEND_BACKLOG_MAX + limits.ENCODED_FRAME_MAX_BYTES),
+            "send": (self.path.backlog(), limits.SEND_BACKLOG_MAX + limits.ENCODED_FRAME_MAX_BYTES),
             "control": (self.control.bufferedAmount, limits.CONTROL_BUFFERED_MAX),
             "datagrams": (self._ice._queue.qsize(), limits.ICE_QUEUE_MAX),
         }
-
-    def writable(self) -> bool:
-        """Whether the socket keeps up."""
-        return self.backlog() <= limits.SEND_BACKLOG_MAX
 
     async def close(self) -> None:
         """Say goodbye and close; abort the sockets of a connection that does not get there in time."""
@@ -197,16 +189,21 @@ def _guard_protocol(connection: Connection, protocol: Any) -> None:
     stun = protocol.datagram_received
     data_received = protocol.receiver.data_received
     component = protocol.local_candidate.component
-    counts, receive_rtp = connection.counts, connection.path.receive
+    counts, path = connection.counts, connection.path
     transport = protocol.transport
     transport.max_size = limits.DATAGRAM_MAX  # asyncio's own 256 KiB are allocated for every datagram
     sock = transport._sock
 
-    def take(data: bytes, addr: tuple[Any, ...]) -> None:
+    def take(data: bytes, addr: tuple[Any, ...], now: float) -> bool:
+        """Whether more of the same frame is to be expected."""
         first = data[0] if data else 255
-        if 128 <= first <= 191 and not rtp.is_rtcp(data):
-            receive_rtp(data)
-        elif 20 <= first <= 63 or 128 <= first <= 191:
+        if 128 <= first <= 191:
+            if rtp.is_rtcp(data):
+                path.receive_rtcp(data)
+                return False
+            path.receive(data, now)
+            return len(data) > 1 and data[1] < 128  # the header is in the clear: no marker bit
+        if 20 <= first <= 63:
             data_received(data, component)
         elif first <= 3:
             try:
@@ -215,19 +212,23 @@ def _guard_protocol(connection: Connection, protocol: Any) -> None:
                 counts.bad_datagrams += 1
         else:
             counts.bad_datagrams += 1
+        return False
 
     def datagram_received(data: bytes, addr: tuple[Any, ...]) -> None:
-        take(data, addr)
+        now = time.monotonic()
+        more = take(data, addr, now)
         # A frame's packets come together; one turn of the loop for each costs more than the packet.
         try:
             for _ in range(limits.DATAGRAMS_PER_WAKE):
-                if transport.is_closing():
-                    return
-                take(*sock.recvfrom(limits.DATAGRAM_MAX))
+                if not more:
+                    break
+                data, addr = sock.recvfrom(limits.DATAGRAM_MAX)
+                more = take(data, addr, now)
         except BlockingIOError:
             pass
         except OSError:  # asyncio's next read meets it again, and has the callback for it
             counts.bad_datagrams += 1
+        path.on_turn(now)
 
     protocol.datagram_received = datagram_received
 
@@ -283,50 +284,84 @@ def _guard_sctp(connection: Connection) -> None:
 
 
 class SrtpPath:
-    """RTP between the socket and us in one call: aiortc's SRTP session, none of its queues and objects."""
+    """RTP between the socket and us in one call: aiortc's SRTP session, none of its queues and objects.
+
+    ``on_turn(now)`` is called after the packets that came together were handed on.
+    """
 
     def __init__(self, transport: Any, counts: SeamCounts) -> None:
+        self.on_turn: Callable[[float], None] = lambda _: None
         self._transport = transport
         self._ice = transport.transport._connection
         self._counts = counts
-        self._receivers: dict[int, PacketReceiver] = {}  # by payload type, which a bundle does not repeat
+        self._by_payload_type: dict[int, PacketReceiver] = {}  # a bundle repeats none
+        self._streams: list[PacketReceiver | PacketSender] = []
         self._level_id = 0
 
-    def add(self, receiver: PacketReceiver) -> None:
+    def add_receiver(self, receiver: PacketReceiver) -> None:
         """Hand packets to a receiver that was started."""
         self._level_id = receiver.level_id or self._level_id
         for payload_type in receiver.all_payload_types:
-            self._receivers[payload_type] = receiver
+            self._by_payload_type[payload_type] = receiver
+        self._streams.append(receiver)
 
-    def receive(self, data: bytes) -> None:
+    def add_sender(self, sender: PacketSender) -> None:
+        """Hand reports and requests to a sender that was started."""
+        self._streams.append(sender)
+
+    def receive(self, data: bytes, now: float) -> None:
         """Take a datagram that looks like RTP; never raises."""
         session = self._transport._rx_srtp
         try:
             if session is None:
                 raise ValueError("before the handshake")
             packet = rtp.parse(session.unprotect(data), self._level_id)
-            self._receivers[packet.payload_type].take(packet, time.monotonic())
-        except Exception:  # SRTP's, for what is forged or repeated; ValueError and KeyError for the rest
-            self._counts.bad_datagrams += 1
-            if log.isEnabledFor(logging.DEBUG):
-                log.debug("a packet could not be handled", exc_info=True)
+            self._by_payload_type[packet.payload_type].take(packet, now)
+        except Exception as error:  # SRTP's, for what is forged or repeated; else ValueError and KeyError
+            self._bad(error)
+
+    def receive_rtcp(self, data: bytes) -> None:
+        """Take a datagram that looks like RTCP; never raises."""
+        session = self._transport._rx_srtp
+        try:
+            if session is None:
+                raise ValueError("before the handshake")
+            for packet in RtcpPacket.parse(session.unprotect_rtcp(data)):
+                for stream in self._streams:
+                    stream.take_rtcp(packet)
+        except Exception as error:  # as above, and what aiortc's parser lets out
+            self._bad(error)
+
+    def _bad(self, error: Exception) -> None:
+        self._counts.bad_datagrams += 1
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("a packet could not be handled", exc_info=error)
 
     def send(self, packet: bytes) -> None:
         """Send an RTP packet. Raises ConnectionError while there is no connection."""
+        transport = self._transport
+        if transport._state is not DtlsState.CONNECTED:
+            raise ConnectionError("the media transport is not connected")
         try:
-            sealed = self._session().protect(packet)
+            sealed = transport._tx_srtp.protect(packet)
         except SrtpError as error:
             raise ConnectionError("SRTP took no packet") from error
         self._write(sealed)
 
     def send_rtcp(self, packet: bytes) -> None:
         """Send a compound RTCP packet. Raises ConnectionError while there is no connection."""
-        self._write(self._session().protect_rtcp(packet))
-
-    def _session(self) -> Any:
         if self._transport._state is not DtlsState.CONNECTED:
             raise ConnectionError("the media transport is not connected")
-        return self._transport._tx_srtp
+        self._write(self._transport._tx_srtp.protect_rtcp(packet))
+
+    def backlog(self) -> int:
+        """Bytes that the socket of the chosen pair could not take yet."""
+        pair = self._ice._nominated.get(1)
+        return pair.protocol.transport._buffer_size if pair is not None else 0
+
+    def writable(self) -> bool:
+        """Whether the socket keeps up."""
+        return self.backlog() <= limits.SEND_BACKLOG_MAX
 
     def _write(self, sealed: bytes) -> None:
         pair = self._ice._nominated.get(1)
@@ -360,16 +395,14 @@ def attach_sender(
     async def send(parameters: RTCRtpSendParameters) -> None:
         if not ours.started:
             ours.start(parameters)
-            theirs.transport._register_rtp_sender(ours, parameters)
+            connection.path.add_sender(ours)
             connection.reports.senders.append(ours)
             connection.reports.start(parameters.rtcp.cname or "", theirs._ssrc)
 
     async def stop() -> None:
         await connection.reports.stop()
-        if ours.started:
-            theirs.transport._unregister_rtp_sender(ours)
-            with contextlib.suppress(ConnectionError):
-                ours.stop()
+        with contextlib.suppress(ConnectionError):
+            ours.stop()
 
     theirs.send = send
     theirs.stop = stop
@@ -389,14 +422,9 @@ def attach_receiver(
     async def receive(parameters: RTCRtpReceiveParameters) -> None:
         if not ours.started:
             ours.start(parameters)
-            theirs.transport._register_rtp_receiver(ours, parameters)
-            connection.path.add(ours)
+            connection.path.add_receiver(ours)
             connection.reports.receivers.append(ours)
 
-    async def stop() -> None:
-        await connection.reports.stop()
-        theirs.transport._unregister_rtp_receiver(ours)
-
     theirs.receive = receive
-    theirs.stop = stop
+    theirs.stop = connection.reports.stop
     return ours

@@ -145,6 +145,7 @@ class MediaLink:
         self._audio_in = seam.attach_receiver(connection, connection.audio, self._audio_packet)
         self._video_out = seam.attach_sender(connection, connection.video, self._keyframe_wanted)
         self._audio_out = seam.attach_sender(connection, connection.audio, lambda: None)
+        connection.path.on_turn = self._pictures.settle
         self._connection.pc.on("connectionstatechange", self._connection_state)
         self._connection.control.on("open", lambda: self._set_state(CONNECTED))
         self._connection.control.on("message", self._control_message)
@@ -222,7 +223,7 @@ class MediaLink:
         """Send and show pictures and sound from now on: the bind MAC was right. Idempotent."""
         if self._opened or self._closing is not None:
             return
-        writable = self._connection.writable
+        writable = self._connection.path.writable
         codec = Codec(self._video_out.codec or Codec.H264)
         self._frames_out = self._video_fanout.subscribe(self._send_frame, writable, codec)
         self._sounds_out = self._audio_fanout.subscribe(self._send_sound, writable)

@@ -16,7 +16,6 @@ from aiortc.rtp import (
     RtcpRtpfbPacket,
     RtcpSrPacket,
 )
-from aiortc.rtp import RtpPacket as AiortcPacket
 
 from appliance.core import rtp
 from appliance.core.reception import Reception
@@ -120,16 +119,10 @@ class PacketReceiver:
         since = int((time.monotonic() - at) * 65536) if middle else 0
         return RtcpReceiverInfo(self._ssrc, fraction, lost, highest, jitter, middle, since & 0xFFFFFFFF)
 
-    # --- aiortc's RtpReceiver protocol ---------------------------------------------------------------
+    # --- what the sender says -----------------------------------------------------------------------
 
-    def _handle_disconnect(self) -> None:
-        """The transport went away; nothing here depends on it."""
-
-    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
+    def take_rtcp(self, packet: AnyRtcpPacket) -> None:
+        """Note the sender's report, which ours refer to; others' are passed over."""
         if isinstance(packet, RtcpSrPacket) and packet.ssrc == self._ssrc:
             middle = packet.sender_info.ntp_timestamp >> 16 & 0xFFFFFFFF
             self._last_report = (middle, time.monotonic())
-
-    async def _handle_rtp_packet(self, packet: AiortcPacket, arrival_time_ms: int) -> None:  # noqa: ARG002
-        """RTP does not come this way: the seam takes it from the socket."""
-        self.refused += 1

@@ -137,7 +137,8 @@ class PacketSender:
 
     # --- what the other side says -----------------------------------------------------------------
 
-    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:  # aiortc's RtpSender protocol
+    def take_rtcp(self, packet: AnyRtcpPacket) -> None:
+        """Note a report or carry out a request; others' are passed over. Raises ConnectionError."""
         if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
             for report in packet.reports:
                 if report.ssrc == self._ssrc:
@@ -145,6 +146,8 @@ class PacketSender:
                     self.feedback.fraction_lost = report.fraction_lost / 256
                     self.feedback.packets_lost = report.packets_lost
                     self.feedback.highest = report.highest_sequence
+        elif not isinstance(packet, RtcpRtpfbPacket | RtcpPsfbPacket) or packet.media_ssrc != self._ssrc:
+            return
         elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
             self.feedback.nacked += len(packet.lost)
             for number in packet.lost:

@@ -115,14 +115,21 @@ class VideoReceive:
         now: float,
         codec: Codec = Codec.H264,
     ) -> None:
-        """Take a packet that arrived at ``now``; ``codec``: what its payload type stands for."""
+        """Take a packet that arrived at ``now``; ``codec``: what its payload type stands for.
+
+        Call ``settle`` after the last of those that came together.
+        """
         if self._hidden:
             return
         assembler = self._assembler
         frames = assembler.push(sequence_number, timestamp, marker, payload, now, codec)
         if frames:
             self._decode(frames, now)
-        self._arm(now)
+
+    def settle(self, now: float) -> None:
+        """The packets that came together were all pushed: arm the timer for what is missing of them."""
+        if not self._hidden:
+            self._arm(now)
 
     # --- inside ---------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ from appliance.media.fanout import Fanout, SoundFanout
 from appliance.media.link import CONNECTED, MediaLink
 
 LOOP_FRAMES = 10 * FPS
+GOLDEN = 0.618  # phases that are spread, however many there are
 
 
 def recording(path: Path) -> list[EncodedFrame]:
@@ -61,83 +62,98 @@ class CountingLink(MediaLink):
         self.frames += packet.marker
 
 
-class LoadEngine(Engine):
-    """Any number of remote peers."""
+class Remote:
+    """One remote peer: its own clock, its own place in the film, one link."""
 
-    def __init__(self, host: str, film: Path) -> None:
-        super().__init__()
-        self._host = host
-        self._frames = recording(film)
-        self._links: dict[int, CountingLink] = {}
+    def __init__(self, host: str, frames: list[EncodedFrame], phase: float) -> None:
+        self._frames = frames
+        self._phase = phase  # in pictures, after the whole thirtieths of a second
         self._video = Fanout(on_wanted=lambda _: None, on_keyframe=self._keyframe_wanted)
         self._wanted = False
-
-    async def start(self) -> None:
-        self._playing = asyncio.create_task(self._play())
-
-    def _keyframe_wanted(self, _: object) -> None:
-        self._wanted = True
-
-    async def _play(self) -> None:
-        start, position, began = time.monotonic(), 0, 0.0
-        for tick in range(1 << 30):
-            now = time.monotonic()
-            if position >= len(self._frames) or (self._wanted and now - began > KEYFRAME_REPEAT_AFTER):
-                position, began, self._wanted = 0, now, False
-            captured_ns = time.monotonic_ns()
-            self._video.publish(
-                replace(self._frames[position], timestamp=rtp_timestamp(captured_ns), captured_ns=captured_ns)
-            )
-            position += 1
-            await asyncio.sleep(max(0.0, start + (tick + 1) / FPS - time.monotonic()))
-
-    async def offer(self, n: int) -> str:
-        link: CountingLink
-
-        def state(name: str) -> None:
-            if name == CONNECTED:
-                link.open_media()
-
-        link = self._links[n] = CountingLink(
-            hosts=[self._host],
+        self._playing: asyncio.Task[None] | None = None
+        self.link = CountingLink(
+            hosts=[host],
             video=self._video,
             audio=SoundFanout(),
             sound_in=NoSound(),
             on_picture=lambda _: None,
             on_control=lambda _: None,
-            on_state=state,
-            name=str(n),
+            on_state=self._state,
+            name="load",
         )
-        link.set_layer(Layer.M)
+        self.link.set_layer(Layer.M)
+
+    def _state(self, state: str) -> None:
+        if state == CONNECTED:
+            self.link.open_media()
+            self._playing = asyncio.create_task(self._play())
+
+    def _keyframe_wanted(self, _: object) -> None:
+        self._wanted = True
+
+    async def _play(self) -> None:
+        start = (int(time.monotonic() * FPS) + 1 + self._phase) / FPS
+        position, began = 0, 0.0
+        for tick in range(1 << 30):
+            await asyncio.sleep(max(0.0, start + tick / FPS - time.monotonic()))
+            now = time.monotonic()
+            if position >= len(self._frames) or (self._wanted and now - began > KEYFRAME_REPEAT_AFTER):
+                position, began, self._wanted = 0, now, False
+            captured_ns = time.monotonic_ns()
+            timestamp = rtp_timestamp(captured_ns)
+            self._video.publish(replace(self._frames[position], timestamp=timestamp, captured_ns=captured_ns))
+            position += 1
+
+    async def close(self) -> None:
+        if self._playing is not None:
+            self._playing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._playing
+        await self.link.close()
+
+
+class LoadEngine(Engine):
+    """Any number of remote peers."""
+
+    def __init__(self, host: str, film: Path, *, spread: bool) -> None:
+        super().__init__()
+        self._host = host
+        self._spread = spread
+        self._frames = recording(film)
+        self._remotes: dict[int, Remote] = {}
+
+    async def offer(self, n: int) -> str:
+        phase = n * GOLDEN % 1 if self._spread else 0.0
+        remote = self._remotes[n] = Remote(self._host, self._frames, phase)
         self.watches[n] = Watch(counting=True)
-        return await link.offer()
+        return await remote.link.offer()
 
     async def accept(self, n: int, sdp: str) -> None:
-        await self._links[n].accept(sdp)
+        await self._remotes[n].link.accept(sdp)
 
     def connected(self) -> bool:
-        return all(link.state == CONNECTED for link in self._links.values())
+        return all(remote.link.state == CONNECTED for remote in self._remotes.values())
 
     async def close(self, n: int) -> None:
-        await self._links.pop(n).close()
+        await self._remotes.pop(n).close()
         del self.watches[n]
 
     async def stop(self) -> None:
-        self._playing.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._playing
-        await asyncio.gather(*(self.close(n) for n in list(self._links)))
+        await asyncio.gather(*(self.close(n) for n in list(self._remotes)))
 
     def counters(self, n: int) -> dict[str, Any]:
-        return {"frames": self._links[n].frames}
+        return {"frames": self._remotes[n].link.frames}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="_load", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="the address to use")
     parser.add_argument("--film", type=Path, required=True, help="the film to send (640x360)")
+    parser.add_argument(
+        "--spread", action="store_true", help="every peer takes its pictures at another moment"
+    )
     arguments = parser.parse_args()
-    serve(LoadEngine(arguments.host, arguments.film))
+    serve(LoadEngine(arguments.host, arguments.film, spread=arguments.spread))
     return 0
 
 

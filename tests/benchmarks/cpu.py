@@ -41,11 +41,11 @@ FPS_BOUNDS = {7: 29.0}
 FLOOR_BOUND = 1.5
 
 
-def box(program: Path, film: Path, peers: int, seconds: float) -> tuple[float, float]:
+def box(program: Path, film: Path, peers: int, seconds: float, load: tuple[str, ...]) -> tuple[float, float]:
     """(cores, slowest stream's pictures a second) of one box with so many peers."""
     film_option = ("--film", str(film))
     with (
-        EngineProcess(LOAD, *film_option) as remote,
+        EngineProcess(LOAD, *film_option, *load) as remote,
         EngineProcess(program, "--counting", *film_option) as measured,
     ):
         for n in range(peers):
@@ -116,7 +116,7 @@ def show(row: dict[str, Any]) -> None:
 
 
 def measure(
-    film: Path, sizes: list[int], rounds: int, seconds: float
+    film: Path, sizes: list[int], rounds: int, seconds: float, load: tuple[str, ...]
 ) -> tuple[dict[tuple[int, str], list[tuple[float, float]]], list[float]]:
     """Every round's (cores, fps) of each size and program, and its floors."""
     seen: dict[tuple[int, str], list[tuple[float, float]]] = {}
@@ -124,7 +124,7 @@ def measure(
     for number in range(rounds):
         for peers in sizes:
             for program in (PLAIN, OURS) if number % 2 == 0 else (OURS, PLAIN):
-                result = box(program, film, peers, seconds)
+                result = box(program, film, peers, seconds, load)
                 seen.setdefault((peers, program.stem), []).append(result)
                 print(
                     f"  round {number + 1} of {rounds}: {peers} peers,"
@@ -140,12 +140,17 @@ def main() -> int:
     parser.add_argument("--peers", default="1,3,6,7", help="comma-separated; default: 1,3,6,7")
     parser.add_argument("--rounds", type=int, default=3, help="of ours and plain in turn; default: 3")
     parser.add_argument("--seconds", type=float, default=6.0, help="of each measurement; default: 6")
+    parser.add_argument(
+        "--spread", action="store_true", help="every remote peer takes its pictures at another moment"
+    )
     arguments = parser.parse_args()
     sizes = [int(text) for text in arguments.peers.split(",")]
     with tempfile.TemporaryDirectory(prefix="meetingbox-bench-") as scratch:
         film = Path(scratch) / "film.y4m"
         write_film(film)
-        seen, floors = measure(film, sizes, arguments.rounds, arguments.seconds)
+        seen, floors = measure(
+            film, sizes, arguments.rounds, arguments.seconds, ("--spread",) if arguments.spread else ()
+        )
     floor_cores = statistics.median(floors)
     rows: list[dict[str, Any]] = []
     for peers in sizes:

@@ -28,7 +28,7 @@ from link_helpers import (
 from appliance.core import limits
 from appliance.core.layers import Codec, Layer, Stream
 from appliance.errors import LocalProtocolError, RemoteProtocolError
-from appliance.media.aiortc_seam import Connection
+from appliance.media.aiortc_seam import SrtpPath
 from appliance.media.encoders.software import Vp8Encoder
 
 TILE = (604, 306)
@@ -279,13 +279,13 @@ def test_a_keyframe_can_be_asked_for():
 
 def test_a_peer_whose_network_takes_nothing_delays_no_other(monkeypatch):
     blocked: set[int] = set()
-    backlog = Connection.backlog
-    monkeypatch.setattr(Connection, "backlog", lambda c: 10**9 if id(c) in blocked else backlog(c))
+    backlog = SrtpPath.backlog
+    monkeypatch.setattr(SrtpPath, "backlog", lambda path: 10**9 if id(path) in blocked else backlog(path))
 
     async def main():
         async with linked() as (a, b), linked() as (c, d):
             c.link._video_fanout = a.camera.fanout  # one camera for both
-            blocked.add(id(c.link._connection))
+            blocked.add(id(c.link._connection.path))
             for box in (a, b, c, d):
                 watch(box)
             await play([(a, Layer.M)], 1.0)

