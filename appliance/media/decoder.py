@@ -8,6 +8,7 @@ decoded, because the next one builds on it, but not converted, unless the two ca
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -79,6 +80,26 @@ class DecoderCounts:
     busy_s: float = 0.0
 
 
+class Wake:
+    """Wakes one thread: what is ``set`` before ``wait`` counts.
+
+    ``threading.Condition`` wakes it while its own lock is still held, so that it sleeps again at once: two
+    more switches of threads for every frame.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def set(self) -> None:
+        with contextlib.suppress(RuntimeError):  # it is set already
+            self._lock.release()
+
+    def wait(self, timeout: float = -1) -> None:
+        """Wait for ``set``, or for so many seconds."""
+        self._lock.acquire(timeout=timeout)
+
+
 class Decoder:
     """Decodes one remote's frames while its tile is shown.
 
@@ -97,7 +118,8 @@ class Decoder:
         self.codec = Codec.H264  # of the last frame
         self._on_picture = on_picture
         self._on_keyframe_needed = on_keyframe_needed
-        self._condition = threading.Condition()
+        self._mutex = threading.Lock()  # of what follows
+        self._wake = Wake()  # when it changed
         self._queue: deque[tuple[AssembledFrame, float]] = deque()  # and when it came
         self._pacer = PicturePacer()
         self._tile: tuple[int, int] | None = None
@@ -114,10 +136,10 @@ class Decoder:
 
     def stop(self) -> None:
         """Have the thread end after the frame it is at; ``join`` waits for it."""
-        with self._condition:
+        with self._mutex:
             self._stopping = True
             self._queue.clear()
-            self._condition.notify()
+        self._wake.set()
 
     def join(self) -> None:
         """Wait for the thread's end after ``stop``, at most ``DECODER_JOIN_MAX``."""
@@ -134,14 +156,14 @@ class Decoder:
                 max(1, min(size[0], limits.TILE_SIDE_MAX)),
                 max(1, min(size[1], limits.TILE_SIDE_MAX)),
             )
-        with self._condition:
+        with self._mutex:
             woken = self._tile is None and size is not None
             self._tile = size
             if size is None:
                 self._hidden += 1
                 self._queue.clear()
                 self._skipping = True
-            self._condition.notify()
+        self._wake.set()
         if woken:
             self._on_keyframe_needed()
 
@@ -153,7 +175,7 @@ class Decoder:
     def push(self, frame: AssembledFrame) -> None:
         """Queue a frame; a full queue is emptied and the next keyframe waited for."""
         overflow = False
-        with self._condition:
+        with self._mutex:
             if self._tile is None or self._stopping:
                 self._skipping = True
                 return
@@ -167,7 +189,7 @@ class Decoder:
             else:
                 self._skipping = False
                 self._queue.append((frame, time.monotonic()))
-                self._condition.notify()
+        self._wake.set()
         if overflow:
             self._on_keyframe_needed()
 
@@ -177,11 +199,13 @@ class Decoder:
         context: VideoCodecContext | None = None
         converter = Converter()
         while True:
-            with self._condition:
-                while not self._queue and not self._stopping:
-                    self._condition.wait()
+            while not self._queue and not self._stopping:
+                self._wake.wait()
+            with self._mutex:
                 if self._stopping:
                     return
+                if not self._queue:  # the tile was hidden meanwhile
+                    continue
                 frame, arrived = self._queue.popleft()
                 hidden = self._hidden
                 shows = self._pacer.shows(frame.timestamp, arrived, self._following(), len(self._queue))
@@ -199,7 +223,7 @@ class Decoder:
             except av.FFmpegError:
                 self.counts.errors += 1
                 context = None
-                with self._condition:
+                with self._mutex:
                     self._queue.clear()
                     self._skipping = True
                 self._on_keyframe_needed()
@@ -218,13 +242,14 @@ class Decoder:
     def _hand_on(self, picture: av.VideoFrame, converter: Converter, arrived: float, hidden: int) -> None:
         """Convert a picture when it is due, and hand it on unless the tile was hidden meanwhile."""
         due = self._pacer.due(arrived)
-        with self._condition:
+        with self._mutex:
             tile, behind = self._tile, len(self._queue)
-            while self._tile == tile and len(self._queue) <= behind:
-                left = due - time.monotonic()
-                if left <= 0 or self._stopping or self._hidden != hidden:
-                    break
-                self._condition.wait(left)
+        while self._tile == tile and len(self._queue) <= behind:
+            left = due - time.monotonic()
+            if left <= 0 or self._stopping or self._hidden != hidden:
+                break
+            self._wake.wait(left)
+        with self._mutex:
             tile = self._tile
             if self._stopping or self._hidden != hidden or tile is None:
                 return
@@ -233,7 +258,7 @@ class Decoder:
         self._serial += 1
         self.counts.pictures += 1
         self.counts.busy_s += time.perf_counter() - started
-        with self._condition:
+        with self._mutex:
             self._pacer.shown(arrived, self._following(), time.monotonic())
         try:
             self._on_picture(Picture(rgb, *tile, self._serial, pitch=pitch))

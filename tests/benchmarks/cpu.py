@@ -8,7 +8,12 @@ round by round; figures are medians over the rounds. One JSON line last on stdou
 ``cores``: seconds of CPU per second. ``fps_min``: of the slowest stream, in or out. ``ratio``: ours to
 plain. ``floor_cores``: what one further peer costs at the least, measured in every round beside the
 boxes: decoding its stream with PyAV, converting it to RGB, and sealing, sending, receiving and opening
-its packets, in a bare loop. ``floor_ratio``: what one peer more than in the smallest row costs, in floors.
+its packets, in a bare loop, for as many peers as the largest row has and 30 times a second.
+``floor_unpaced_cores`` is the same for one peer and without a pause: then everything is in the cache,
+which it never is in a call. ``floor_ratio``: what one peer more than in the smallest row costs, in floors.
+
+The remote peers take their pictures at the same moment; with ``--spread`` each at its own, which is
+dearer: the box is woken by each of them.
 """
 
 from __future__ import annotations
@@ -33,12 +38,15 @@ from av.video.reformatter import VideoReformatter
 from pylibsrtp import Policy, Session
 
 from appliance.core import rtp
-from appliance.media.aiortc_seam import split_h264
+from appliance.core.layers import Codec
+from appliance.media.fanout import split
 
 SETTLE_S = 2.0  # after the connections are up: the encoders have their rate, the first keyframes are over
 RATIO_BOUNDS = {3: 0.13, 6: 0.12}
 FPS_BOUNDS = {7: 29.0}
 FLOOR_BOUND = 1.5
+FLOOR_S = 4.0
+KEY = bytes(range(28))
 
 
 def box(program: Path, film: Path, peers: int, seconds: float, load: tuple[str, ...]) -> tuple[float, float]:
@@ -64,40 +72,58 @@ def box(program: Path, film: Path, peers: int, seconds: float, load: tuple[str, 
     return (after["cpu_s"] - before["cpu_s"]) / wall, min(*shown, *sent)
 
 
-def floor(film: Path) -> float:
-    """Cores that one more peer costs at the least."""
-    frames = recording(film)
-    decoder = av.CodecContext.create("h264", "r")
-    assert isinstance(decoder, VideoCodecContext)
-    decoder.thread_count = 1
-    converter = VideoReformatter()
-    outgoing, incoming = (
-        Session(
-            Policy(key=bytes(range(28)), ssrc_type=kind, srtp_profile=Policy.SRTP_PROFILE_AEAD_AES_128_GCM)
+class BarePeer:
+    """What one peer's stream can't do without: its SRTP sessions, its decoder, its converter."""
+
+    def __init__(self) -> None:
+        decoder = av.CodecContext.create("h264", "r")
+        assert isinstance(decoder, VideoCodecContext)
+        decoder.thread_count = 1
+        self._decoder = decoder
+        self._converter = VideoReformatter()
+        self._outgoing, self._incoming = (
+            Session(Policy(key=KEY, ssrc_type=kind, srtp_profile=Policy.SRTP_PROFILE_AEAD_AES_128_GCM))
+            for kind in (Policy.SSRC_ANY_OUTBOUND, Policy.SSRC_ANY_INBOUND)
         )
-        for kind in (Policy.SSRC_ANY_OUTBOUND, Policy.SSRC_ANY_INBOUND)
-    )
+
+    def frame(self, data: bytes, packets: list[bytes], a: socket.socket, b: socket.socket) -> None:
+        for packet in packets:
+            a.sendto(self._outgoing.protect(packet), b.getsockname())
+            self._incoming.unprotect(b.recv(2048))
+        for picture in self._decoder.decode(av.Packet(data)):
+            bytes(self._converter.reformat(picture, WIDTH, HEIGHT, "rgb24", threads=1).planes[0])
+
+
+def floor(film: Path, peers: int, *, paced: bool) -> float:
+    """Cores that a peer costs at the least, of so many in one bare loop.
+
+    ``paced``: 30 times a second, as pictures come; else without a pause.
+    """
+    frames, number = recording(film), 0
+    packets: list[list[bytes]] = []
+    for frame in frames:
+        payloads = split(frame.data, Codec.H264)
+        packets.append(
+            [
+                rtp.serialize(102, False, number + at, frame.timestamp, 1, payload)
+                for at, payload in enumerate(payloads)
+            ]
+        )
+        number += len(payloads)
+    bare = [BarePeer() for _ in range(peers)]
+    count = min(len(frames), int(FLOOR_S * FPS))
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as a,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as b,
     ):
         b.bind(("127.0.0.1", 0))
-        address, number = b.getsockname(), 0
-        packets = []
-        for frame in frames:
-            payloads = split_h264(frame.data)
-            packets.append([])
-            for payload in payloads:
-                packets[-1].append(rtp.serialize(102, False, number, frame.timestamp, 1, payload))
-                number += 1
-        started = time.process_time()
-        for frame, own in zip(frames, packets, strict=True):
-            for packet in own:
-                a.sendto(outgoing.protect(packet), address)
-                incoming.unprotect(b.recv(2048))
-            for picture in decoder.decode(av.Packet(frame.data)):
-                bytes(converter.reformat(picture, WIDTH, HEIGHT, "rgb24", threads=1).planes[0])
-        return (time.process_time() - started) / (len(frames) / FPS)
+        began, used = time.monotonic(), time.process_time()
+        for at in range(count):
+            for peer in bare:
+                peer.frame(frames[at].data, packets[at], a, b)
+            if paced:
+                time.sleep(max(0.0, began + (at + 1) / FPS - time.monotonic()))
+        return (time.process_time() - used) / (count / FPS) / peers
 
 
 def show(row: dict[str, Any]) -> None:
@@ -117,10 +143,10 @@ def show(row: dict[str, Any]) -> None:
 
 def measure(
     film: Path, sizes: list[int], rounds: int, seconds: float, load: tuple[str, ...]
-) -> tuple[dict[tuple[int, str], list[tuple[float, float]]], list[float]]:
+) -> tuple[dict[tuple[int, str], list[tuple[float, float]]], list[tuple[float, float]]]:
     """Every round's (cores, fps) of each size and program, and its floors."""
     seen: dict[tuple[int, str], list[tuple[float, float]]] = {}
-    floors: list[float] = []
+    floors: list[tuple[float, float]] = []
     for number in range(rounds):
         for peers in sizes:
             for program in (PLAIN, OURS) if number % 2 == 0 else (OURS, PLAIN):
@@ -131,7 +157,7 @@ def measure(
                     f" {program.stem[1:]:5} {result[0]:.3f} cores {result[1]:4.1f} fps",
                     file=sys.stderr,
                 )
-            floors.append(floor(film))
+        floors.append((floor(film, max(sizes), paced=True), floor(film, 1, paced=False)))
     return seen, floors
 
 
@@ -151,7 +177,7 @@ def main() -> int:
         seen, floors = measure(
             film, sizes, arguments.rounds, arguments.seconds, ("--spread",) if arguments.spread else ()
         )
-    floor_cores = statistics.median(floors)
+    floor_cores, unpaced = (statistics.median(column) for column in zip(*floors, strict=True))
     rows: list[dict[str, Any]] = []
     for peers in sizes:
         (cores, fps), (plain_cores, plain_fps) = (
