@@ -98,6 +98,7 @@ class Box:
         self._line_gate = LineGate()
         self._intents: asyncio.Queue[view.Intent] = asyncio.Queue(limits.INTENTS_MAX)
         self._trim_at = 0.0  # when free memory goes back next, in a call
+        self._garbage = False  # a link was closed since
         self._tasks: set[asyncio.Task[None]] = set()
         self._ends: list[tuple[str, Callable[[], Coroutine[Any, Any, object]]]] = []  # of what was started
         self._stale = False  # a snapshot is due
@@ -291,6 +292,7 @@ class Box:
             show=self._show,
             forget=self.bridge.forget,
             used_fingerprints=self._fingerprints,
+            link_closed=self._link_closed,
         )
         around = Surroundings(
             me=self._me,
@@ -518,9 +520,16 @@ class Box:
         if self.session.listen() or self._looks % limits.VIEW_LINKS_EVERY == 0:
             self.changed()
         if self.now() >= self._trim_at:
-            memory.trim()
+            if self._garbage:
+                memory.give_back()
+            else:
+                memory.trim()
+            self._garbage = False
             self._trim_at = self.now() + limits.TRIM_EVERY
         self._view_timer = self._loop.call_later(limits.VIEW_EVERY, self._look)
+
+    def _link_closed(self) -> None:
+        self._garbage = True
 
     def _publish(self) -> None:
         self._stale = False

@@ -63,6 +63,7 @@ class MediaParts:
     ``show(tile, picture)`` may be called on any thread; None takes the picture off the tile.
     ``forget(tile)``: nothing will be shown there again.
     ``used_fingerprints``: of every certificate in use by this box's links.
+    ``link_closed()``: one is over, and its memory waits for the garbage collector.
     """
 
     hosts: Callable[[], tuple[str, ...]]
@@ -73,6 +74,7 @@ class MediaParts:
     show: Callable[[str, Picture | None], None]
     forget: Callable[[str], None]
     used_fingerprints: Callable[[], Collection[str]]
+    link_closed: Callable[[], None]
 
 
 @dataclass(slots=True)
@@ -439,6 +441,7 @@ class PeerShell:
         try:
             await link.media.close()
         finally:
+            self._media.link_closed()
             self._media.engine.remove_peer(link.sound_key)
             if self._closing.get(generation) is link:
                 del self._closing[generation]

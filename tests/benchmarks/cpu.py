@@ -206,7 +206,16 @@ def main() -> int:
             file=sys.stderr,
         )
     print(
-        json.dumps({"bench": "cpu", "rows": rows, "floor_cores": round(floor_cores, 4), "floor_ratio": ratio})
+        json.dumps(
+            {
+                "bench": "cpu",
+                "rows": rows,
+                "spread": arguments.spread,
+                "floor_cores": round(floor_cores, 4),
+                "floor_unpaced_cores": round(unpaced, 4),
+                "floor_ratio": ratio,
+            }
+        )
     )
     return 0
 
