@@ -261,7 +261,8 @@ SEND_BACKLOG_MAX = 96 * 1024  # bytes that a socket could not take yet: a keyfra
 SEND_BACKLOG_POLL = 0.005  # how often a waiting frame looks again: a fifth of a frame at 30 fps
 RTP_HISTORY = 512  # packets of one stream kept for repairs: 0.8 s of H, and GAP_MAX is 150 ms
 REPAIRS_PER_S = 500  # packets sent again to one peer: 10 % of H is 25; more is not a loss, it is an attack
-REPORT_EVERY = 0.4  # receiver reports: two come within the 1 s in which a layer must go down
+REPORT_EVERY = 0.7  # reports while nothing is lost; below OUTAGE with their spread of a quarter
+REPORT_LOSS_WITHIN = 0.4  # a loss is reported so soon: two come within the 1 s in which a layer must go down
 
 # --- Which layer a peer gets -------------------------------------------------------------------------
 CONSTRAINTS_EVERY = 0.1  # between two words about a tile's size: a dragged window changes it 60 times a s

@@ -424,6 +424,7 @@ def attach_receiver(
             ours.start(parameters)
             connection.path.add_receiver(ours)
             connection.reports.receivers.append(ours)
+            ours.on_loss = connection.reports.hurry
 
     theirs.receive = receive
     theirs.stop = connection.reports.stop

@@ -38,6 +38,7 @@ class PacketReceiver:
         self.plis_sent = 0
         self.payload_types: dict[int, str] = {}  # negotiated: the names of the codecs
         self.level_id = 0
+        self.on_loss: Callable[[], None] = lambda: None  # packets were asked for again
         self._path = path
         self._sink = sink
         self._rtcp_ssrc = rtcp_ssrc
@@ -100,6 +101,7 @@ class PacketReceiver:
         """Ask for packets again (RFC 4585 section 6.2.1). Raises ConnectionError."""
         if self._ssrc is not None and lost:
             self.nacks_sent += 1
+            self.on_loss()
             # aiortc packs neighbours into a bit mask and needs them ascending, so no wrap.
             packet = RtcpRtpfbPacket(RTCP_RTPFB_NACK, self._rtcp_ssrc, self._ssrc, sorted(lost))
             self._path.send_rtcp(bytes(packet))

@@ -17,7 +17,10 @@ SDES_CNAME = 1
 
 
 class Reports:
-    """Sends the reports of ``senders`` and ``receivers`` from ``start`` to ``stop``."""
+    """Sends the reports of ``senders`` and ``receivers`` from ``start`` to ``stop``.
+
+    While nothing is lost every ``REPORT_EVERY``; a loss is told within ``REPORT_LOSS_WITHIN``.
+    """
 
     def __init__(self, path: PacketPath) -> None:
         self.senders: list[PacketSender] = []
@@ -25,21 +28,29 @@ class Reports:
         self._path = path
         self._cname = b""
         self._ssrc = 0
-        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._stopped = False
 
     def start(self, cname: str, ssrc: int) -> None:
         """Begin; ``ssrc`` speaks for streams that only receive. Idempotent."""
-        if self._task is None:
+        if self._timer is None and not self._stopped:
             self._cname, self._ssrc = cname.encode(), ssrc
-            self._task = asyncio.ensure_future(self._run())
+            self._report_in(limits.REPORT_EVERY)
 
     async def stop(self) -> None:
-        """Stop and wait for it; idempotent."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        """Stop for good; idempotent."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def hurry(self) -> None:
+        """Something was lost: the sender is to know soon."""
+        if self._timer is None or self._stopped:
+            return
+        left = self._timer.when() - asyncio.get_running_loop().time()
+        if left > limits.REPORT_LOSS_WITHIN:
+            self._timer.cancel()
+            self._report_in(limits.REPORT_LOSS_WITHIN * 0.8)
 
     def compound(self) -> bytes:
         """The reports of this moment; empty when there is nothing to report."""
@@ -53,11 +64,13 @@ class Reports:
         packets.append(RtcpSdesPacket([RtcpSourceInfo(self._ssrc, [(SDES_CNAME, self._cname)])]))
         return b"".join(bytes(packet) for packet in packets)
 
-    async def _run(self) -> None:
-        while True:
-            # RFC 3550 section 6.2: spread, so that boxes don't fall into step; by less than there, so that
-            # two reports always come within a second.
-            await asyncio.sleep(limits.REPORT_EVERY * (0.75 + random.random() / 2))  # noqa: S311
-            if data := self.compound():
-                with contextlib.suppress(ConnectionError):
-                    self._path.send_rtcp(data)
+    def _report_in(self, seconds: float) -> None:
+        # RFC 3550 section 6.2: spread, so that boxes don't fall into step.
+        spread = seconds * (0.75 + random.random() / 2)  # noqa: S311
+        self._timer = asyncio.get_running_loop().call_later(spread, self._report)
+
+    def _report(self) -> None:
+        if data := self.compound():
+            with contextlib.suppress(ConnectionError):
+                self._path.send_rtcp(data)
+        self._report_in(limits.REPORT_EVERY)

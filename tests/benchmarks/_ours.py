@@ -44,8 +44,11 @@ class NoSound:
 class Peer:
     """One link, its watch and its pings."""
 
-    def __init__(self, n: int, host: str, video: Fanout, sound: SoundFanout, watch: Watch) -> None:
+    def __init__(
+        self, n: int, host: str, video: Fanout, sound: SoundFanout, watch: Watch, *, pings: bool
+    ) -> None:
         self.watch = watch
+        self._pings = pings
         self.rtt_s: float | None = None
         self._pinging: asyncio.Task[None] | None = None
         self.link = MediaLink(
@@ -74,7 +77,8 @@ class Peer:
     def _state(self, state: str) -> None:
         if state == CONNECTED:
             self.link.open_media()
-            self._pinging = asyncio.create_task(self._ping())
+            if self._pings:
+                self._pinging = asyncio.create_task(self._ping())
 
     async def _ping(self) -> None:
         while True:
@@ -145,7 +149,9 @@ class OurEngine(Engine):
         return {**asdict(peer.link.stats()), "rtt_ms": rtt_ms, "overtaken": overtaken}
 
     def _open(self, n: int) -> Peer:
-        peer = self._peers[n] = Peer(n, self._host, self._video, self._sound, Watch(counting=self._counting))
+        peer = self._peers[n] = Peer(
+            n, self._host, self._video, self._sound, Watch(counting=self._counting), pings=not self._counting
+        )
         self.watches[n] = peer.watch
         return peer
 

@@ -54,7 +54,7 @@ class Link:
                 self._lost += self._sent - self._highest - 1
                 self._highest = self._sent
             if self.now >= self._report_at:
-                self._report_at = self.now + limits.REPORT_EVERY * (0.75 + self._rng.random() / 2)
+                self._report_at = self.now + limits.REPORT_LOSS_WITHIN * (0.75 + self._rng.random() / 2)
                 if not (self._both_ways and self._rng.random() < loss):
                     self.report()
 

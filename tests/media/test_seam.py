@@ -367,9 +367,9 @@ def test_close_awaits_stop_and_sending_afterwards_raises_connection_error():
         a, b = await connected()
         b.show([b"\x41x"])
         await until(lambda: a.video)
-        reporting = a.connection.reports._task
+        reporting = a.connection.reports._timer
         await a.connection.close()
-        assert reporting.done()
+        assert reporting.cancelled()
         with pytest.raises(ConnectionError):
             a.show([b"\x41x"])
         with pytest.raises(ConnectionError):
