@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+from collections import deque
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -116,6 +117,8 @@ class PeerShell:
         """What of our pictures this peer gets, and why."""
         self.muted_here = False  # a person muted this peer in this room
         self.speaking = Speaking()
+        # A heartbeat that was lost comes late, by SCTP's time-out: the least of a few is the round trip.
+        self._round_trips: deque[float] = deque(maxlen=limits.RTT_SAMPLES)
         self._ended = False
 
     # --- what the session asks ----------------------------------------------------------------
@@ -419,7 +422,8 @@ class PeerShell:
         self.run(self.machine.control_message(generation, data, self._now()))
         rtt = self.machine.rtt_ms
         if rtt is not None and rtt != before and (bound := self._bound) is not None:
-            bound.media.set_rtt(rtt / 1000)
+            self._round_trips.append(rtt / 1000)
+            bound.media.set_rtt(min(self._round_trips))
             self._judge_link(lambda: self._health.round_trip(rtt / 1000, self._now()))
 
     def _open(self, generation: int) -> None:

@@ -42,6 +42,7 @@ from aiortc.rtcdtlstransport import State as DtlsState
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters, RTCRtpSendParameters
 from aiortc.rtcsctptransport import WEBRTC_DCEP
 from aiortc.rtp import RtcpPacket
+from OpenSSL.SSL import Error as SslError
 from pylibsrtp import Error as SrtpError
 
 from appliance.core import limits, rtp
@@ -258,6 +259,12 @@ def _guard_sctp(connection: Connection) -> None:
     receive_chunk = sctp._receive_data_chunk
     receive_message = sctp._data_channel_receive
     update_rto = sctp._update_rto
+    transmit = sctp._transmit
+
+    async def transmit_while_open() -> None:
+        # A timer of SCTP's may fire after DTLS was shut down; nobody awaits what it starts.
+        with contextlib.suppress(ConnectionError, SslError):
+            await transmit()
 
     async def receive_data_chunk(chunk: Any) -> None:
         if chunk.stream_id != CONTROL_CHANNEL_ID or len(chunk.user_data) > sctp._advertised_rwnd:
@@ -278,6 +285,7 @@ def _guard_sctp(connection: Connection) -> None:
     sctp._receive_data_chunk = receive_data_chunk
     sctp._data_channel_receive = data_channel_receive
     sctp._update_rto = lan_rto
+    sctp._transmit = transmit_while_open
 
 
 # --- packets ------------------------------------------------------------------------------------------

@@ -166,6 +166,8 @@ class MediaLink:
             await pc.setLocalDescription(await pc.createAnswer())
         except InvalidStateError:
             raise LocalProtocolError("link.closed", "The link was closed meanwhile") from None
+        except ValueError as error:  # a section that both need is missing
+            raise RemoteProtocolError("sdp.unusable", "The other box's offer lacks a section") from error
         return self._described(pc.localDescription.sdp)
 
     async def accept(self, answer: str) -> None:

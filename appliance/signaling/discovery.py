@@ -207,7 +207,7 @@ class Discovery:
         state_change: ServiceStateChange,
     ) -> None:
         instance = _instance(name)
-        if instance == self.instance:
+        if instance == self.instance or not self._running:
             return
         if state_change is ServiceStateChange.Removed:
             self._presence.hear_goodbye(instance)

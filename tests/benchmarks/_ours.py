@@ -15,6 +15,7 @@ import contextlib
 import struct
 import sys
 import time
+from collections import deque
 from dataclasses import asdict
 from typing import Any
 
@@ -22,7 +23,7 @@ from _engine import HEIGHT, WIDTH, Engine, Watch, serve
 
 from appliance.app import memory
 from appliance.core.layers import Layer
-from appliance.core.limits import SWITCH_INTERVAL
+from appliance.core.limits import RTT_SAMPLES, SWITCH_INTERVAL
 from appliance.core.view import Picture
 from appliance.media.camera_process import CameraProcess
 from appliance.media.fanout import Fanout, SoundFanout
@@ -50,6 +51,7 @@ class Peer:
         self.watch = watch
         self._pings = pings
         self.rtt_s: float | None = None
+        self._round_trips: deque[float] = deque(maxlen=RTT_SAMPLES)
         self._pinging: asyncio.Task[None] | None = None
         self.link = MediaLink(
             hosts=[host],
@@ -92,7 +94,8 @@ class Peer:
         if kind == b"?":
             self.link.send_control(PING.pack(b"!", sent))
         else:
-            self.rtt_s = time.monotonic() - sent
+            self._round_trips.append(time.monotonic() - sent)
+            self.rtt_s = min(self._round_trips)
             self.link.set_rtt(self.rtt_s)
 
 

@@ -127,6 +127,7 @@ def test_aiortc_has_nothing_of_its_own_that_rtp_or_rtcp_could_reach():
         (RTCSctpTransport, "_receive_data_chunk", ["self", "chunk"], True),
         (RTCSctpTransport, "_data_channel_receive", ["self", "stream_id", "pp_id", "data"], True),
         (RTCSctpTransport, "_update_rto", ["self", "R"], False),
+        (RTCSctpTransport, "_transmit", ["self"], True),
     ],
 )
 def test_what_the_seam_overrides_is_there_and_looks_as_it_did(owner, name, parameters, is_async):
