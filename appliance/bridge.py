@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from appliance.core.view import Intent, Picture, Snapshot
+from appliance.wake import Wake
 
 
 class FrameSlot:
@@ -77,7 +78,7 @@ class Bridge:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._wake = threading.Event()
+        self._wake = Wake()
         self._lock = threading.Lock()
         self._slots: dict[str, FrameSlot] = {}
         self._drawn: dict[str, DrawnStats] = {}
@@ -139,9 +140,7 @@ class Bridge:
 
     def wait(self, timeout: float) -> bool:
         """Wait until something new is there to draw, at most ``timeout`` seconds."""
-        woken = self._wake.wait(timeout)
-        self._wake.clear()
-        return woken
+        return self._wake.wait(timeout)
 
     def wake(self) -> None:
         """Have ``wait`` return (any thread)."""

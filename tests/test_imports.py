@@ -17,12 +17,13 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # What each layer may import of ours, besides itself. Layers that are not named may import everything.
 MAY_IMPORT = {
     "errors": set(),
+    "wake": set(),
     "core": {"errors"},
     "config_checks": {"core", "errors"},
     "config": {"config_checks", "core", "errors"},
-    "bridge": {"core"},
+    "bridge": {"core", "wake"},
     "signaling": {"core", "config", "errors"},
-    "media": {"core", "config", "errors"},
+    "media": {"core", "config", "errors", "wake"},
     "control": {"core", "config", "errors"},
     "display": {"core", "config", "errors", "bridge"},
     "doctor": {"core", "errors"},

@@ -199,8 +199,8 @@ ENCODED_FRAME_MAX_BYTES = 1 << 20  # a 720p keyframe of noise has about 300 kB
 SELF_VIEW_MAX_PIXELS = 1920 * 1080  # of the preview; the memfd has two of it, untouched pages cost nothing
 
 # --- The box as a whole ------------------------------------------------------------------------------
-LAG_EVERY = 0.05  # how often the event loop's lateness is measured
-LAG_SAMPLES = 1200  # a minute of them
+LAG_EVERY = 0.1  # how often the loop's lateness is measured: every look wakes the box
+LAG_SAMPLES = 600  # a minute of them
 INTENTS_MAX = 64  # intents not handled yet; a person presses a few keys a second
 NOTICES_MAX = 8  # notices kept for the screen, newest last
 NOTICE_KEPT_FOR = 6.0  # a notice is in the snapshot for so long; the display shows it about 5 s
@@ -211,7 +211,7 @@ LINE_SENDS_MAX = 64  # frames that wait for one line; one that takes none of the
 
 # --- Display --------------------------------------------------------------------------------------
 INPUT_EVERY = 0.015  # SDL's events are looked at so often: a key waits 20 ms at most, idle costs < 1 % CPU
-REDRAW_EVERY = 0.008  # pictures that arrive within this are drawn together: at most 125 updates a second
+REDRAW_EVERY = 0.016  # pictures that arrive within this are drawn together: 60 updates a second
 IDLE_WAIT = 0.25  # longest sleep of a display without a screen: who has work wakes it, a signal can't
 EVENTS_PER_TURN = 64  # input events handled before the screen is brought up to date
 NOTICE_FOR = 5.0  # a notice stays on the screen: two lines are read in 3 s

@@ -8,7 +8,6 @@ decoded, because the next one builds on it, but not converted, unless the two ca
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
@@ -28,6 +27,7 @@ from appliance.core.assembly import AssembledFrame
 from appliance.core.layers import Codec
 from appliance.core.pacing import PicturePacer
 from appliance.core.view import Picture
+from appliance.wake import Wake
 
 log = logging.getLogger(__name__)
 
@@ -78,26 +78,6 @@ class DecoderCounts:
     dropped: int = 0
     errors: int = 0
     busy_s: float = 0.0
-
-
-class Wake:
-    """Wakes one thread: what is ``set`` before ``wait`` counts.
-
-    ``threading.Condition`` wakes it while its own lock is still held, so that it sleeps again at once: two
-    more switches of threads for every frame.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._lock.acquire()
-
-    def set(self) -> None:
-        with contextlib.suppress(RuntimeError):  # it is set already
-            self._lock.release()
-
-    def wait(self, timeout: float = -1) -> None:
-        """Wait for ``set``, or for so many seconds."""
-        self._lock.acquire(timeout=timeout)
 
 
 class Decoder:
