@@ -97,7 +97,7 @@ class Box:
         self._met = state_files.load_met(state_dir)
         self._line_gate = LineGate()
         self._intents: asyncio.Queue[view.Intent] = asyncio.Queue(limits.INTENTS_MAX)
-        self._trim_at = 0.0  # when free memory goes back next, in a call
+        self._collect_at = 0.0  # not before, in a call
         self._garbage = False  # a link was closed since
         self._tasks: set[asyncio.Task[None]] = set()
         self._ends: list[tuple[str, Callable[[], Coroutine[Any, Any, object]]]] = []  # of what was started
@@ -519,13 +519,10 @@ class Box:
         self._looks += 1
         if self.session.listen() or self._looks % limits.VIEW_LINKS_EVERY == 0:
             self.changed()
-        if self.now() >= self._trim_at:
-            if self._garbage:
-                memory.give_back()
-            else:
-                memory.trim()
+        if self._garbage and self.now() >= self._collect_at:
+            memory.collect()
             self._garbage = False
-            self._trim_at = self.now() + limits.TRIM_EVERY
+            self._collect_at = self.now() + limits.COLLECT_EVERY
         self._view_timer = self._loop.call_later(limits.VIEW_EVERY, self._look)
 
     def _link_closed(self) -> None:

@@ -36,14 +36,14 @@ def prepare() -> None:
     gc.set_threshold(GC_THRESHOLD)
 
 
-def give_back() -> None:
-    """Collect what a meeting left behind; takes some tens of milliseconds."""
+def collect() -> None:
+    """Free what a closed link left behind, for the next one to use; takes some milliseconds."""
     gc.collect()
-    trim()
 
 
-def trim() -> None:
-    """Give free memory back to the system; takes a millisecond or two."""
-    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if malloc_trim is not None:
-        malloc_trim(0)
+def give_back() -> None:
+    """Collect what a meeting left behind and return it to the system; takes some tens of milliseconds."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -2,7 +2,8 @@
 
 Four whole boxes, each in a network namespace of its own, lose 1 % of what they send each other. All the
 time somebody mutes, changes the layout or pins a tile (so that layers change), leaves and joins again: by
-chance, from a seed that is printed. ``stats`` of every box is read every two seconds.
+chance, from a seed that is printed. Before that every box shows every other one large, once: the memory
+that each layer needs is there from then on. ``stats`` of every box is read every two seconds.
 
 What is reported, and what it must be:
 
@@ -55,6 +56,7 @@ LATENCY_FPS_MIN = 5  # pictures a second in them; a tile that was shown for less
 EVENT_EVERY = 4.0  # on average
 AWAY = (3.0, 8.0)  # seconds that somebody who left stays away
 JOIN_WITHIN = 15.0
+VISIT_S = 1.5  # a layer is asked for, encoded and shown
 SCREEN = (1280, 720)  # tiles of a grid of four are at M, those of the speaker view's strip at L
 GROWTH_MAX_MB = 3.0
 LATENCY_MORE = (0.10, 3.0)  # share, ms
@@ -197,6 +199,17 @@ class Soak:
             self.queues_over_bound += queue["waiting"] > queue["bound"]
 
 
+def visit(soak: Soak) -> None:
+    """Have every box show every other one large, once: what each layer needs is not growth."""
+    for box in soak.boxes:
+        box.ask("layout", layout="speaker")
+        for peer in sorted(box.peers()):
+            box.ask("peer", peer=peer, action="pin")
+            time.sleep(VISIT_S)
+        box.ask("peer", peer=peer, action="pin")
+        box.ask("layout", layout="grid")
+
+
 def hold(soak: Soak, seconds: float, minute_s: float, rng: random.Random) -> None:
     """Hold the meeting."""
     begun = time.monotonic()
@@ -326,6 +339,7 @@ def main() -> int:
         boxes.wait(lambda: all(len(box.drawn()) == len(NAMES) - 1 for box in boxes.all), JOIN_WITHIN)
         for host in lan.hosts:
             lose(host, LOSS_PERCENT)
+        visit(soak)
         hold(soak, seconds, minute_s, rng)
         result = report(soak, arguments.minutes, seed, minute_s, seconds)
         if arguments.out is not None:
