@@ -197,7 +197,8 @@ class PeerShell:
         if told.reports != self._reports:
             self._reports = told.reports
             sent = bound.media.sending
-            self._judge_link(lambda: self._health.report(told.highest, told.packets_lost, sent, self._now()))
+            at = told.reported_at  # not the time of looking, which has a grid of its own
+            self._judge_link(lambda: self._health.report(told.highest, told.packets_lost, sent, at))
 
     def _judge_link(self, judge: Callable[[], None]) -> None:
         cap = self._health.cap

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-PAYLOAD_MAX = 1300  # bytes: with RTP, SRTP, UDP and IPv6 below every Ethernet's 1500
+from appliance.core.limits import PACKET_PAYLOAD
 
 _EXTENDED = 0x80  # X: an octet that says which others follow
 _START = 0x10  # S: a partition starts here
@@ -69,14 +69,14 @@ def depacketize(payloads: Sequence[bytes]) -> tuple[bytes, bool]:
 
 
 def split(frame: bytes) -> list[bytes]:
-    """Split a frame into RTP payloads of at most ``PAYLOAD_MAX`` bytes, of about one size.
+    """Split a frame into RTP payloads of at most ``PACKET_PAYLOAD`` bytes, of about one size.
 
     The descriptor is one octet: without layers, a picture's number says nothing that the RTP sequence
     does not.
     """
     if not frame:
         return []
-    count = -(-len(frame) // (PAYLOAD_MAX - 1))
+    count = -(-len(frame) // (PACKET_PAYLOAD - 1))
     step = -(-len(frame) // count)
     return [
         (b"\x10" if start == 0 else b"\x00") + frame[start : start + step]

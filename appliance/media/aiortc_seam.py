@@ -1,4 +1,4 @@
-"""The only place that reaches into the privates of aiortc and aioice.
+"""The only place that reaches into the privates of aiortc, aioice and asyncio's datagram transport.
 
 We keep their ICE, DTLS, SRTP, SCTP and RTP parsing, and replace what is between them and the
 picture. Everything is set on instances, nothing on modules or classes, so that two boxes can live
@@ -23,6 +23,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
+import struct
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -64,11 +66,12 @@ def split_h264(data: bytes) -> list[bytes]:
 @dataclass(slots=True)
 class SeamCounts:
     """``bad_datagrams``: dropped before or while being parsed. ``refused_chunks``: SCTP data that is not
-    for the control channel, or more than the window.
+    for the control channel, or more than the window. ``failures``: packets on which our own code failed.
     """
 
     bad_datagrams: int = 0
     refused_chunks: int = 0
+    failures: int = 0
 
 
 # --- the connection -------------------------------------------------------------------------------
@@ -194,6 +197,7 @@ def _guard_protocol(connection: Connection, protocol: Any) -> None:
     transport = protocol.transport
     transport.max_size = limits.DATAGRAM_MAX  # asyncio's own 256 KiB are allocated for every datagram
     sock = transport._sock
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, limits.DATAGRAMS_BYTES)
 
     def take(data: bytes, addr: tuple[Any, ...], now: float) -> bool:
         """Whether more of the same frame is to be expected."""
@@ -227,8 +231,8 @@ def _guard_protocol(connection: Connection, protocol: Any) -> None:
                 more = take(data, addr, now)
         except BlockingIOError:
             pass
-        except OSError:  # asyncio's next read meets it again, and has the callback for it
-            counts.bad_datagrams += 1
+        except OSError as error:
+            protocol.error_received(error)
         path.on_turn(now)
 
     protocol.datagram_received = datagram_received
@@ -324,9 +328,14 @@ class SrtpPath:
             if session is None:
                 raise ValueError("before the handshake")
             packet = rtp.parse(session.unprotect(data), self._level_id)
-            self._by_payload_type[packet.payload_type].take(packet, now)
-        except Exception as error:  # SRTP's, for what is forged or repeated; else ValueError and KeyError
-            self._bad(error)
+            receiver = self._by_payload_type[packet.payload_type]
+        except (SrtpError, ValueError, KeyError):  # forged, repeated, not RTP, of no stream
+            self._counts.bad_datagrams += 1
+            return
+        try:
+            receiver.take(packet, now)
+        except Exception as error:
+            self._failed(error)
 
     def receive_rtcp(self, data: bytes) -> None:
         """Take a datagram that looks like RTCP; never raises."""
@@ -334,16 +343,24 @@ class SrtpPath:
         try:
             if session is None:
                 raise ValueError("before the handshake")
-            for packet in RtcpPacket.parse(session.unprotect_rtcp(data)):
-                for stream in self._streams:
+            packets = RtcpPacket.parse(session.unprotect_rtcp(data))
+        except (SrtpError, ValueError, IndexError, struct.error):  # aiortc's parser lets some of its own out
+            self._counts.bad_datagrams += 1
+            return
+        for packet in packets:
+            for stream in self._streams:
+                try:
                     stream.take_rtcp(packet)
-        except Exception as error:  # as above, and what aiortc's parser lets out
-            self._bad(error)
+                except ConnectionError:  # a repair that can't be sent: the link's state tells of it
+                    pass
+                except Exception as error:
+                    self._failed(error)
 
-    def _bad(self, error: Exception) -> None:
-        self._counts.bad_datagrams += 1
-        if log.isEnabledFor(logging.DEBUG):
-            log.debug("a packet could not be handled", exc_info=error)
+    def _failed(self, error: Exception) -> None:
+        """Our own code failed on a packet; the call goes on."""
+        self._counts.failures += 1
+        if self._counts.failures == 1:
+            log.error("a packet could not be handled; further ones are only counted", exc_info=error)
 
     def send(self, packet: bytes) -> None:
         """Send an RTP packet. Raises ConnectionError while there is no connection."""
@@ -352,7 +369,7 @@ class SrtpPath:
             raise ConnectionError("the media transport is not connected")
         try:
             sealed = transport._tx_srtp.protect(packet)
-        except SrtpError as error:
+        except (SrtpError, ValueError) as error:  # the latter for one that is too long
             raise ConnectionError("SRTP took no packet") from error
         self._write(sealed)
 
@@ -360,7 +377,11 @@ class SrtpPath:
         """Send a compound RTCP packet. Raises ConnectionError while there is no connection."""
         if self._transport._state is not DtlsState.CONNECTED:
             raise ConnectionError("the media transport is not connected")
-        self._write(self._transport._tx_srtp.protect_rtcp(packet))
+        try:
+            sealed = self._transport._tx_srtp.protect_rtcp(packet)
+        except (SrtpError, ValueError) as error:
+            raise ConnectionError("SRTP took no packet") from error
+        self._write(sealed)
 
     def backlog(self) -> int:
         """Bytes that the socket of the chosen pair could not take yet."""
@@ -432,6 +453,7 @@ def attach_receiver(
             ours.start(parameters)
             connection.path.add_receiver(ours)
             connection.reports.receivers.append(ours)
+            connection.reports.start(parameters.rtcp.cname or "", transceiver.sender._ssrc)
             ours.on_loss = connection.reports.hurry
 
     theirs.receive = receive

@@ -200,6 +200,8 @@ class Decoder:
                 pictures = context.decode(av.Packet(frame.data))
                 if any(picture.is_corrupt for picture in pictures):
                     raise av.error.InvalidDataError(0, "corrupt picture")
+                if any(max(p.width, p.height) > limits.PICTURE_SIDE_MAX for p in pictures):
+                    raise av.error.InvalidDataError(0, "too large a picture")
             except av.FFmpegError:
                 self.counts.errors += 1
                 context = None
@@ -234,7 +236,13 @@ class Decoder:
             if self._stopping or self._hidden != hidden or tile is None:
                 return
         started = time.perf_counter()
-        rgb, pitch = converter.convert(picture, tile)
+        try:
+            rgb, pitch = converter.convert(picture, tile)
+        except Exception:  # swscale refuses some sizes and formats that a decoder gives
+            self.counts.errors += 1
+            if self.counts.errors == 1:
+                log.exception("a picture could not be converted; further ones are only counted")
+            return
         self._serial += 1
         self.counts.pictures += 1
         self.counts.busy_s += time.perf_counter() - started

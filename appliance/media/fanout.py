@@ -227,7 +227,8 @@ class Fanout:
             self._recent[stream] = [shared]
         elif recent := self._recent.get(stream):
             recent.append(shared)
-            if len(recent) > limits.FANOUT_RECENT_MAX:
+            size = sum(len(one.frame.data) for one in recent)
+            if len(recent) > limits.FANOUT_RECENT_MAX or size > limits.FANOUT_RECENT_BYTES:
                 del self._recent[stream]
         for subscription in self._subscriptions:
             subscription.offer(shared)

@@ -15,7 +15,6 @@ A link never comes back: a healed connection is a new link beside the old one.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -291,6 +290,7 @@ class MediaLink:
             self._frames_out.close()
         if self._sounds_out is not None:
             self._sounds_out.close()
+        self._pictures.set_tile(None)  # nothing is shown any more, however long the goodbye takes
         await self._connection.close()
         await self._pictures.stop()
         self._set_state(CLOSED)
@@ -334,6 +334,7 @@ class MediaLink:
             + self._early
             + counts.bad_datagrams
             + counts.refused_chunks
+            + counts.failures
             + self._video_in.refused
             + self._audio_in.refused
             + assembly.malformed,
@@ -401,14 +402,27 @@ class MediaLink:
             self._frames_out.request_keyframe()
 
     def _send_frame(self, shared: SharedFrame, timestamp: int) -> None:
-        with contextlib.suppress(ConnectionError):  # the link's state tells of it
+        try:
             self._video_out.send(shared.payloads, timestamp, shared.frame.captured_ns)
+        except ConnectionError:  # the link's state tells of it
+            pass
+        except Exception as error:  # the other peers get theirs
+            self._send_failed(error)
 
     def _send_sound(self, sound: Sound) -> None:
-        with contextlib.suppress(ConnectionError):
+        try:
             self._audio_out.send(
                 (sound.data,), sound.timestamp & 0xFFFFFFFF, sound.captured_ns, sound.level_dbov
             )
+        except ConnectionError:
+            pass
+        except Exception as error:
+            self._send_failed(error)
+
+    def _send_failed(self, error: Exception) -> None:
+        self._connection.counts.failures += 1
+        if self._connection.counts.failures == 1:
+            log.error("a packet could not be sent; further ones are only counted", exc_info=error)
 
     def _video_packet(self, packet: Packet, now: float) -> None:
         if not self._opened:

@@ -11,5 +11,8 @@ class PacketPath(Protocol):
     def send(self, packet: bytes) -> None:
         """Send an RTP packet. Raises ConnectionError while there is no connection."""
 
+    def writable(self) -> bool:
+        """Whether the socket keeps up."""
+
     def send_rtcp(self, packet: bytes) -> None:
         """Send a compound RTCP packet. Raises ConnectionError while there is no connection."""

@@ -70,7 +70,7 @@ class Reports:
         self._timer = asyncio.get_running_loop().call_later(spread, self._report)
 
     def _report(self) -> None:
+        self._report_in(limits.REPORT_EVERY)
         if data := self.compound():
             with contextlib.suppress(ConnectionError):
                 self._path.send_rtcp(data)
-        self._report_in(limits.REPORT_EVERY)

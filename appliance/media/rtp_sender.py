@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from aiortc.codecs import is_rtx
 from aiortc.rtcrtpparameters import RTCRtpSendParameters
 from aiortc.rtp import (
-    RTCP_PSFB_FIR,
     RTCP_PSFB_PLI,
     RTCP_RTPFB_NACK,
     AnyRtcpPacket,
@@ -43,11 +42,12 @@ class SenderFeedback:
     """What the other side reports of a stream of ours. ``fraction_lost``: 0 to 1 in its last report."""
 
     reports: int = 0
+    reported_at: float = 0.0  # monotonic, of the last one
     fraction_lost: float = 0.0
     packets_lost: int = 0
     highest: int = 0  # the extended highest sequence number of its last report
     nacked: int = 0  # packets it asked for again
-    repairs_refused: int = 0  # of them not sent: asked for too often, or no longer kept
+    repairs_refused: int = 0  # of them not sent: too often, too late, or no longer kept
     keyframe_requests: int = 0
 
 
@@ -90,7 +90,9 @@ class PacketSender:
             if is_rtx(other) and other.parameters.get("apt") == codec.payloadType:
                 self._rtx_payload_type = other.payloadType
         for extension in parameters.headerExtensions:
-            if extension.uri == MID_URI and parameters.muxId:
+            if not 1 <= extension.id <= 14:
+                continue  # it needs the two-byte form, which we don't speak
+            if extension.uri == MID_URI and 1 <= len(parameters.muxId.encode()) <= 16:
                 self._mid = (extension.id, parameters.muxId.encode())
             elif extension.uri == LEVEL_URI:
                 self._level_id = extension.id
@@ -106,8 +108,11 @@ class PacketSender:
         """Send a frame, a packet for each payload, the marker bit on the last.
 
         ``timestamp``: RTP units. ``captured_ns``: monotonic. ``level_dbov``: 0 (loud) to 127 (silent),
-        None for pictures. Raises ConnectionError when there is no connection (any more).
+        None for pictures. Raises ConnectionError when there is no connection (any more), and when nothing
+        was negotiated for this stream.
         """
+        if not self.codec:
+            raise ConnectionError("the other side takes no such stream")
         extension = self._extension if level_dbov is None else self._with_level(level_dbov)
         timestamp = (timestamp + self._origin) & 0xFFFFFFFF
         number, history, send = self._sequence_number, self._history, self._path.send
@@ -143,6 +148,7 @@ class PacketSender:
             for report in packet.reports:
                 if report.ssrc == self._ssrc:
                     self.feedback.reports += 1
+                    self.feedback.reported_at = time.monotonic()
                     self.feedback.fraction_lost = report.fraction_lost / 256
                     self.feedback.packets_lost = report.packets_lost
                     self.feedback.highest = report.highest_sequence
@@ -151,8 +157,8 @@ class PacketSender:
         elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
             self.feedback.nacked += len(packet.lost)
             for number in packet.lost:
-                self._repair(number)
-        elif isinstance(packet, RtcpPsfbPacket) and packet.fmt in (RTCP_PSFB_PLI, RTCP_PSFB_FIR):
+                self._repair(number & 0xFFFF)  # aiortc's parser counts on past the wrap
+        elif isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_PLI:
             self.feedback.keyframe_requests += 1
             self._on_keyframe()
 
@@ -166,6 +172,7 @@ class PacketSender:
             packet is None
             or int.from_bytes(packet[2:4], "big") != number
             or self._repairs > limits.REPAIRS_PER_S
+            or not self._path.writable()  # late is worse than lost: fresh pictures first
         ):
             self.feedback.repairs_refused += 1
             return

@@ -87,7 +87,7 @@ class VideoReceive:
         self._decoder.stop()
         self._feedback = self._loop = None
         self._disarm()
-        self._decoder.join()
+        await asyncio.to_thread(self._decoder.join)
 
     def set_tile(self, size: tuple[int, int] | None) -> None:
         """Show pictures at this size in pixels, or none at all."""

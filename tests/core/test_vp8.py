@@ -9,7 +9,7 @@ from aiortc.codecs.vpx import Vp8Encoder, VpxPayloadDescriptor
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.core import vp8
+from appliance.core import limits, vp8
 
 KEYFRAME = b"\x10\x02\x00\x9d\x01\x2a\x80\x02\x68\x01"  # 640x360
 INTER = b"\x11\x02\x00"
@@ -81,8 +81,8 @@ class TestFrames:
     def test_what_was_split_comes_together(self, body, keyframe) -> None:
         frame = (KEYFRAME if keyframe else INTER) + body
         payloads = vp8.split(frame)
-        assert max(map(len, payloads)) <= vp8.PAYLOAD_MAX
-        assert len(payloads) == -(-len(frame) // (vp8.PAYLOAD_MAX - 1))
+        assert max(map(len, payloads)) <= limits.PACKET_PAYLOAD
+        assert len(payloads) == -(-len(frame) // (limits.PACKET_PAYLOAD - 1))
         assert vp8.depacketize(payloads) == (frame, keyframe)
         assert [vp8.starts_keyframe(p) for p in payloads] == [keyframe] + [False] * (len(payloads) - 1)
         parsed = [VpxPayloadDescriptor.parse(payload) for payload in payloads]

@@ -22,6 +22,8 @@ from aiortc import (
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcsctptransport import RTCSctpTransport
 from aiortc.rtp import (
+    RTCP_RTPFB_NACK,
+    RtcpRtpfbPacket,
     RtcpSrPacket,
 )
 from link_helpers import encoded, until
@@ -148,7 +150,31 @@ def test_what_the_seam_reads_and_sets_exists():
         dtls = connection.video.sender.transport
         assert {"_rx_srtp", "_tx_srtp", "_state"} <= vars(dtls).keys()
         assert {"_ssrc", "_rtx_ssrc"} <= vars(connection.video.sender).keys()
+        assert "_bundled" in vars(connection.video)
         await connection.close()
+
+    asyncio.run(run())
+
+
+@pair
+async def test_what_the_seam_needs_of_a_socket_exists(a, b):
+    chosen = a.connection._ice._nominated[1]
+    transport = chosen.protocol.transport
+    assert chosen.remote_addr[0] == "127.0.0.1"
+    assert transport.max_size == limits.DATAGRAM_MAX
+    assert isinstance(transport._sock, socket.socket)
+    assert transport._buffer_size == transport.get_write_buffer_size() == 0
+    assert chosen.protocol.receiver is a.connection._ice
+    assert chosen.protocol.local_candidate.component == 1
+
+
+def test_nothing_is_sent_of_a_stream_that_was_not_negotiated():
+    async def run():
+        end = End()
+        with pytest.raises(ConnectionError):
+            end.show([b"\x41x"])
+        assert end.video_out.packets == 0
+        await end.connection.close()
 
     asyncio.run(run())
 
@@ -159,7 +185,7 @@ def test_what_the_seam_reads_and_sets_exists():
 def test_a_split_frame_comes_together_again_and_fits_an_ethernet_frame():
     for number, (keyframe, data) in enumerate(encoded(Layer.M)[:10]):
         payloads = seam.split_h264(data)
-        assert max(map(len, payloads)) <= 1300
+        assert max(map(len, payloads)) <= limits.PACKET_PAYLOAD
         units = [u for u in data.replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1") if u]
         together, is_key = depacketize(payloads)
         assert [u for u in together.split(b"\0\0\0\1") if u] == units
@@ -219,6 +245,14 @@ async def test_a_nack_brings_the_packet_again_even_across_the_wrap(a, b):
     assert b.video_in.reception.received == received  # repairs are not the original stream's
     b.video_in.send_nack([65535, 0])
     await until(lambda: a.report.nacked == 4)
+    # A browser packs across the wrap: 65535 and the one after it.
+    a.video_out._sequence_number = 65535
+    a.show([b"\x41y", b"\x41z"], 90_000)
+    await until(lambda: len(b.video) == 8)
+    wrapped = RtcpRtpfbPacket(RTCP_RTPFB_NACK, 1, a.video_out._ssrc, [65535, 65536])
+    a.video_out.take_rtcp(wrapped)
+    await until(lambda: len(b.video) == 10)
+    assert [p.payload for p in b.video[8:]] == [b"\x41y", b"\x41z"]
 
 
 @pair
@@ -318,7 +352,7 @@ async def test_an_exception_in_our_own_sink_does_not_end_the_connection(a, b):
     a.show([b"\x41x"])
     a.show([b"\x41y"])
     await until(lambda: len(b.video) == 2)
-    assert b.connection.counts.bad_datagrams == 1
+    assert b.connection.counts.failures == 1
 
 
 @pair
