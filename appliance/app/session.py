@@ -293,7 +293,9 @@ class Session:
         shell.run(machine.say_media(self.muted, self.camera_on))
         if older is not None:
             shell.mute_here(older.muted_here)
-            shell.show_at(self._sizes.get(effect.peer_id))
+        # Its tile may be on the screen already: of a meeting that was left and joined again at once.
+        if (size := self._sizes.get(effect.peer_id)) is not None:
+            shell.show_at(size)
 
     # --- what peers tell (the listener of every PeerShell) -------------------------------------------
 
