@@ -92,6 +92,15 @@ class TestStream:
         assert nal_types(frames[1].data) == [1]
         assert len(decode(frames)) == 10
 
+    def test_a_request_outlasts_a_picture_that_is_passed_over(self) -> None:
+        encoders = StreamEncoders()
+        encoders.want({M})
+        captured = pictures(6)
+        encode(encoders, captured[:4])
+        encoders.keyframe(M)
+        assert encode(encoders, captured[3:4]) == []
+        assert [frame.keyframe for frame in encode(encoders, captured[4:])] == [True, False]
+
     def test_without_a_request_keyframes_are_rare(self) -> None:
         encoders = StreamEncoders()
         encoders.want({L})
@@ -336,7 +345,6 @@ class TestWire:
         status = wire.Status(
             wire.Phase.MISSING,
             "Kamera Ä",
-            "libx264",
             "device.camera.missing",
             "Plug it in.",
             ((M, "h264_v4l2m2m"), (M8, "libvpx")),
