@@ -1,8 +1,11 @@
-"""When constraints go out: the first at once, later ones at most one in ``CONSTRAINTS_EVERY``.
+"""When constraints are said and obeyed: the first at once, later ones at most one in ``CONSTRAINTS_EVERY``.
 
 A window that is dragged, or a layout that moves, changes the sizes of all tiles many times a
 second. The first word about a tile must not wait, because a picture waits for it; of later changes
 that come faster than anybody needs, only the last is said, and it is always said.
+
+Who obeys paces by the same rule, because the other side may not keep it, and each change can open
+and close an encoder.
 """
 
 from __future__ import annotations
@@ -12,7 +15,10 @@ from appliance.core.messages import Constraints
 
 
 class ConstraintPacer:
-    """What is wanted of one peer's stream, and when to say it. Times are monotonic seconds."""
+    """What is wanted of one stream, and when to say or obey it. Times are monotonic seconds.
+
+    Saying stands for obeying where a peer's own words are paced.
+    """
 
     def __init__(self) -> None:
         self._wanted: Constraints | None = None

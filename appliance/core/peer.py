@@ -157,7 +157,8 @@ class Peer:
         self.muted = False
         self.camera_on = True
         self._my_media = m.MediaState(muted=False, camera_on=True)
-        self._constraints = ConstraintPacer()
+        self._constraints = ConstraintPacer()  # what we say
+        self._their_constraints = ConstraintPacer()  # what they say, and we obey
 
         self._heard_at = now  # last heartbeat
         self._beat_at = now
@@ -207,6 +208,8 @@ class Peer:
                 return self._since + limits.IDENTIFY_WITHIN
         times = []
         if (at := self._direct.deadline()) is not None:
+            times.append(at)
+        if (at := self._their_constraints.deadline()) is not None:
             times.append(at)
         if self._bound is not None:
             times.append(self._beat_at)
@@ -488,10 +491,15 @@ class Peer:
                 self.muted, self.camera_on = message.muted, message.camera_on
                 effects.append(Changed())
             case m.Constraints():
-                effects.append(Wants(message.max_height, message.max_fps, message.visible))
+                effects += self._obey(self._their_constraints.want(message, now))
             case m.Leaving():
                 effects += self._end(GoneReason.LEFT)
         return effects
+
+    def _obey(self, constraints: m.Constraints | None) -> list[Effect]:
+        if constraints is None:
+            return []
+        return [Wants(constraints.max_height, constraints.max_fps, constraints.visible)]
 
     def _heartbeat(self, message: m.Heartbeat, now: float) -> None:
         self._their_seq, self._their_seq_at = message.seq, now
@@ -575,6 +583,7 @@ class Peer:
             effects += self._beat(now)
         if self._bound is not None:
             effects += self._say_wanted(self._constraints.tick(now))
+        effects += self._obey(self._their_constraints.tick(now))
         if self.state in (PeerState.LIVE, PeerState.SILENT):
             silent_for = now - self._heard_at
             if silent_for >= limits.GONE_AFTER:

@@ -21,7 +21,7 @@ import time
 
 from av.video.reformatter import VideoReformatter
 
-from appliance.core.layers import Layer
+from appliance.core.layers import Layer, Stream
 from appliance.core.limits import (
     CAMERA_IDLE_RELEASE,
     CAMERA_NICE,
@@ -112,19 +112,26 @@ class Camera:
         """Carry out the commands that are there; wait up to ``timeout`` seconds for the first."""
         if timeout > 0 and not select.select([self._sock], [], [], timeout)[0]:
             return
+        newest = self._want
+        keyframes: frozenset[Stream] = frozenset()
         while True:
             try:
                 message = self._sock.recv(RECEIVE_BYTES, socket.MSG_DONTWAIT)
             except BlockingIOError:
-                return
+                break
             if not message:
                 raise OtherSideGoneError
             command = unpack_command(message)
             if isinstance(command, Keyframe):
-                for stream in command.streams:
-                    self._encoders.keyframe(stream)
-            elif command != self._want:
-                self._set_want(command)
+                keyframes |= command.streams
+            else:
+                # A stream that was given up and is wanted again begins with a keyframe all the same.
+                keyframes |= command.streams - newest.streams
+                newest = command
+        if newest != self._want:  # those in between would open and close encoders for nobody
+            self._set_want(newest)
+        for stream in keyframes:
+            self._encoders.keyframe(stream)
 
     def _set_want(self, want: Want) -> None:
         if want == NOTHING:
@@ -221,7 +228,6 @@ class Camera:
         status = Status(
             phase,
             self._source.label,
-            self._encoders.name,
             error.code if error else "",
             error.sentence if error else "",
             tuple(self._encoders.names.items()),

@@ -17,9 +17,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+from appliance.core.layers import Stream
 from appliance.core.limits import (
     CAMERA_END_WAIT,
     CAMERA_MESSAGES_PER_WAKE,
+    CAMERA_OPENING_MAX,
     MALLOC_KEEP,
     MALLOC_MMAP_FROM,
 )
@@ -60,6 +62,9 @@ class CameraLink:
         self._on_status = on_status
         self._on_over = on_over
         self._assembler = Assembler()
+        self._late_want: Want | None = None  # the newest of those that the socket had no room for
+        self._late_keyframes: frozenset[Stream] = frozenset()
+        self._late_timer: asyncio.TimerHandle | None = None  # runs while something waits for room
         self._loop = asyncio.get_running_loop()
         self._dead = asyncio.Event()
         with contextlib.ExitStack() as on_failure:
@@ -92,13 +97,58 @@ class CameraLink:
         self._loop.add_reader(self._sock, self._readable)
 
     def send(self, command: Want | Keyframe) -> None:
-        """Hand over a command. A process that does not read its commands is of no use: ``over``."""
-        if self._sock.fileno() < 0:
+        """Hand over a command, later if the socket is full: then the newest Want, and every keyframe.
+
+        A process that reads none of its commands for ``CAMERA_OPENING_MAX`` is of no use: ``over``.
+        """
+        if self.over:
             return
+        if self._late_timer is None and self._sent(command):
+            return
+        if isinstance(command, Keyframe):
+            self._late_keyframes |= command.streams
+        else:
+            if self._late_want is not None:
+                # A stream that was given up and is wanted again begins with a keyframe all the same.
+                self._late_keyframes |= command.streams - self._late_want.streams
+            self._late_want = command
+        if self._late_timer is None and not self.over:
+            self._late_timer = self._loop.call_later(CAMERA_OPENING_MAX, self._unread)
+            self._loop.add_writer(self._sock, self._writable)
+
+    def _sent(self, command: Want | Keyframe) -> bool:
+        """Send a command; False if there is no room for it, or nobody to read it any more."""
         try:
             self._sock.send(pack_command(command), socket.MSG_NOSIGNAL)
+        except BlockingIOError:
+            return False
         except OSError:
             self._finish()
+            return False
+        return True
+
+    def _writable(self) -> None:
+        """There is room again: send what waits."""
+        if self._late_want is not None:
+            if not self._sent(self._late_want):
+                return
+            self._late_want = None
+        if self._late_keyframes:
+            if not self._sent(Keyframe(self._late_keyframes)):
+                return
+            self._late_keyframes = frozenset()
+        self._stop_waiting()
+
+    def _unread(self) -> None:
+        log.warning("camera process %d does not read its commands", self.pid)
+        self._finish()
+
+    def _stop_waiting(self) -> None:
+        """Nothing waits for room in the socket, or it is of no use any more."""
+        if self._late_timer is not None:
+            self._late_timer.cancel()
+            self._late_timer = None
+            self._loop.remove_writer(self._sock)
 
     def _readable(self) -> None:
         newest: SelfView | None = None
@@ -126,8 +176,9 @@ class CameraLink:
                 self._on_self_view(newest, rgb)
 
     def _finish(self) -> None:
-        """Nothing more is read."""
+        """Nothing more is read or sent."""
         self._loop.remove_reader(self._sock)
+        self._stop_waiting()
         if not self.over:
             self.over = True
             self._on_over()
@@ -144,6 +195,7 @@ class CameraLink:
         A process that hangs in a driver can't even be killed; it is abandoned, with a line in the log.
         """
         self._loop.remove_reader(self._sock)
+        self._stop_waiting()
         self._sock.close()
         self.over = True
         try:

@@ -7,7 +7,8 @@ replaces it when it fails:
 - pictures are wanted and none came for ``CAMERA_SILENT_AFTER``: killed and started again;
 - it is opening a device, or looks for a missing one: it has ``CAMERA_OPENING_MAX``;
 - several failures in a row: each next start waits longer (``CAMERA_RESTART_DELAYS``), and encodes in
-  software, because a driver may be what hangs.
+  software, because a driver may be what hangs;
+- several failures within an hour while hardware encoded: software for as long as the box runs.
 
 The call goes on meanwhile; ``state`` has the sentence for the screen.
 """
@@ -22,12 +23,17 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from appliance.core.driver_trust import DriverTrust
 from appliance.core.keyframes import KeyframeMerger
 from appliance.core.layers import Codec, Layer, Stream
 from appliance.core.limits import (
+    CAMERA_FAILING_AFTER,
     CAMERA_OPENING_MAX,
+    CAMERA_RATE_SAMPLES,
+    CAMERA_RATE_WINDOW,
     CAMERA_RESTART_DELAYS,
     CAMERA_SILENT_AFTER,
+    CAMERA_SOFTWARE_AFTER,
     CAMERA_STEADY_AFTER,
 )
 from appliance.core.view import DeviceView, Picture
@@ -42,14 +48,11 @@ log = logging.getLogger("meetingbox.camera")
 KIND = "camera"
 AUTO = "auto"  # the encoder that suits this computer
 SOFTWARE = "libx264"
-SOFTWARE_AFTER = 2  # failures in a row after which the hardware's driver is no longer trusted
-RATE_SAMPLES = 128  # encoded pictures kept per stream for the rates: four seconds at 30 a second
-RATE_WINDOW = 2.0  # seconds that the rates in ``stats`` look back
+HARDWARE = "h264_v4l2m2m"
 
 RESTARTING = "The camera does not answer. It is being restarted."
 FAILING = "The camera fails again and again. Unplug it and plug it in again, or restart the box."
 NOTHING = Want(frozenset(), None)
-FAILING_AFTER = 3  # failures in a row after which the sentence names a remedy
 
 
 class CameraProcess:
@@ -90,6 +93,7 @@ class CameraProcess:
         self._sign_at = 0.0  # the last time it was certain that the process works
         self._steady_since: float | None = None  # pictures without a failure since
         self._failures = 0  # in a row
+        self._driver = DriverTrust()
         self._restarts = 0
         self._serial = 0
         self._changed = asyncio.Event()  # something that the supervisor has to look at
@@ -148,10 +152,12 @@ class CameraProcess:
     def stats(self) -> dict[str, Any]:
         """Return figures for ``stats``: rates are those of the last two seconds, bitrates in bit/s.
 
-        ``streams``: one entry for each. ``layers``: the H.264 of each layer, or what else it is encoded in.
+        ``encoder``: who encodes H.264 now, several if they differ by layer. ``streams``: one entry for
+        each. ``layers``: the H.264 of each layer, or what else it is encoded in.
         """
         status, link = self._status, self._link
         encoders = dict(status.encoders) if status and link else {}
+        h264 = dict.fromkeys(name for stream, name in encoders.items() if stream.codec is Codec.H264)
         streams = []
         layers: dict[str, dict[str, float]] = {}
         for stream in (Stream(layer, codec) for codec in Codec for layer in Layer):
@@ -166,7 +172,7 @@ class CameraProcess:
             "source": self._source,
             "label": self._state.label,
             "problem": self._state.problem,
-            "encoder": status.encoder if status else "",
+            "encoder": ", ".join(h264),
             "encoders_open": len(encoders),
             "streams": streams,
             "layers": layers,
@@ -183,7 +189,7 @@ class CameraProcess:
             return  # it was on its way when the stream was given up
         if frame.keyframe:
             self._keyframes.keyframe(stream, now)
-        self._sent.setdefault(stream, deque(maxlen=RATE_SAMPLES)).append((now, len(frame.data)))
+        self._sent.setdefault(stream, deque(maxlen=CAMERA_RATE_SAMPLES)).append((now, len(frame.data)))
         self._on_frame(frame)
 
     def _self_view(self, view: SelfView, rgb: bytes) -> None:
@@ -237,10 +243,11 @@ class CameraProcess:
                 await asyncio.wait_for(self._stopping.wait(), delay)
 
     def _begin(self) -> CameraLink:
+        distrusted = self._driver.lost or self._failures >= CAMERA_SOFTWARE_AFTER
         link = self._link = CameraLink(
             self._source,
             self._label,
-            SOFTWARE if self._failures >= SOFTWARE_AFTER else self._encoder,
+            SOFTWARE if distrusted else self._encoder,
             on_frame=self._frame,
             on_self_view=self._self_view,
             on_status=self._heard,
@@ -282,7 +289,11 @@ class CameraProcess:
         self._restarts += 1
         self._steady_since = None
         log.warning("the camera process %s; restart %d", reason, self._restarts)
-        problem = FAILING if self._failures >= FAILING_AFTER else RESTARTING
+        status, self._status = self._status, None
+        hardware = status is not None and HARDWARE in dict(status.encoders).values()
+        if hardware and self._driver.failed(time.monotonic()):
+            log.warning("%s fails again and again; %s until the box restarts", HARDWARE, SOFTWARE)
+        problem = FAILING if self._failures >= CAMERA_FAILING_AFTER else RESTARTING
         self._tell(DeviceView(KIND, self._state.label, problem))
         return CAMERA_RESTART_DELAYS[min(self._failures, len(CAMERA_RESTART_DELAYS)) - 1]
 
@@ -318,7 +329,7 @@ class CameraProcess:
     def _rates(self, stream: Stream) -> tuple[float, int]:
         """Pictures and bits a second of a stream, over the last moments."""
         now = time.monotonic()
-        recent = [(at, size) for at, size in self._sent.get(stream, ()) if now - at <= RATE_WINDOW]
+        recent = [(at, size) for at, size in self._sent.get(stream, ()) if now - at <= CAMERA_RATE_WINDOW]
         if len(recent) < 2:
             return 0.0, 0
         interval = (recent[-1][0] - recent[0][0]) / (len(recent) - 1)

@@ -60,11 +60,6 @@ class StreamEncoders:
         self._work: dict[Layer, _LayerWork] = {}  # largest first
 
     @property
-    def name(self) -> str:
-        """FFmpeg's name of the encoder for H.264."""
-        return self._choice.name
-
-    @property
     def failures(self) -> int:
         """How many encoders had to be replaced."""
         return self._choice.failures

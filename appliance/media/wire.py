@@ -67,13 +67,12 @@ class SelfView:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """``encoder``: the name of the one for H.264. ``problem``: empty, or a sentence with its remedy;
-    ``code``: its code. ``encoders``: the names of those that are open.
+    """``problem``: empty, or a sentence with its remedy; ``code``: its code. ``encoders``: the names of
+    those that are open, largest layer first.
     """
 
     phase: Phase
     label: str
-    encoder: str = ""
     code: str = ""
     problem: str = ""
     encoders: tuple[tuple[Stream, str], ...] = ()
@@ -147,7 +146,7 @@ def pack_self_view(picture: SelfView) -> bytes:
 
 def pack_status(status: Status) -> bytes:
     """Return the message of a status."""
-    words = [status.label, status.encoder, status.code, status.problem]
+    words = [status.label, status.code, status.problem]
     for stream, name in status.encoders:
         words += (str(_NUMBER[stream]), name)
     return _STATUS_BODY.pack(_STATUS, status.phase) + _SEPARATOR.join(words).encode()
@@ -175,10 +174,10 @@ class Assembler:
             if kind == _STATUS:
                 _, phase = _STATUS_BODY.unpack_from(message)
                 words = message[_STATUS_BODY.size :].decode().split(_SEPARATOR)
-                label, encoder, code, problem, *open_ = words
+                label, code, problem, *open_ = words
                 pairs = zip(open_[::2], open_[1::2], strict=True)
                 encoders = tuple((_STREAMS[int(number)], name) for number, name in pairs)
-                return Status(Phase(phase), label, encoder, code, problem, encoders)
+                return Status(Phase(phase), label, code, problem, encoders)
         except (struct.error, IndexError, ValueError):
             pass
         raise LocalProtocolError("camera.message", "The camera process sent a message that makes no sense.")

@@ -391,6 +391,32 @@ class TestFlood:
         assert len(follower.did(peer.MakeAnswer)) - before <= limits.OFFERS_BURST
         assert peer.Refused("peer.too-many-offers") in follower.log
 
+    def test_constraints_faster_than_a_box_says_them_are_obeyed_at_its_pace_and_the_last_one_holds(
+        self, live: Pair
+    ) -> None:
+        start = live.now
+        sizes = [720, 180] * 20
+        for height in (*sizes, 0):
+            message = m.Constraints(max_height=height, max_fps=30, visible=height > 0)
+            live.b.run(live.b.machine.control_message(1, m.encode_control(message), live.now))
+            live.pass_time(0.01)
+        live.pass_time(limits.CONSTRAINTS_EVERY)
+        obeyed = live.b.did(peer.Wants)
+        assert obeyed[0] == peer.Wants(720, 30, True)
+        assert obeyed[-1] == peer.Wants(0, 30, False)
+        assert 2 <= len(obeyed) <= (live.now - start) / limits.CONSTRAINTS_EVERY + 1
+
+    def test_a_peer_that_flips_within_one_moment_is_obeyed_twice(self, live: Pair) -> None:
+        for height in [720, 180] * 100 + [360]:
+            message = m.Constraints(max_height=height, max_fps=30, visible=True)
+            live.b.run(live.b.machine.control_message(1, m.encode_control(message), live.now))
+        assert live.b.did(peer.Wants) == [peer.Wants(720, 30, True)]
+        deadline = live.b.machine.deadline()
+        assert deadline is not None
+        assert deadline <= live.now + limits.CONSTRAINTS_EVERY
+        live.pass_time(2 * limits.CONSTRAINTS_EVERY)
+        assert live.b.did(peer.Wants) == [peer.Wants(720, 30, True), peer.Wants(360, 30, True)]
+
     def test_a_connection_that_is_still_being_built_gives_way_to_the_next(self, live: Pair) -> None:
         live.media = False
         live.pass_time(limits.SILENT_AFTER + 1)

@@ -24,11 +24,13 @@ from appliance.core.layers import Codec, Layer, Stream
 from appliance.core.view import DeviceView, Picture
 from appliance.errors import DeviceError
 from appliance.media.camera import Camera
+from appliance.media.camera_link import CameraLink
 from appliance.media.camera_process import CameraProcess
 from appliance.media.encoded import EncodedFrame
+from appliance.media.encoder import StreamEncoders
 from appliance.media.selfview import SelfViewWriter, create_memory
 from appliance.media.sources.source import SourceSpec, make_source
-from appliance.media.wire import RECEIVE_BYTES, Assembler, Want, pack_command
+from appliance.media.wire import RECEIVE_BYTES, Assembler, Keyframe, Want, pack_command
 
 M, L = Stream(Layer.M), Stream(Layer.L)
 M8 = Stream(Layer.M, Codec.VP8)
@@ -135,6 +137,7 @@ class TestPictures:
                 watch.camera.want(frozenset({M}))
                 await until(lambda: watch.camera.stats()["encoders_open"] == 1)
                 assert watch.camera.stats()["streams"][0]["encoder"] == "libx264"
+                assert watch.camera.stats()["encoder"] == "libx264"
                 assert watch.camera.stats()["restarts"] == 0
 
         asyncio.run(main())
@@ -254,6 +257,29 @@ class TestFaults:
                     os.kill(pid, signal.SIGKILL)
                     await until(lambda pid=pid: watch.camera.stats()["pid"] not in (pid, None))
                 assert asked == ["h264_v4l2m2m", "h264_v4l2m2m", "libx264"]
+
+        asyncio.run(main())
+
+    def test_hardware_that_fails_after_steady_times_is_replaced_until_the_box_restarts(
+        self, monkeypatch
+    ) -> None:
+        monkeypatch.setattr("appliance.media.camera_link.MODULE", "hardware_camera")
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (Path(__file__).parent, Path.cwd()))))
+        monkeypatch.setattr("appliance.media.camera_process.CAMERA_STEADY_AFTER", 0.1)
+
+        async def main() -> None:
+            async with running() as watch:
+                watch.camera.want(frozenset({M}))
+                encoders = []
+                for _ in range(4):
+                    since = time.monotonic()
+                    await until(lambda since=since: len(watch.of(M, since)) >= 15)
+                    assert watch.camera._failures == 0  # it was steady
+                    encoders.append(watch.camera.stats()["encoder"])
+                    pid = watch.camera.stats()["pid"]
+                    os.kill(pid, signal.SIGKILL)
+                    await until(lambda pid=pid: watch.camera.stats()["pid"] not in (pid, None))
+                assert encoders == ["h264_v4l2m2m", "h264_v4l2m2m", "libx264", "libx264"]
 
         asyncio.run(main())
 
@@ -403,6 +429,36 @@ class TestLife:
         with pytest.raises(DeviceError, match="Use auto, test"):
             CameraProcess("webcam", "", on_frame=print, on_self_view=print, on_state=print)
 
+    def test_of_commands_that_came_together_only_the_last_want_is_carried_out(self, monkeypatch) -> None:
+        carried_out = []
+        want = StreamEncoders.want
+        monkeypatch.setattr(
+            StreamEncoders,
+            "want",
+            lambda self, streams: (carried_out.append(set(streams)), want(self, streams)),
+        )
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ours:
+            ours.setblocking(False)
+            memory = create_memory()
+            camera = Camera(theirs, SelfViewWriter(memory), make_source(SourceSpec("test"), ""))
+            ours.send(pack_command(Want(frozenset({M}), None)))
+            for _ in range(5):
+                camera._step()
+            assert [frame.keyframe for frame in received(ours)][:2] == [True, False]
+            for _ in range(20):
+                ours.send(pack_command(Want(frozenset({L}), None)))
+                ours.send(pack_command(Want(frozenset({M}), None)))
+            camera._step()
+            assert carried_out == [{M}]
+            assert [frame.keyframe for frame in received(ours)] == [True]  # M was given up in between
+            for streams in ({L}, {M}, {L, M}):
+                ours.send(pack_command(Want(frozenset(streams), None)))
+            camera._step()
+            assert carried_out == [{M}, {L, M}]
+            ours.close()
+            camera.run()
+
     def test_where_pictures_had_to_be_dropped_a_keyframe_comes_next(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with ours:
@@ -423,6 +479,87 @@ class TestLife:
         assert len(after) == 3
         assert [frame.keyframe for frame in after] == [True, False, False]
         assert len(decode(kept[:-1] + after)) >= len(kept) + 1
+
+
+class TestLink:
+    def test_a_full_socket_ends_nobody_and_the_newest_wish_is_heard_when_there_is_room(self) -> None:
+        async def main() -> None:
+            async with linked() as (link, frames):
+                link.send(Want(frozenset({L}), None))
+                await until(lambda: frames)
+                os.kill(link.pid, signal.SIGSTOP)
+                flood(link)
+                assert not link.over
+                for _ in range(500):
+                    link.send(Want(frozenset({M}), None))
+                    link.send(Want(frozenset({L}), None))
+                    link.send(Want(frozenset({L, M}), None))
+                    link.send(Keyframe(frozenset({L})))
+                assert link._late_keyframes == {L, M}
+                frames.clear()
+                os.kill(link.pid, signal.SIGCONT)
+                await until(lambda: {frame.stream for frame in frames} == {L, M})
+                assert next(frame for frame in frames if frame.stream == M).keyframe
+                assert not link.over
+                assert link._late_timer is None
+                link.send(Want(frozenset({M}), None))
+                await until(lambda: {frame.stream for frame in frames[-8:]} == {M})
+
+        asyncio.run(main())
+
+    def test_a_process_that_reads_none_of_its_commands_is_given_up_after_a_while(self, monkeypatch) -> None:
+        monkeypatch.setattr("appliance.media.camera_link.CAMERA_OPENING_MAX", 0.3)
+
+        async def main() -> None:
+            async with linked() as (link, frames):
+                link.send(Want(frozenset({L}), None))
+                await until(lambda: frames)
+                os.kill(link.pid, signal.SIGSTOP)
+                flood(link)
+                assert not link.over
+                await until(lambda: link.over, within=2.0)
+                link.send(Want(frozenset({M}), None))
+                assert link._late_timer is None
+
+        asyncio.run(main())
+
+    def test_it_ends_while_a_command_waits_for_room(self) -> None:
+        async def main() -> None:
+            async with linked() as (link, frames):
+                link.send(Want(frozenset({L}), None))
+                await until(lambda: frames)
+                os.kill(link.pid, signal.SIGSTOP)
+                flood(link)
+            assert link._late_timer is None
+
+        asyncio.run(main())
+
+
+@asynccontextmanager
+async def linked() -> AsyncIterator[tuple[CameraLink, list[EncodedFrame]]]:
+    frames: list[EncodedFrame] = []
+    link = CameraLink(
+        "test",
+        "",
+        "auto",
+        on_frame=frames.append,
+        on_self_view=lambda view, rgb: None,
+        on_status=lambda status: None,
+        on_over=lambda: None,
+    )
+    try:
+        yield link, frames
+    finally:
+        await link.end(kill=True)
+
+
+def flood(link: CameraLink) -> None:
+    """Send commands until one has to wait for room."""
+    for _ in range(10_000):
+        if link._late_timer is not None:
+            return
+        link.send(Keyframe(frozenset({L})))
+    raise AssertionError("the socket takes everything")
 
 
 def received(sock: socket.socket) -> Iterator[EncodedFrame]:

@@ -21,6 +21,7 @@ from appliance.errors import LocalProtocolError
 from appliance.media import wire
 from appliance.media.encoded import EncodedFrame, rtp_timestamp
 from appliance.media.encoder import RateGate, StreamEncoders
+from appliance.media.encoders.software import X264Encoder
 from appliance.media.scale import Scaler
 from appliance.media.sources.pattern import PatternSource
 from appliance.media.sources.source import CapturedFrame
@@ -91,6 +92,21 @@ class TestStream:
         assert [kind for kind in nal_types(frames[0].data) if kind != 6] == [7, 8, 5]
         assert nal_types(frames[1].data) == [1]
         assert len(decode(frames)) == 10
+
+    def test_a_request_outlasts_a_picture_that_is_passed_over(self) -> None:
+        encoder = X264Encoder(Layer.M)
+        captured = pictures(4)
+        taken = [
+            encoder.encode(captured[at].frame, captured[at].captured_ns, keyframe=keyframe)
+            for at, keyframe in ((0, True), (1, False), (1, True), (2, False), (3, False))
+        ]
+        assert [[frame.keyframe for frame in given] for given in taken] == [
+            [True],
+            [False],
+            [],
+            [True],
+            [False],
+        ]
 
     def test_without_a_request_keyframes_are_rare(self) -> None:
         encoders = StreamEncoders()
@@ -336,7 +352,6 @@ class TestWire:
         status = wire.Status(
             wire.Phase.MISSING,
             "Kamera Ä",
-            "libx264",
             "device.camera.missing",
             "Plug it in.",
             ((M, "h264_v4l2m2m"), (M8, "libvpx")),

@@ -105,9 +105,9 @@ def test_auto_is_x264_where_there_is_no_hardware(monkeypatch) -> None:
     assert EncoderChoice("libx264").hardware is None
     assert EncoderChoice("h264_v4l2m2m").hardware is HardwareEncoder
     monkeypatch.setattr("appliance.media.encoders.choice.is_there", lambda: False)
-    assert (EncoderChoice().hardware, EncoderChoice().name) == (None, "libx264")
+    assert EncoderChoice().hardware is None
     monkeypatch.setattr("appliance.media.encoders.choice.is_there", lambda: True)
-    assert (EncoderChoice().hardware, EncoderChoice().name) == (HardwareEncoder, "h264_v4l2m2m")
+    assert EncoderChoice().hardware is HardwareEncoder
 
 
 def test_vp8_is_never_given_to_the_hardware() -> None:
@@ -132,6 +132,69 @@ def test_pictures_that_come_out_later_keep_their_times_and_every_keyframe_its_se
         assert kinds[:2] == [7, 8]
         assert kinds.count(7) == 1
     assert len(decode(frames[10:])) == len(frames) - 10
+
+
+def test_requests_until_the_keyframe_comes_out_are_answered_by_it() -> None:
+    encoder = Like(Layer.M)
+    frames = []
+    requested = come = False
+    for index, one in enumerate(pictures(30)):
+        requested = requested or index == 10
+        given = encoder.encode(one.frame, one.captured_ns, keyframe=not index or (requested and not come))
+        come = come or (requested and any(frame.keyframe for frame in given))
+        frames += given
+    assert come
+    assert [index for index, frame in enumerate(frames) if frame.keyframe] == [0, 10]
+
+
+class LeavesOut(Like):
+    """The picture that is to be the keyframe never comes out."""
+
+    out = 0
+
+    def _access_unit(self, packet):
+        unit = super()._access_unit(packet)
+        self.out += 1
+        return None if self.out == 11 else unit
+
+
+def test_where_hardware_leaves_the_keyframe_out_exactly_one_other_comes() -> None:
+    encoder = LeavesOut(Layer.M)
+    captured = pictures(40)
+    frames = []
+    for index, one in enumerate(captured):
+        frames += encoder.encode(one.frame, one.captured_ns, keyframe=index in (0, 10))
+    times = [one.captured_ns for one in captured]
+    keyframes = [times.index(frame.captured_ns) for frame in frames if frame.keyframe]
+    assert keyframes[0] == 0
+    assert len(keyframes) == 2
+    assert 11 < keyframes[1] < 20
+
+
+class Early(Like):
+    """Gives the wish to a picture that it took before."""
+
+    def encode(self, frame, captured_ns, *, keyframe):
+        self.early = keyframe or getattr(self, "early", False)
+        return super().encode(frame, captured_ns, keyframe=keyframe)
+
+    def _access_unit(self, packet):
+        unit = super()._access_unit(packet)
+        if unit is None or not self.early:
+            return unit[0], False
+        self.early = False
+        return unit[0], True
+
+
+def test_a_keyframe_that_comes_earlier_than_asked_answers_too() -> None:
+    encoder = Early(Layer.M)
+    frames = []
+    for index, one in enumerate(pictures(30)):
+        frames += encoder.encode(one.frame, one.captured_ns, keyframe=index in (0, 10))
+    keyframes = [index for index, frame in enumerate(frames) if frame.keyframe]
+    assert keyframes[0] == 0
+    assert len(keyframes) == 2
+    assert keyframes[1] < 10
 
 
 def test_without_hardware_it_can_t_be_opened() -> None:

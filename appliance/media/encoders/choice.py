@@ -39,11 +39,6 @@ class EncoderChoice:
         """How many layers the hardware failed at."""
         return len(self._failed)
 
-    @property
-    def name(self) -> str:
-        """FFmpeg's name of the encoder that H.264 gets."""
-        return self.hardware.name if self.hardware is not None else X264Encoder.name
-
     def open(self, stream: Stream) -> Encoder:
         """Open the encoder of a stream."""
         layer, codec = stream
@@ -60,7 +55,11 @@ class EncoderChoice:
         """The hardware can't encode this layer."""
         self._failed.add(layer)
         log.warning(
-            "%s fails at layer %s, which gets %s: %s", self.name, layer.value, X264Encoder.name, error
+            "%s fails at layer %s, which gets %s: %s",
+            HardwareEncoder.name,
+            layer.value,
+            X264Encoder.name,
+            error,
         )
 
 

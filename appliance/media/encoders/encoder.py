@@ -55,13 +55,17 @@ class Encoder:
         self._context: VideoCodecContext | None = context
         self._in_flight: OrderedDict[int, int] = OrderedDict()  # pts: captured_ns
         self._last_pts = -1
+        self._keyframe_owed = False
+        self._asked_pts: int | None = None  # the picture inside the encoder that is to be the owed one
 
     def encode(self, frame: av.VideoFrame, captured_ns: int, *, keyframe: bool) -> list[EncodedFrame]:
         """Encode a picture of this layer's size; return what the encoder gives out (usually one).
 
-        ``keyframe``: make it one. A picture that is not younger than the one before is passed over.
+        ``keyframe``: make it one, or if it never comes out as one, a later one; one keyframe answers
+        every request before it came out. A picture that is not younger than the one before is passed over.
         """
         assert self._context is not None
+        self._keyframe_owed |= keyframe
         pts = captured_ns * 9 // 100_000
         if pts <= self._last_pts:
             return []
@@ -69,7 +73,12 @@ class Encoder:
         frame = self._fitting(frame)
         frame.pts = pts
         frame.time_base = TIME_BASE
-        frame.pict_type = PictureType.I if keyframe else PictureType.NONE
+        # Asked again only when the picture that was asked for is known to be lost, or each picture that
+        # hardware takes before it gives the keyframe out would become one.
+        ask = self._keyframe_owed and self._asked_pts is None
+        if ask:
+            self._asked_pts = pts
+        frame.pict_type = PictureType.I if ask else PictureType.NONE
         self._in_flight[pts] = captured_ns
         if len(self._in_flight) > ENCODER_IN_FLIGHT_MAX:
             self._in_flight.popitem(last=False)
@@ -106,6 +115,10 @@ class Encoder:
             self._in_flight.popitem(last=False)  # an encoder at its lowest quality leaves some out
         self._in_flight.popitem(last=False)
         (layer, codec), (data, keyframe) = self.stream, unit
+        if keyframe:  # the owed one, or an earlier picture: hardware gives the wish to what it encodes next
+            self._keyframe_owed, self._asked_pts = False, None
+        elif self._asked_pts is not None and packet.pts >= self._asked_pts:
+            self._asked_pts = None  # it was left out, or did not become one: the next is asked
         spec = layer.spec
         timestamp = rtp_timestamp(taken_ns)
         return EncodedFrame(layer, keyframe, data, timestamp, taken_ns, spec.width, spec.height, codec)
