@@ -169,7 +169,8 @@ def test_packets_are_what_was_captured_20_ms_apart() -> None:
     decoder, detector = Decoder(), Detector()
     for sound in sounds:
         detector.feed(decoder.decode(sound.data))
-    assert detector.report(4).delivered >= 0.95
+    # A machine that stops for a moment captures less; what was captured is all in the packets.
+    assert detector.report(4).recovered >= 0.95 * len(sounds)
     steps = {b.timestamp - a.timestamp for a, b in itertools.pairwise(sounds)}
     assert min(steps) == limits.SOUND_FRAME
     assert all(10 <= sound.level_dbov <= 40 for sound in sounds)

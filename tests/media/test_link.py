@@ -112,7 +112,7 @@ def test_a_peer_without_h264_gets_vp8_and_is_shown():
                         box.camera.fanout.publish(frame)
             for box in (a, b):
                 await until(lambda box=box: box.decoded == 5)
-                await until(lambda box=box: number_of(box.pictures[-1]) == 4)
+                await until(lambda box=box: box.pictures and number_of(box.pictures[-1]) == 4)
                 box.link.request_keyframe()
             for box in (a, b):
                 await until(lambda box=box: box.camera.asked.count(m8) >= 2)
