@@ -8,9 +8,6 @@ the loop, what is free goes back to the system.
 In a call the opposite counts: every picture is half a megabyte that is freed 33 ms later. By default glibc
 returns it to the kernel each time, which has to clear the same pages again: 7000 page faults a second
 with six remote peers, a tenth of the box's CPU.
-
-Still, pictures of many sizes come and go with the layout, and leave holes that the next size does not
-fit in: 20 MB in a quarter of an hour, all of it free. So what is free goes back every now and then as well.
 """
 
 from __future__ import annotations

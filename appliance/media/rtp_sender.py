@@ -62,14 +62,13 @@ class PacketSender:
         self.codec = ""  # the negotiated one's name, "" before the start
         self.packets = 0
         self._path = path
-        self._ssrc = ssrc  # this name is aiortc's
+        self._ssrc = ssrc
         self._rtx_ssrc = rtx_ssrc
         self._on_keyframe = on_keyframe
         self._payload_type = 0
         self._rtx_payload_type: int | None = None
-        self._mid: tuple[int, bytes] | None = None
-        self._level_id = 0
         self._extension = b""
+        self._with_level: tuple[bytes, ...] = ()  # the extension of a sound, by its level
         self._sequence_number = secrets.randbelow(1 << 15)  # RFC 3550 section 5.1; room before the wrap
         self._rtx_sequence_number = secrets.randbelow(1 << 15)
         self._origin = secrets.randbits(32)  # added to every timestamp
@@ -89,14 +88,20 @@ class PacketSender:
         for other in parameters.codecs:
             if is_rtx(other) and other.parameters.get("apt") == codec.payloadType:
                 self._rtx_payload_type = other.payloadType
+        level_id = 0
+        mid: tuple[tuple[int, bytes], ...] = ()
         for extension in parameters.headerExtensions:
             if not 1 <= extension.id <= 14:
                 continue  # it needs the two-byte form, which we don't speak
             if extension.uri == MID_URI and 1 <= len(parameters.muxId.encode()) <= 16:
-                self._mid = (extension.id, parameters.muxId.encode())
+                mid = ((extension.id, parameters.muxId.encode()),)
             elif extension.uri == LEVEL_URI:
-                self._level_id = extension.id
-        self._extension = rtp.extensions(*(() if self._mid is None else (self._mid,)))
+                level_id = extension.id
+        self._extension = rtp.extensions(*mid)
+        self._with_level = tuple(
+            rtp.extensions(*mid, (level_id, bytes((level,)))) if level_id else self._extension
+            for level in range(128)
+        )
 
     @property
     def started(self) -> bool:
@@ -113,7 +118,7 @@ class PacketSender:
         """
         if not self.codec:
             raise ConnectionError("the other side takes no such stream")
-        extension = self._extension if level_dbov is None else self._with_level(level_dbov)
+        extension = self._extension if level_dbov is None else self._with_level[level_dbov & 0x7F]
         timestamp = (timestamp + self._origin) & 0xFFFFFFFF
         number, history, send = self._sequence_number, self._history, self._path.send
         last = len(payloads) - 1
@@ -128,12 +133,6 @@ class PacketSender:
             self._octets += len(payload)
         self.packets += len(payloads)
         self._last = (captured_ns, timestamp)
-
-    def _with_level(self, level_dbov: int) -> bytes:
-        elements = [] if self._mid is None else [self._mid]
-        if self._level_id:
-            elements.append((self._level_id, bytes((level_dbov & 0x7F,))))
-        return rtp.extensions(*elements)
 
     def stop(self) -> None:
         """Say goodbye (RFC 3550 section 6.6). Raises ConnectionError when there is nobody to say it to."""
