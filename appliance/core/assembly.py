@@ -18,6 +18,7 @@ Time is passed in; ``deadline`` says when ``expire``, ``nacks`` and ``keyframe_d
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -57,6 +58,7 @@ class _Missing:
     since: float
     due: float
     tries: int = 0
+    asked: float = 0.0  # when first asked for
 
 
 class _Packet(NamedTuple):
@@ -86,7 +88,8 @@ class FrameAssembler:
     """Puts the packets of one video stream together, asks for what is missing, gives up in time."""
 
     def __init__(self) -> None:
-        self.rtt = 0.0  # seconds; NACKs are repeated no faster than a repair can arrive
+        self.rtt = 0.0  # seconds, as told; NACKs are repeated no faster than a repair can arrive
+        self._repair_times: deque[float] = deque(maxlen=limits.REPAIR_TIMES)  # seconds
         self.counts = AssemblyCounts()
         self._packets: dict[int, _Packet] = {}  # by extended sequence number, in order of arrival
         self._missing: dict[int, _Missing] = {}  # in order of sequence, and so of age
@@ -176,9 +179,14 @@ class FrameAssembler:
                 self._highest += 1
                 self._missing[self._highest] = _Missing(now, now)
         due: list[int] = []
-        again = max(limits.NACK_EVERY, 1.25 * self.rtt)
+        # What tells the round trip may itself be repaired and late, so that one try would fill GAP_MAX;
+        # the quickest of the last repairs can't be too slow.
+        rtt = min((self.rtt, *self._repair_times))
+        again = max(limits.NACK_EVERY, 1.25 * rtt)
         for extended, missing in self._missing.items():
             if missing.due <= now and missing.tries < limits.NACK_TRIES_MAX:
+                if not missing.tries:
+                    missing.asked = now
                 missing.tries += 1
                 missing.due = now + again
                 due.append(extended & 0xFFFF)
@@ -265,8 +273,10 @@ class FrameAssembler:
                     self._missing[absent] = _Missing(now, now + limits.NACK_AFTER)
             self._highest = extended
             return extended
-        if self._missing.pop(extended, None) is not None:
+        if (missing := self._missing.pop(extended, None)) is not None:
             self.counts.recovered += 1
+            if missing.tries:
+                self._repair_times.append(now - missing.asked)
             if extended == highest:  # the end that was asked for: it may not be the end either
                 return extended
         elif self._synced or extended in self._packets:

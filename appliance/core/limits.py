@@ -305,6 +305,7 @@ ASSEMBLY_UNSYNCED_MAX = 128  # packets kept while waiting for a keyframe, whose 
 MISSING_MAX = 256  # packets missing at once; a larger hole is an outage, which a keyframe repairs cheaper
 NACK_AFTER = 0.004  # a gap this old is a loss: a LAN reorders within a burst, not across milliseconds
 NACK_EVERY = 0.020  # repeat, or 1.25 round trips where that is longer
+REPAIR_TIMES = 8  # repairs whose quickest is the round trip: one in 10^5 is eight times late at 10 % loss
 NACK_TRIES_MAX = 7  # fills GAP_MAX at NACK_EVERY
 GAP_MAX = 0.150  # a gap older than this is given up: later than that a keyframe is the faster repair
 PLI_EVERY = 0.300  # repeat of a keyframe request; the sender merges those of 500 ms

@@ -361,11 +361,12 @@ def decodable(numbers: list[int], keyframes: set[int]) -> bool:
 
 @pytest.mark.parametrize("loss", [0.02, 0.05, 0.10, 0.30])
 @pytest.mark.parametrize("rtt", [0.002, 0.030])
-def test_random_loss_never_gives_an_undecodable_frame_and_is_mostly_repaired(loss, rtt, codec):
+@pytest.mark.parametrize("told_rtt", ["true", "far too long"])
+def test_random_loss_never_gives_an_undecodable_frame_and_is_mostly_repaired(loss, rtt, told_rtt, codec):
     """A sender at 30/s that answers NACKs and keyframe requests after a round trip, both lossy."""
     rng = random.Random(f"{loss} {rtt}")
     assembler = FrameAssembler()
-    assembler.rtt = rtt
+    assembler.rtt = rtt if told_rtt == "true" else 0.6
     sent: dict[int, Rtp] = {}
     keyframes: set[int] = set()
     events: list[tuple[float, int, str, object]] = []
