@@ -199,6 +199,8 @@ class PeerShell:
             sent = bound.media.sending
             at = told.reported_at  # not the time of looking, which has a grid of its own
             self._judge_link(lambda: self._health.report(told.highest, told.packets_lost, sent, at))
+            if (round_trip := told.round_trip) is not None:
+                self._judge_link(lambda: self._health.round_trip(round_trip, at))
 
     def _judge_link(self, judge: Callable[[], None]) -> None:
         cap = self._health.cap
@@ -425,7 +427,6 @@ class PeerShell:
         if rtt is not None and rtt != before and (bound := self._bound) is not None:
             self._round_trips.append(rtt / 1000)
             bound.media.set_rtt(min(self._round_trips))
-            self._judge_link(lambda: self._health.round_trip(rtt / 1000, self._now()))
 
     def _open(self, generation: int) -> None:
         link = self._links[generation]

@@ -19,6 +19,7 @@ from aiortc.rtp import (
     AnyRtcpPacket,
     RtcpByePacket,
     RtcpPsfbPacket,
+    RtcpReceiverInfo,
     RtcpRrPacket,
     RtcpRtpfbPacket,
     RtcpSenderInfo,
@@ -37,6 +38,11 @@ def ntp_from_ns(monotonic_ns: int) -> int:
     return (monotonic_ns << 32) // 1_000_000_000 & 0xFFFFFFFFFFFFFFFF
 
 
+def _middle(ntp: int) -> int:
+    """The middle 32 bits of an NTP timestamp: units of 1/65536 s."""
+    return ntp >> 16 & 0xFFFFFFFF
+
+
 @dataclass(slots=True)
 class SenderFeedback:
     """What the other side reports of a stream of ours. ``fraction_lost``: 0 to 1 in its last report."""
@@ -49,6 +55,7 @@ class SenderFeedback:
     nacked: int = 0  # packets it asked for again
     repairs_refused: int = 0  # of them not sent: too often, too late, or no longer kept
     keyframe_requests: int = 0
+    round_trip: float | None = None  # seconds, of its last report; None before it answered one of ours
 
 
 class PacketSender:
@@ -73,6 +80,7 @@ class PacketSender:
         self._rtx_sequence_number = secrets.randbelow(1 << 15)
         self._origin = secrets.randbits(32)  # added to every timestamp
         self._history: list[bytes | None] = [None] * limits.RTP_HISTORY
+        self._clock_rate = 0
         self._octets = 0
         self._last = (0, 0)  # capture time and RTP timestamp of the last frame
         self._repairs = 0  # sent in the current second
@@ -85,6 +93,7 @@ class PacketSender:
         codec = parameters.codecs[0]
         self.codec = codec.name
         self._payload_type = codec.payloadType or 0
+        self._clock_rate = codec.clockRate
         for other in parameters.codecs:
             if is_rtx(other) and other.parameters.get("apt") == codec.payloadType:
                 self._rtx_payload_type = other.payloadType
@@ -146,11 +155,7 @@ class PacketSender:
         if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
             for report in packet.reports:
                 if report.ssrc == self._ssrc:
-                    self.feedback.reports += 1
-                    self.feedback.reported_at = time.monotonic()
-                    self.feedback.fraction_lost = report.fraction_lost / 256
-                    self.feedback.packets_lost = report.packets_lost
-                    self.feedback.highest = report.highest_sequence
+                    self._note_report(report)
         elif not isinstance(packet, RtcpRtpfbPacket | RtcpPsfbPacket) or packet.media_ssrc != self._ssrc:
             return
         elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
@@ -160,6 +165,18 @@ class PacketSender:
         elif isinstance(packet, RtcpPsfbPacket) and packet.fmt == RTCP_PSFB_PLI:
             self.feedback.keyframe_requests += 1
             self._on_keyframe()
+
+    def _note_report(self, report: RtcpReceiverInfo) -> None:
+        feedback, now_ns = self.feedback, time.monotonic_ns()
+        feedback.reports += 1
+        feedback.reported_at = now_ns / 1e9
+        feedback.fraction_lost = report.fraction_lost / 256
+        feedback.packets_lost = report.packets_lost
+        feedback.highest = report.highest_sequence
+        if report.lsr:
+            # RFC 3550 section 6.4.1, in units of 1/65536 s. Unlike a heartbeat no report is ever repaired.
+            took = (_middle(ntp_from_ns(now_ns)) - report.lsr - report.dlsr) & 0xFFFFFFFF
+            feedback.round_trip = took / 65536 if took < 1 << 31 else 0.0
 
     def _repair(self, number: int) -> None:
         packet = self._history[number % limits.RTP_HISTORY]
@@ -187,16 +204,21 @@ class PacketSender:
         self._path.send(packet)
 
     def report(self) -> RtcpSrPacket | None:
-        """The sender report: which RTP timestamp the capture clock had (RFC 3550 section 6.4.1).
+        """The sender report: which RTP timestamp the capture clock has now (RFC 3550 section 6.4.1).
 
         Any clock that sound and pictures share will do; ours counts from boot and is never set.
         """
         captured_ns, timestamp = self._last
         if not self.packets:
             return None
+        now_ns = time.monotonic_ns()
+        since = (now_ns - captured_ns) * self._clock_rate // 1_000_000_000
         return RtcpSrPacket(
             self._ssrc,
             RtcpSenderInfo(
-                ntp_from_ns(captured_ns), timestamp, self.packets & 0xFFFFFFFF, self._octets & 0xFFFFFFFF
+                ntp_from_ns(now_ns),
+                (timestamp + since) & 0xFFFFFFFF,
+                self.packets & 0xFFFFFFFF,
+                self._octets & 0xFFFFFFFF,
             ),
         )

@@ -293,12 +293,26 @@ async def test_sender_reports_map_timestamps_to_the_capture_clock(a, b):
         take(packet)
 
     b.video_in.take_rtcp = take_rtcp
-    captured = 5_000_000_000
+    captured = time.monotonic_ns() - 200_000_000  # a picture of some time ago
     a.video_out.send([b"\x41x"], 3000, captured)
     await until(lambda: [r for r in reports if isinstance(r, RtcpSrPacket) and r.sender_info.packet_count])
     info = next(r.sender_info for r in reports if isinstance(r, RtcpSrPacket) and r.sender_info.packet_count)
-    assert info.ntp_timestamp == 5 << 32
-    assert info.rtp_timestamp == b.video[0].timestamp
+    since = ((info.rtp_timestamp - b.video[0].timestamp) & 0xFFFFFFFF) / 90_000
+    assert since > 0.2  # it speaks of now, not of the picture
+    assert info.ntp_timestamp / (1 << 32) - since == pytest.approx(captured / 1e9, abs=0.0001)
+
+
+@pair
+async def test_reports_measure_the_round_trip(a, b):
+    a.show([b"\x41x"])
+    await until(lambda: a.report.round_trip is not None)
+    assert 0 <= a.report.round_trip < 0.1
+    write = b.connection.path._write
+    loop = asyncio.get_running_loop()
+    b.connection.path._write = lambda data: loop.call_later(0.15, write, data)  # what b says comes late
+    before = a.report.reports
+    await until(lambda: a.report.reports > before + 1)
+    assert 0.15 <= a.report.round_trip < 0.3
 
 
 @pair
