@@ -195,6 +195,8 @@ def _peer_status(box: Box, shell: PeerShell) -> protocol.PeerStatus:
         loss=_loss(stats),
         muted=machine.muted,
         speaking=shell.speaking.now,
+        skew_ms=stats.skew_ms if stats is not None else None,
+        picture_wait_ms=stats.picture_wait_ms if stats is not None else 0.0,
         sending=_sending(shell),
     )
 
@@ -280,6 +282,8 @@ def _peer_stats(box: Box, shell: PeerShell, since: float) -> dict[str, Any]:
             "samples": len(late),
         },
         "rtt_ms": machine.rtt_ms,
+        "skew_ms": stats.skew_ms if stats is not None else None,
+        "picture_wait_ms": stats.picture_wait_ms if stats is not None else 0.0,
         "sending": msgspec.to_builtins(_sending(shell)),
         "link": asdict(stats) if stats is not None else None,
         "queues": _queues(shell.queues()),

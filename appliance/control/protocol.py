@@ -182,8 +182,9 @@ class PeerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One remote peer and its picture as drawn here.
 
     ``state``: connecting, live or reconnecting. ``layer``: H, M, L or "" (no picture). ``width``,
-    ``height``: pixels of the last picture drawn. ``loss``: share of packets, 0 to 1. Times in
-    milliseconds; None: not known (yet).
+    ``height``: pixels of the last picture drawn. ``loss``: share of packets, 0 to 1. ``skew_ms``: how much
+    later a sound is heard than the picture of its moment is seen; ``picture_wait_ms``: how long pictures
+    wait for that. Times in milliseconds; None: not known (yet).
     """
 
     id: str
@@ -198,6 +199,8 @@ class PeerStatus(msgspec.Struct, frozen=True, kw_only=True):
     loss: float | None = None
     muted: bool = False
     speaking: bool = False
+    skew_ms: float | None = None
+    picture_wait_ms: float = 0.0
     sending: SendingStatus = SendingStatus()
 
 

@@ -109,6 +109,8 @@ class JitterBuffer:
         self._used_at = -math.inf  # last push or pull
         self._stalled_at = -math.inf  # when the last pause of this process ended
         self._expected_before = 0  # packets expected on the timelines before this one
+        self.extra = 0.0
+        """Seconds that the target is above what jitter asks for, as far as its bounds allow (lip sync)."""
         self._start(0)
 
     def _start(self, highest: int) -> None:
@@ -121,7 +123,7 @@ class JitterBuffer:
         self._transits: deque[float] = deque(maxlen=limits.JITTER_HISTORY)  # seconds
         self._arrivals: deque[float] = deque(maxlen=limits.JITTER_HISTORY)  # when, of the same packets
         self._base: float | None = None  # shortest transit: arrival minus timestamp, s
-        self._target = limits.JITTER_TARGET_START
+        self._target = limits.JITTER_TARGET_START + self.extra
         self._measured_at = -math.inf
         self._unmeasured = 0  # packets since the last measurement
         self._strays = 0  # packets in a row that are far off the timeline
@@ -144,6 +146,11 @@ class JitterBuffer:
     def delay(self) -> float:
         """The playout delay of the last frame that was played, seconds behind the shortest transit."""
         return self._delay
+
+    @property
+    def position(self) -> int | None:
+        """The 32-bit timestamp of the frame that was given out last; None while there is silence."""
+        return None if self._idle or self._next is None else (self._next - self._frame) & 0xFFFFFFFF
 
     @property
     def held(self) -> int:
@@ -253,7 +260,8 @@ class JitterBuffer:
         self._base = ordered[0]
         useful = bisect.bisect_right(ordered, ordered[0] + limits.JITTER_CAP)
         jitter = ordered[math.ceil(0.95 * useful) - 1] - ordered[0]
-        wanted = min(max(jitter + limits.JITTER_MARGIN, limits.JITTER_TARGET_MIN), limits.JITTER_TARGET_MAX)
+        wanted = max(jitter + limits.JITTER_MARGIN, limits.JITTER_TARGET_MIN) + self.extra
+        wanted = min(wanted, limits.JITTER_TARGET_MAX)
         if wanted >= self._target:
             self._target = wanted
         elif len(ordered) >= _SAMPLES_MIN:

@@ -318,6 +318,29 @@ TILE_SIDE_MAX = 7680  # pixels: the widest screen there is, 8K
 FIT_STRETCH_MAX = 0.01  # aspect ratios that differ by less: a circle 100 pixels wide gets 101
 FIT_CROP_MAX = 0.03  # aspect ratios that differ by less are cropped at the edge, else bars are drawn
 
+# --- Lip sync: EBU R37 allows sound to be 40 ms early and 60 ms late -------------------------------------
+SYNC_LEAD_MIN = 0.015  # a picture that waits is seen at least so long before its sound is heard ...
+SYNC_LEAD_MAX = 0.040  # ... and at most: a frame of sound below the limit, and more than one above the least
+SYNC_STEP = 0.2  # seconds that the wait may change in a second: 7 ms a picture; a sound's grows no faster
+SYNC_HOLD = 10.0  # silence for so long before the wait goes: longer than people pause
+SYNC_RETURN = 0.05  # seconds that it goes in a second
+SYNC_RELEASE = 1.0  # no picture had to wait for so long: none is to
+SYNC_WAIT_MAX = 0.250  # JITTER_CAP, a sound card's buffer, less a picture's way to the screen
+SYNC_HELD_MAX = 12  # frames that wait before the decoder, below DECODE_QUEUE_MAX; of more the first goes on
+SYNC_SOUND_FOR = 1.0  # heard or seen so long ago says nothing of now; a silent peer sends something sooner
+SYNC_SPAN = 1.0  # a picture and its sound further apart than this: the reports are wrong
+SYNC_JUMP = 0.020  # a report that is off by more is believed at once, one that is off by less a little
+SYNC_SHARE = 0.25  # how little: capture times jitter by some milliseconds
+SYNC_LOOK_MAX = 0.1  # between two pictures that the wait is moved for: the slowest layer has 67 ms
+SYNC_LAG_MAX = 0.050  # decoding and converting, as far as pictures are let go earlier for it
+SYNC_SOUND_EARLY = 0.035  # pictures later than their sound by more: sound waits ...
+SYNC_SOUND_ENOUGH = 0.010  # ... until it is less than this; between the two is more than a frame of sound
+SYNC_SOUND_STEP = 0.010  # from one report to the next, 0.7 s
+SYNC_SOUND_MAX = 0.080  # beyond what jitter asks for; JITTER_TARGET_MAX stands: a talk needs its pace
+SYNC_PICTURES = 32  # shown last, remembered: a second of them
+PICTURE_DRAWN_AFTER = 0.010  # from the decode thread to the screen: half a turn of its 16 ms, and drawing
+OPUS_DELAY = 0.0065  # the encoder's look-ahead: what is heard was captured so much before its timestamp
+
 # --- Sound --------------------------------------------------------------------------------------
 SOUND_RATE = 48_000  # samples per second, mono, everywhere: Opus runs at it and no device needs resampling
 SOUND_FRAME = 960  # samples in one frame and one packet, 20 ms: shorter doubles packets, longer adds delay
@@ -340,6 +363,7 @@ JITTER_SEEN = 256  # sequence numbers remembered for duplicates: 5 s of speech
 CONCEAL_MAX = 6  # frames concealed in a row: 100 ms at full level and one that fades
 SOUND_RING = 9_600  # samples between a sound card's callback and its thread, 200 ms; the oldest are dropped
 SOUND_BLOCK = 480  # samples per callback, 10 ms
+OUTPUT_DELAY_MAX = 0.5  # that a sound card says it has in its buffer; more is a wrong clock
 SPEAKER_LOW = 960  # samples left in the ring when the next frame is mixed: a block and 10 ms of slack
 SOUND_BEHIND = 0.060  # a paced source or sink later than this skips ahead; up to it, it catches up
 SOUND_WAIT = 0.1  # longest sleep of a sound thread: how long a stop may take

@@ -4,6 +4,9 @@ PyAV releases the interpreter lock while it decodes and while it scales, so a th
 costs the network thread nothing. The latest frame wins: in front of a queue that has more, a frame is
 decoded, because the next one builds on it, but not converted, unless the two came together
 (``core/pacing.py``).
+
+A picture that waits for its sound does so in front of the decoder, where it is small: until then it counts
+as not there.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from appliance.core import limits
 from appliance.core.assembly import AssembledFrame
 from appliance.core.layers import Codec
+from appliance.core.lip_sync import Shown
 from appliance.core.pacing import PicturePacer
 from appliance.core.view import Picture
 from appliance.wake import Wake
@@ -96,11 +100,13 @@ class Decoder:
         self.counts = DecoderCounts()
         self.size: tuple[int, int] = (0, 0)  # of the last decoded picture
         self.codec = Codec.H264  # of the last frame
+        self.shown: deque[Shown] = deque(maxlen=limits.SYNC_PICTURES)
+        """The pictures that were handed on last."""
         self._on_picture = on_picture
         self._on_keyframe_needed = on_keyframe_needed
         self._mutex = threading.Lock()  # of what follows
         self._wake = Wake()  # when it changed
-        self._queue: deque[tuple[AssembledFrame, float]] = deque()  # and when it came
+        self._queue: deque[tuple[AssembledFrame, float]] = deque()  # and when it came, or is due
         self._pacer = PicturePacer()
         self._tile: tuple[int, int] | None = None
         self._hidden = 0  # how often the tile was
@@ -152,8 +158,11 @@ class Decoder:
         """(frames that wait to be decoded, the most there may be)."""
         return len(self._queue), limits.DECODE_QUEUE_MAX
 
-    def push(self, frame: AssembledFrame) -> None:
-        """Queue a frame; a full queue is emptied and the next keyframe waited for."""
+    def push(self, frame: AssembledFrame, not_before: float = 0.0) -> None:
+        """Queue a frame; a full queue is emptied and the next keyframe waited for.
+
+        ``not_before``: monotonic seconds; until then the frame waits, but no more than ``SYNC_HELD_MAX`` do.
+        """
         overflow = False
         with self._mutex:
             if self._tile is None or self._stopping:
@@ -168,7 +177,7 @@ class Decoder:
                 self.counts.dropped += 1
             else:
                 self._skipping = False
-                self._queue.append((frame, time.monotonic()))
+                self._queue.append((frame, max(time.monotonic(), not_before)))
         self._wake.set()
         if overflow:
             self._on_keyframe_needed()
@@ -179,8 +188,7 @@ class Decoder:
         context: VideoCodecContext | None = None
         converter = Converter()
         while True:
-            while not self._queue and not self._stopping:
-                self._wake.wait()
+            self._wait_for_a_frame()
             with self._mutex:
                 if self._stopping:
                     return
@@ -188,7 +196,7 @@ class Decoder:
                     continue
                 frame, arrived = self._queue.popleft()
                 hidden = self._hidden
-                shows = self._pacer.shows(frame.timestamp, arrived, self._following(), len(self._queue))
+                shows = self._pacer.shows(frame.timestamp, arrived, self._following(), self._behind())
             started = time.perf_counter()
             try:
                 if frame.codec is not self.codec:
@@ -215,18 +223,43 @@ class Decoder:
             if pictures:
                 self.size = (pictures[-1].width, pictures[-1].height)
                 if shows:
-                    self._hand_on(pictures[-1], converter, arrived, hidden)
+                    self._hand_on(pictures[-1], converter, (frame.timestamp, arrived), hidden)
+
+    def _wait_for_a_frame(self) -> None:
+        """Wait until a frame is due, or the end."""
+        while not self._stopping:
+            try:
+                left = self._queue[0][1] - time.monotonic()
+            except IndexError:  # there is none
+                self._wake.wait()
+                continue
+            if left <= 0 or len(self._queue) > limits.SYNC_HELD_MAX:
+                return
+            self._wake.wait(left)
+
+    def _behind(self) -> int:
+        """How many frames are due by now."""
+        if not self._queue:
+            return 0
+        now = time.monotonic()
+        return sum(1 for _, due in self._queue.copy() if due <= now)  # a push may come between
 
     def _following(self) -> float | None:
-        """When the next frame came, None while there is none."""
-        return self._queue[0][1] if self._queue else None
+        """When the next frame came, or was due; None while there is none."""
+        return self._queue[0][1] if self._queue and self._queue[0][1] <= time.monotonic() else None
 
-    def _hand_on(self, picture: av.VideoFrame, converter: Converter, arrived: float, hidden: int) -> None:
-        """Convert a picture when it is due, and hand it on unless the tile was hidden meanwhile."""
+    def _hand_on(
+        self, picture: av.VideoFrame, converter: Converter, frame: tuple[int, float], hidden: int
+    ) -> None:
+        """Convert a picture when it is due, and hand it on unless the tile was hidden meanwhile.
+
+        ``frame``: its RTP timestamp, and when it came.
+        """
+        timestamp, arrived = frame
         due = self._pacer.due(arrived)
         with self._mutex:
-            tile, behind = self._tile, len(self._queue)
-        while self._tile == tile and len(self._queue) <= behind:
+            tile, behind = self._tile, self._behind()
+        while self._tile == tile and self._behind() <= behind:
             left = due - time.monotonic()
             if left <= 0 or self._stopping or self._hidden != hidden:
                 break
@@ -247,7 +280,9 @@ class Decoder:
         self.counts.pictures += 1
         self.counts.busy_s += time.perf_counter() - started
         with self._mutex:
-            self._pacer.shown(arrived, self._following(), time.monotonic())
+            now = time.monotonic()
+            self._pacer.shown(arrived, self._following(), now)
+            self.shown.append(Shown(timestamp, arrived, now))
         try:
             self._on_picture(Picture(rgb, *tile, self._serial, pitch=pitch))
         except Exception:

@@ -26,6 +26,7 @@ from aiortc.sdp import candidate_from_sdp
 
 from appliance.core import limits, sdp
 from appliance.core.layers import Codec, Layer
+from appliance.core.lip_sync import Heard, LipSync
 from appliance.core.rtp import Packet
 from appliance.core.view import Picture
 from appliance.errors import LocalProtocolError, RemoteProtocolError
@@ -51,11 +52,19 @@ CLOSED = "closed"
 class SoundIn(Protocol):
     """Takes the Opus packets of one remote. ``timestamp``: 48 kHz. ``now``: monotonic seconds of arrival.
     ``level``: 0 (loud) to 127 (silent), None when it was not told.
+
+    ``heard``: what is played last, None for nothing yet. ``wait_longer``: play it so many seconds later than
+    it might be, as far as that goes.
     """
+
+    @property
+    def heard(self) -> Heard | None: ...
 
     def push(
         self, sequence_number: int, timestamp: int, payload: bytes, now: float, level: int | None
     ) -> object: ...
+
+    def wait_longer(self, seconds: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,8 @@ class LinkStats:
     ``jitter_ms``: of the pictures' packets. ``sending``: the layer this peer gets, "" for none;
     ``codec``: what it gets it in, "" before the connection.
     ``frames_dropped``: lost to this peer's full queue. ``loss_out``: 0 to 1, as the other side reports.
+    ``skew_ms``: how much later a sound is heard than the picture of its moment is seen, None while one of
+    them is missing; ``picture_wait_ms``, ``sound_wait_ms``: how long the one waits for the other.
     """
 
     layer: str
@@ -92,6 +103,9 @@ class LinkStats:
     sounds_dropped: int
     loss_out: float
     keyframe_requests: int
+    skew_ms: float | None
+    picture_wait_ms: float
+    sound_wait_ms: float
     bad_input: int
 
 
@@ -138,13 +152,17 @@ class MediaLink:
         self._codecs: dict[int, Codec] = {}  # by payload type, of the pictures that came
 
         self._connection = seam.open_connection(hosts)
-        self._pictures = VideoReceive(on_picture=on_picture, name=f"decoder {name}")
+        self._pictures = VideoReceive(
+            on_picture=on_picture, not_before=self._not_before, name=f"decoder {name}"
+        )
         connection = self._connection
         self._video_in = seam.attach_receiver(connection, connection.video, self._video_packet)
         self._audio_in = seam.attach_receiver(connection, connection.audio, self._audio_packet)
         self._video_out = seam.attach_sender(connection, connection.video, self._keyframe_wanted)
         self._audio_out = seam.attach_sender(connection, connection.audio, lambda: None)
         connection.path.on_turn = self._pictures.settle
+        self._sync = LipSync(self._video_in.clock, self._audio_in.clock)
+        self._audio_in.on_report = self._look_at_sync
         self._connection.pc.on("connectionstatechange", self._connection_state)
         self._connection.control.on("open", lambda: self._set_state(CONNECTED))
         self._connection.control.on("message", self._control_message)
@@ -306,6 +324,7 @@ class MediaLink:
         sounds = self._sounds_out.counts if self._sounds_out is not None else None
         sending = self.sending
         counts = self._connection.counts
+        skew = self._sync.skew(self._pictures.recently_shown, self._sound_in.heard, now)
         return LinkStats(
             layer=next((layer.value for layer in Layer if layer.spec.height == height), ""),
             width=width,
@@ -330,6 +349,9 @@ class MediaLink:
             sounds_dropped=sounds.dropped if sounds is not None else 0,
             loss_out=self._video_out.feedback.fraction_lost,
             keyframe_requests=self._video_out.feedback.keyframe_requests,
+            skew_ms=round(skew * 1000, 1) if skew is not None else None,
+            picture_wait_ms=round(self._sync.picture_wait * 1000, 1),
+            sound_wait_ms=round(self._sync.sound_wait * 1000, 1),
             bad_input=self._bad_control
             + self._early
             + counts.bad_datagrams
@@ -435,6 +457,16 @@ class MediaLink:
         self._pictures.push(
             packet.sequence_number, packet.timestamp, packet.marker, packet.payload, now, codec
         )
+
+    def _not_before(self, timestamp: int, now: float) -> float:
+        return self._sync.not_before(timestamp, now, self._sound_in.heard)
+
+    def _look_at_sync(self, now: float) -> None:
+        sync = self._sync
+        sound_waited = sync.sound_wait
+        sync.look(self._pictures.recently_shown, self._sound_in.heard, now)
+        if sync.sound_wait != sound_waited:
+            self._sound_in.wait_longer(sync.sound_wait)
 
     def _audio_packet(self, packet: Packet, now: float) -> None:
         if self._opened:

@@ -19,6 +19,7 @@ from aiortc.rtp import (
 
 from appliance.core import rtp
 from appliance.core.reception import Reception
+from appliance.core.sender_clock import SenderClock
 from appliance.media.rtp_path import PacketPath
 from appliance.media.rtp_sender import LEVEL_URI
 
@@ -32,13 +33,16 @@ class PacketReceiver:
     """
 
     def __init__(self, path: PacketPath, kind: str, rtcp_ssrc: int, sink: PacketSink) -> None:
-        self.reception = Reception(90_000 if kind == "video" else 48_000)
+        rate = 90_000 if kind == "video" else 48_000
+        self.reception = Reception(rate)
+        self.clock = SenderClock(rate)
         self.refused = 0  # packets of other streams or payload types
         self.nacks_sent = 0
         self.plis_sent = 0
         self.payload_types: dict[int, str] = {}  # negotiated: the names of the codecs
         self.level_id = 0
         self.on_loss: Callable[[], None] = lambda: None  # packets were asked for again
+        self.on_report: Callable[[float], None] = lambda _now: None  # the sender's report came
         self._path = path
         self._sink = sink
         self._rtcp_ssrc = rtcp_ssrc
@@ -126,5 +130,7 @@ class PacketReceiver:
     def take_rtcp(self, packet: AnyRtcpPacket) -> None:
         """Note the sender's report, which ours refer to; others' are passed over."""
         if isinstance(packet, RtcpSrPacket) and packet.ssrc == self._ssrc:
-            middle = packet.sender_info.ntp_timestamp >> 16 & 0xFFFFFFFF
-            self._last_report = (middle, time.monotonic())
+            info, now = packet.sender_info, time.monotonic()
+            self._last_report = (info.ntp_timestamp >> 16 & 0xFFFFFFFF, now)
+            self.clock.report(info.ntp_timestamp, info.rtp_timestamp)
+            self.on_report(now)

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from appliance.core.assembly import AssembledFrame, AssemblyCounts, FrameAssembler
 from appliance.core.layers import Codec
+from appliance.core.lip_sync import Shown
 from appliance.core.view import Picture
 from appliance.media.decoder import Decoder, DecoderCounts
 
@@ -42,13 +43,27 @@ class Rate:
         return float(sum(1 for at in self._times.copy() if at > now - 1.0))
 
 
-class VideoReceive:
-    """The receive path of one video stream. All but ``on_picture`` happens on the network thread."""
+def _at_once(_timestamp: int, _now: float) -> float:
+    return 0.0
 
-    def __init__(self, *, on_picture: Callable[[Picture], None], name: str = "decoder") -> None:
+
+class VideoReceive:
+    """The receive path of one video stream. All but ``on_picture`` happens on the network thread.
+
+    ``not_before(timestamp, now)``: until when the frame that came ``now`` waits, in monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        on_picture: Callable[[Picture], None],
+        not_before: Callable[[int, float], float] = _at_once,
+        name: str = "decoder",
+    ) -> None:
         self.received = Rate()  # whole frames
         self.shown = Rate()  # pictures
         self._on_picture = on_picture
+        self._not_before = not_before
         self._assembler = FrameAssembler()
         self._decoder = Decoder(on_picture=self._picture, on_keyframe_needed=self._lost, name=name)
         self._hidden = True
@@ -64,6 +79,11 @@ class VideoReceive:
     @property
     def decoder(self) -> DecoderCounts:
         return self._decoder.counts
+
+    @property
+    def recently_shown(self) -> Sequence[Shown]:
+        """The pictures that were handed on last, oldest first."""
+        return self._decoder.shown.copy()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -136,7 +156,7 @@ class VideoReceive:
     def _decode(self, frames: list[AssembledFrame], now: float) -> None:
         for frame in frames:
             self.received.note(now)
-            self._decoder.push(frame)
+            self._decoder.push(frame, self._not_before(frame.timestamp, now))
 
     def _picture(self, picture: Picture) -> None:
         self.shown.note(time.monotonic())

@@ -47,9 +47,14 @@ def recording(path: Path) -> list[EncodedFrame]:
 class NoSound:
     """Nobody listens."""
 
+    heard = None
+
     def push(
         self, sequence_number: int, timestamp: int, payload: bytes, now: float, level: int | None
     ) -> None:
+        return
+
+    def wait_longer(self, seconds: float) -> None:
         return
 
 

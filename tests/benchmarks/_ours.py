@@ -36,9 +36,14 @@ PING = struct.Struct("!cd")  # b"?" or its echo b"!", the time it was sent
 class NoSound:
     """Nobody listens."""
 
+    heard = None
+
     def push(
         self, sequence_number: int, timestamp: int, payload: bytes, now: float, level: int | None
     ) -> None:
+        return
+
+    def wait_longer(self, seconds: float) -> None:
         return
 
 

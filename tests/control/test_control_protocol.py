@@ -129,7 +129,7 @@ def test_a_status_has_the_documented_shape() -> None:
     assert reply["joining"] == {"open": True, "closes_in_s": 12.5}
     assert list(reply["peers"][0]) == [
         "id", "name", "state", "layer", "width", "height", "fps", "latency_ms", "rtt_ms", "loss", "muted",
-        "speaking", "sending",
+        "speaking", "skew_ms", "picture_wait_ms", "sending",
     ]  # fmt: skip
 
 

@@ -120,14 +120,19 @@ class Sound:
 class Ear:
     """Keeps what a link pushes: (sequence number, timestamp, payload, level)."""
 
+    heard = None  # nothing is played
+
     def __init__(self) -> None:
-        self.heard: list[tuple[int, int, bytes, int | None]] = []
+        self.pushed: list[tuple[int, int, bytes, int | None]] = []
 
     def push(
         self, sequence_number: int, timestamp: int, payload: bytes, now: float, level: int | None
     ) -> None:
         assert now <= time.monotonic()
-        self.heard.append((sequence_number, timestamp, payload, level))
+        self.pushed.append((sequence_number, timestamp, payload, level))
+
+    def wait_longer(self, seconds: float) -> None:
+        raise AssertionError("nothing is played, so nothing is late")
 
 
 class Box:

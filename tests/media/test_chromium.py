@@ -285,7 +285,7 @@ def test_pictures_go_both_ways(codec: str, who: str, tmp_path: Path) -> None:
             await until(lambda: us.pictures[-1].packed() != first.packed(), WITHIN)
             assert is_the_fake_camera(us.pictures[-1])
             await until(lambda: us.link.stats().height == 360, WITHIN)
-            await until(lambda: us.ear.heard, WITHIN)
+            await until(lambda: us.ear.pushed, WITHIN)
 
             await page("say", text="from the browser")
             await until(lambda: us.control == [b"from the browser"], WITHIN)

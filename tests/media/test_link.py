@@ -83,10 +83,10 @@ def test_sounds_go_both_ways_with_their_level():
                 for box, first in ((a, b"a"), (b, b"b")):
                     box.sounds.publish(Sound(first + b"%d" % number, number * 960, number))
                 await asyncio.sleep(0.002)
-            await until(lambda: len(a.ear.heard) == len(b.ear.heard) == 50)
-            assert [(p, level) for _, _, p, level in b.ear.heard] == [(b"a%d" % n, n) for n in range(50)]
-            assert [p for _, _, p, _ in a.ear.heard] == [b"b%d" % n for n in range(50)]
-            times = [t for _, t, _, _ in b.ear.heard]
+            await until(lambda: len(a.ear.pushed) == len(b.ear.pushed) == 50)
+            assert [(p, level) for _, _, p, level in b.ear.pushed] == [(b"a%d" % n, n) for n in range(50)]
+            assert [p for _, _, p, _ in a.ear.pushed] == [b"b%d" % n for n in range(50)]
+            times = [t for _, t, _, _ in b.ear.pushed]
             assert {(y - x) & 0xFFFFFFFF for x, y in itertools.pairwise(times)} == {960}
             assert b.link.stats().sounds_received == 50
 
@@ -141,7 +141,7 @@ def test_nothing_is_sent_or_shown_before_open_media():
             await until(lambda: b.link.stats().bad_input > 5)
             assert sent[0] > 5
             assert b.pictures == []
-            assert b.ear.heard == []
+            assert b.ear.pushed == []
             assert b.decoded == 0
             b.link.open_media()
             playing = asyncio.ensure_future(play([(a, Layer.M)], 0.5))

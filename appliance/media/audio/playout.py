@@ -83,7 +83,8 @@ class Playout:
     def _play(self, speaker: Speaker) -> None:
         started = time.perf_counter()
         now = time.monotonic()
-        pulled = [peer.pull(now) for peer in self._peers]
+        delay = speaker.delay
+        pulled = [peer.pull(now, delay) for peer in self._peers]
         mix = self._mixer.mix([frame for frame in pulled if frame is not None])
         busy = time.perf_counter() - started
         self.frames += 1

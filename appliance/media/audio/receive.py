@@ -9,6 +9,7 @@ import numpy as np
 
 from appliance.core import limits
 from appliance.core.jitter import Frame, JitterBuffer, Kind
+from appliance.core.lip_sync import Heard
 from appliance.media.audio.level import SILENCE_DBOV, level_dbov
 from appliance.media.audio.opus import Decoder, packet_samples
 from appliance.media.audio.ring import Samples
@@ -28,6 +29,8 @@ class PeerSound:
         self.peer = peer
         self.silenced = False
         """A person muted this peer here: its sound is decoded (its level is shown) and not played."""
+        self.heard: Heard | None = None
+        """The sound that was played last, and when it is heard."""
         self._lock = threading.Lock()
         self._buffer = JitterBuffer()
         self._decoder = Decoder()
@@ -63,15 +66,26 @@ class PeerSound:
             return level
         return self._heard
 
-    def pull(self, now: float) -> Samples | None:
-        """Return the next 20 ms, or None for silence (playout thread only)."""
+    def wait_longer(self, seconds: float) -> None:
+        """Keep playing this much later than jitter asks for, as far as delay's bounds allow."""
+        with self._lock:
+            self._buffer.extra = seconds
+
+    def pull(self, now: float, output_delay: float = 0.0) -> Samples | None:
+        """Return the next 20 ms, or None for silence (playout thread only).
+
+        ``output_delay``: seconds until they are heard.
+        """
         with self._lock:
             frame = self._buffer.pull(now)
+            position = self._buffer.position
         if frame.kind is Kind.SILENCE:
             self._silent = True
             self._before_insertion = None
             self._heard = SILENCE_DBOV
             return None
+        if position is not None and not frame.inserted and not self.silenced:
+            self.heard = Heard(position, now + output_delay + limits.OPUS_DELAY)
         samples = self._decode(frame)
         if self._silent:
             self._silent = False

@@ -29,6 +29,10 @@ class Speaker(Protocol):
     label: str
     underruns: int
 
+    @property
+    def delay(self) -> float:
+        """Seconds from now until the frame that `play` takes next is heard, as far as is known."""
+
     def wait(self, timeout: float) -> bool:
         """Wait until a frame is wanted; False after about ``timeout`` seconds without."""
 
@@ -51,6 +55,7 @@ class PacedSpeaker:
     def __init__(self, label: str = "none") -> None:
         self.label = label
         self.underruns = 0
+        self.delay = 0.0
         self._pace = Pace()
 
     def wait(self, timeout: float) -> bool:
@@ -169,19 +174,27 @@ class DeviceSpeaker:
         self._bell = Doorbell()
         self._expecting = False  # something is being played: silence would be an underrun
         self._called_at = time.monotonic()
+        self._clock = (0, self._called_at)  # samples taken from the ring, and when the next one is heard
         self._portaudio = portaudio
         self._stream = portaudio.open("speaker", device, self._callback)
 
-    def _callback(self, data: Any, _frames: int, _when: Any, _status: Any) -> None:
+    def _callback(self, data: Any, _frames: int, when: Any, _status: Any) -> None:
         """On PortAudio's thread."""
         out = np.frombuffer(data, np.int16)
+        ahead = min(max(0.0, when.outputBufferDacTime - when.currentTime), limits.OUTPUT_DELAY_MAX)
         count = self._ring.take(out)
         if count < len(out):
             out[count:] = 0
             if self._expecting:
                 self.underruns += 1
-        self._called_at = time.monotonic()
+        self._called_at = now = time.monotonic()
+        self._clock = (self._ring.taken, now + ahead + len(out) / limits.SOUND_RATE)
         self._bell.ring()
+
+    @property
+    def delay(self) -> float:
+        taken, heard_at = self._clock
+        return max(0.0, heard_at + (self._ring.written - taken) / limits.SOUND_RATE - time.monotonic())
 
     def wait(self, timeout: float) -> bool:
         deadline = time.monotonic() + timeout
