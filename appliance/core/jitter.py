@@ -123,7 +123,7 @@ class JitterBuffer:
         self._transits: deque[float] = deque(maxlen=limits.JITTER_HISTORY)  # seconds
         self._arrivals: deque[float] = deque(maxlen=limits.JITTER_HISTORY)  # when, of the same packets
         self._base: float | None = None  # shortest transit: arrival minus timestamp, s
-        self._target = limits.JITTER_TARGET_START + self.extra
+        self._target = min(limits.JITTER_TARGET_START + self.extra, limits.JITTER_TARGET_MAX)
         self._measured_at = -math.inf
         self._unmeasured = 0  # packets since the last measurement
         self._strays = 0  # packets in a row that are far off the timeline

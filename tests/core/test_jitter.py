@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import random
+import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -90,6 +92,7 @@ def play(
     *,
     phase: float = 0.011,
     paused: Callable[[float], float] = lambda when: when,
+    before_pull: Callable[[float, JitterBuffer], None] = lambda _when, _buffer: None,
 ) -> Run:
     """Push and pull in real time. ``paused(when)``: when what is due at ``when`` really happens."""
     run = Run(JitterBuffer())
@@ -101,6 +104,7 @@ def play(
         if packet is not None:
             run.buffer.push(packet.seq, packet.ts, payload(packet.index), when)
         else:
+            before_pull(when, run.buffer)
             frame = run.buffer.pull(when)
             run.pulls.append((when, frame, run.buffer.delay))
     return run
@@ -276,6 +280,46 @@ def test_one_late_packet_leaves_no_delay_behind() -> None:
     packets = network(30, jitter=lambda when, _rng: 0.19 if abs(when - 5) < 0.001 else 0.0)
     run = play(packets, 30)
     assert max(run.delays(6)) <= 0.055
+
+
+@pytest.mark.parametrize("extra", [0.02, 0.04, 0.08])
+@pytest.mark.parametrize("most", [0.0, 0.02])
+def test_delay_grows_by_what_is_asked_for_and_goes_back(extra: float, most: float) -> None:
+    def asked(when: float, buffer: JitterBuffer) -> None:
+        buffer.extra = extra if 20 <= when < 40 else 0.0
+
+    run = play(network(60, jitter=uniform(most)), 60, before_pull=asked)
+    plain, longer, back = (statistics.mean(run.delays(t, t + 15)) for t in (5, 25, 45))
+    assert longer - plain == pytest.approx(extra, abs=0.016)  # in whole frames
+    assert back <= plain + TICK + 0.001  # within the band, until the next talk spurt
+    assert run.buffer.lost == run.buffer.counters.fec == 0
+
+
+def test_what_is_asked_for_keeps_within_the_bounds_of_delay() -> None:
+    def asked(_when: float, buffer: JitterBuffer) -> None:
+        buffer.extra = 10.0
+
+    run = play(network(20, jitter=uniform(0.06)), 20, before_pull=asked)
+    assert run.buffer.target == limits.JITTER_TARGET_MAX
+    assert max(run.delays(2)) <= limits.JITTER_CAP
+
+
+def test_the_position_is_that_of_the_frame_that_was_given_out() -> None:
+    positions: list[tuple[int | None, Frame]] = []
+    buffer, first = JitterBuffer(), 0xFFFFFFFF - 40 * FRAME
+    assert buffer.position is None
+    for packet in network(4, first_ts=first, loss=0.05, speaking=lambda when: not 2 < when < 2.5):
+        buffer.push(packet.seq, packet.ts, payload(packet.index), packet.arrival)
+        frame = buffer.pull(packet.arrival + 0.011)
+        positions.append((buffer.position, frame))
+    for position, frame in positions:
+        if frame.kind is Kind.PACKET:
+            assert position == (first + index_of(frame.payload) * FRAME) & 0xFFFFFFFF
+        elif frame.kind is Kind.FEC:
+            assert position == (first + (index_of(frame.payload) - 1) * FRAME) & 0xFFFFFFFF
+    while buffer.pull(packet.arrival + 1).kind is not Kind.SILENCE:
+        assert buffer.position is not None
+    assert buffer.position is None
 
 
 # --- Pauses ------------------------------------------------------------------------------------------

@@ -261,3 +261,50 @@ def test_anything_but_a_20_ms_packet_is_dropped_and_counted() -> None:
         peer.push(1, 1, payload, 0.0)
     assert peer.stats()["malformed"] == 5
     assert peer.stats()["received"] == 0
+
+
+def test_what_is_heard_is_told_by_its_timestamp_and_with_what_is_behind_the_mix() -> None:
+    peer, first = PeerSound("b"), 2**32 - 30 * FRAME
+    assert peer.heard is None
+    told = []
+    for n, packet in enumerate(packets(100)):
+        if n != 60:  # concealed or recovered: it is heard all the same
+            peer.push(n, (first + n * FRAME) & 0xFFFFFFFF, packet, n * TICK)
+        peer.pull(n * TICK + 0.008, 0.15)
+        told.append(peer.heard)
+    heard = [one for one in told if one is not None]
+    assert len(heard) >= 95
+    for (timestamp, at), (following, later) in itertools.pairwise(dict.fromkeys(heard)):
+        assert (following - timestamp) & 0xFFFFFFFF == FRAME
+        assert TICK - 1e-9 <= later - at <= 2 * TICK + 1e-9  # a frame put in makes two of one
+    last = heard[-1]
+    captured = ((last.timestamp - first) & 0xFFFFFFFF) / limits.SOUND_RATE
+    delay = last.at - captured - 0.15 - limits.OPUS_DELAY
+    assert delay == pytest.approx(peer.stats()["buffer_ms"] / 1000, abs=0.001)
+
+
+def test_nothing_is_heard_in_silence_or_of_a_peer_that_is_muted_here() -> None:
+    peer = PeerSound("b")
+    for n, packet in enumerate(packets(50)):
+        peer.push(n, n * FRAME, packet, n * TICK)
+        peer.pull(n * TICK + 0.005)
+        peer.silenced = n >= 30
+    heard = peer.heard
+    assert heard is not None
+    assert heard.at < 0.7
+    peer.silenced = False
+    told = []
+    for n in range(50, 70):
+        peer.pull(n * TICK + 0.005)
+        told.append(peer.heard)
+    assert told[0] != heard  # the last sound is concealed, and then there is none
+    assert len(set(told[10:])) == 1
+
+
+def test_opus_looks_ahead_as_far_as_is_counted_on() -> None:
+    encoder, decoder = opus.Encoder(), opus.Decoder()
+    sent = [syllable(n) for n in range(100)]
+    out = np.concatenate([decoder.decode(encoder.encode(frame)) for frame in sent]).astype(np.float64)
+    part = np.concatenate(sent)[24_000:72_000].astype(np.float64)
+    fit = [float(part @ out[24_000 + delay : 72_000 + delay]) for delay in range(960)]
+    assert int(np.argmax(fit)) == pytest.approx(limits.OPUS_DELAY * limits.SOUND_RATE, abs=24)

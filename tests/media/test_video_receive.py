@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 
 import av
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from link_helpers import encoded, grey_of, number_of, planes, until
+from screen_helpers import Screen, frames
 
 from appliance.core import limits
 from appliance.core.assembly import AssembledFrame
@@ -23,10 +23,6 @@ from appliance.media.encoders.software import Vp8Encoder
 from appliance.media.video_receive import Rate, VideoReceive
 
 
-def frames(layer: Layer = Layer.M, key_every: int = 10_000) -> list[AssembledFrame]:
-    return [AssembledFrame(data, n * 3000, key) for n, (key, data) in enumerate(encoded(layer, key_every))]
-
-
 def vp8_frames(count: int = 3) -> list[AssembledFrame]:
     encoder, made = Vp8Encoder(Layer.M), []
     for number in range(count):
@@ -34,48 +30,6 @@ def vp8_frames(count: int = 3) -> list[AssembledFrame]:
         (frame,) = encoder.encode(picture, number * 33_333_333, keyframe=not number)
         made.append(AssembledFrame(frame.data, frame.timestamp, frame.keyframe, Codec.VP8))
     return made
-
-
-class Screen:
-    """A decoder with everything it said."""
-
-    def __init__(self, tile: tuple[int, int] | None = (640, 360)) -> None:
-        self.pictures: list[Picture] = []
-        self.asked = 0
-        self.hold = threading.Event()
-        self.hold.set()
-        self.decoder = Decoder(on_picture=self._picture, on_keyframe_needed=self._ask)
-        self.decoder.set_tile(tile)
-        self.asked = 0
-
-    def _picture(self, picture: Picture) -> None:
-        self.hold.wait(5)
-        self.pictures.append(picture)
-
-    def _ask(self) -> None:
-        self.asked += 1
-
-    def __enter__(self) -> Screen:
-        self.decoder.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.hold.set()
-        self.decoder.stop()
-        self.decoder.join()
-
-    def show(self, frame: AssembledFrame) -> Picture:
-        """Push a frame and wait for its picture."""
-        count = len(self.pictures)
-        self.decoder.push(frame)
-        self.wait(lambda: len(self.pictures) > count)
-        return self.pictures[-1]
-
-    def wait(self, condition) -> None:
-        deadline = time.monotonic() + 5
-        while not condition():
-            assert time.monotonic() < deadline, "nothing happened"
-            time.sleep(0.001)
 
 
 @pytest.mark.parametrize(
