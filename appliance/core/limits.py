@@ -319,9 +319,11 @@ FIT_STRETCH_MAX = 0.01  # aspect ratios that differ by less: a circle 100 pixels
 FIT_CROP_MAX = 0.03  # aspect ratios that differ by less are cropped at the edge, else bars are drawn
 
 # --- Lip sync: EBU R37 allows sound to be 40 ms early and 60 ms late -------------------------------------
-SYNC_LEAD_MIN = 0.015  # a picture that waits is seen at least so long before its sound is heard ...
-SYNC_LEAD_MAX = 0.040  # ... and at most: a frame of sound below the limit, and more than one above the least
+SYNC_LATE = 0.055  # sound later than its picture by more makes pictures wait: 52 ms are usual without a queue
+SYNC_LEAD_MIN = 0.025  # a picture that waits is seen at least so long before its sound is heard ...
+SYNC_LEAD_MAX = 0.050  # ... and at most. Between the two is more than a frame of sound; 10 ms are for jitter
 SYNC_STEP = 0.2  # seconds that the wait may change in a second: 7 ms a picture; a sound's grows no faster
+SYNC_CREEP = 0.005  # between the two it shrinks so much in a second: nobody waits longer than necessary
 SYNC_HOLD = 10.0  # silence for so long before the wait goes: longer than people pause
 SYNC_RETURN = 0.05  # seconds that it goes in a second
 SYNC_RELEASE = 1.0  # no picture had to wait for so long: none is to

@@ -2,11 +2,11 @@
 
 *Skew* is how much later a sound is heard than the picture of the same moment is seen. Rules:
 
-1. Where sound is late, pictures wait: each until so long before its sound that the skew is between
-   ``SYNC_LEAD_MIN`` and ``SYNC_LEAD_MAX``. A picture that comes later than that is shown at once.
-2. What pictures wait for changes by ``SYNC_STEP`` at most, so that motion does not jerk, and not at all
-   within the band between the two, which is wider than a frame of sound: when the jitter buffer moves by
-   one, no picture does.
+1. Where sound is later than ``SYNC_LATE``, pictures wait: each until so long before its sound that the skew
+   is between ``SYNC_LEAD_MIN`` and ``SYNC_LEAD_MAX``. A picture that comes later than that is shown at once.
+2. The wait changes by ``SYNC_STEP`` at most, so that motion does not jerk, and hardly (``SYNC_CREEP``) within
+   the band between the two, which is wider than a frame of sound: pictures don't follow every frame by
+   which a jitter buffer moves.
 3. In a pause of the sound the wait stays for ``SYNC_HOLD``, and then goes slowly.
 4. Where pictures are late, and none waits, sound waits: up to ``SYNC_SOUND_MAX`` more than its jitter asks
    for, and never beyond the jitter buffer's own bounds.
@@ -116,13 +116,14 @@ class LipSync:
         least = due - limits.SYNC_LEAD_MAX - self._lag - place
         most = due - limits.SYNC_LEAD_MIN - self._lag - place
         if self._line is None:
-            if now - place < least:
+            if now - place < due - limits.SYNC_LATE - self._lag - place:
                 self._line = now - place  # where nothing waits yet: it begins from there
                 self._waited_at = now
         elif self._line < least:
             self._line = min(least, self._line + limits.SYNC_STEP * elapsed)
-        elif self._line > most:
-            self._line = max(most, self._line - limits.SYNC_STEP * elapsed)
+        else:
+            step = limits.SYNC_STEP if self._line > most else limits.SYNC_CREEP
+            self._line = max(least, self._line - step * elapsed)
 
     def skew(self, shown: Sequence[Shown], heard: Heard | None, now: float) -> float | None:
         """Return the skew of the last pictures, seconds: positive when sound is late; None: not known now.

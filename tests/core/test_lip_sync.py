@@ -132,7 +132,7 @@ def waits(seen: list[Seen]) -> list[float]:
 # --- Nothing waits needlessly --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("late", [0.055, 0.07, 0.08, 0.089])
+@pytest.mark.parametrize("late", [0.055, 0.08, 0.1, 0.104])
 def test_sound_that_is_late_within_the_limits_holds_no_picture(late) -> None:
     peer = Peer(sound=constant(late))
     seen = peer.run(0, 20)
@@ -184,15 +184,22 @@ def test_what_waits_is_bounded() -> None:
     assert steady(seen)
 
 
-def test_a_jitter_buffer_that_moves_by_a_frame_moves_no_picture() -> None:
+def test_a_jitter_buffer_that_moves_by_a_frame_hardly_moves_pictures() -> None:
     def sound(now: float) -> float:
         return 0.16 + (FRAME if int(now / 1.3) % 2 else 0.0)
 
     peer = Peer(sound=sound)
     peer.run(0, 6)
     seen = peer.run(6, 30)
-    assert max(waits(seen)) - min(waits(seen)) < 0.001
-    assert all(IN_BAND[0] <= picture.skew <= IN_BAND[1] for picture in seen)
+    assert max(waits(seen)) - min(waits(seen)) < 0.008
+    assert all(IN_BAND[0] <= picture.skew <= LATE for picture in seen)
+
+
+def test_a_wait_that_is_longer_than_necessary_creeps_back() -> None:
+    peer = Peer(sound=lambda now: 0.18 if now < 5 else 0.16)
+    longer, shorter = peer.run(0, 6)[-1], peer.run(6, 12)[-1]
+    assert longer.skew < limits.SYNC_LEAD_MAX - 0.01
+    assert shorter.skew == pytest.approx(limits.SYNC_LEAD_MAX, abs=0.002)
 
 
 @pytest.mark.parametrize("seed", range(8))

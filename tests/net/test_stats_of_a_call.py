@@ -30,6 +30,15 @@ def test_every_queue_of_a_call_and_its_bound_is_told(tmp_path: Path) -> None:
         assert set(queues) == QUEUES | {"intents"}
         assert all(0 <= queue["waiting"] <= queue["bound"] for queue in queues.values())
 
+        def in_sync() -> bool:
+            peers = (a.status()["peers"][0], a.stats()["peers"][0])
+            return all(peer["skew_ms"] is not None and -40 <= peer["skew_ms"] <= 60 for peer in peers)
+
+        boxes.wait(in_sync)  # after the first reports
+        peer = a.stats()["peers"][0]
+        assert peer["picture_wait_ms"] == peer["link"]["picture_wait_ms"] < 250
+        assert peer["link"]["sound_wait_ms"] <= 80
+
         later = a.ask("stats", since=stats["now"] + 3600.0)
         assert later["peers"][0]["latency_ms"] == {"p50": None, "p95": None, "samples": 0}
         assert later["loop_lag_ms"]["max"] == 0.0
