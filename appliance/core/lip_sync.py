@@ -61,6 +61,7 @@ class LipSync:
         self._waited_at = 0.0  # the last picture that had to
         self._due = 0.0  # of that one
         self._heard_at = -math.inf  # sound, last
+        self._looked_at = -math.inf
         self._wait = 0.0  # of the last pictures, smoothed
         self._lag = limits.PICTURE_DRAWN_AFTER  # from a picture's being due to its being seen
 
@@ -106,7 +107,7 @@ class LipSync:
     def _move(self, due: float | None, now: float) -> None:
         """Move the line towards ``due``, when this picture's sound is heard; None: there is no sound."""
         place = self._place / PICTURE_RATE
-        elapsed = min(max(now - self._moved_at, 0.0), limits.SYNC_LOOK_MAX)
+        elapsed = min(max(now - self._moved_at, 0.0), limits.SYNC_MOVED_FOR)
         self._moved_at = now
         if due is None:
             if self._line is not None and now - self._heard_at > limits.SYNC_HOLD:
@@ -139,6 +140,9 @@ class LipSync:
 
     def look(self, shown: Sequence[Shown], heard: Heard | None, now: float) -> None:
         """Look at how pictures and sound fare; to be called when a report of the sound came."""
+        if now - self._looked_at < limits.SYNC_LOOK_EVERY:
+            return
+        self._looked_at = now
         recent = _recent(shown, now)
         if not recent:
             self.sound_wait = max(0.0, self.sound_wait - limits.SYNC_SOUND_STEP)  # nobody sees anything

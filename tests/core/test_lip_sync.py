@@ -120,7 +120,7 @@ class Peer:
 def steady(seen: list[Seen]) -> bool:
     """Does the time between two pictures change only as slowly as it is meant to?"""
     return all(
-        abs((b.ready - a.ready) - (b.arrived - a.arrived)) <= limits.SYNC_STEP * limits.SYNC_LOOK_MAX + 1e-6
+        abs((b.ready - a.ready) - (b.arrived - a.arrived)) <= limits.SYNC_STEP * limits.SYNC_MOVED_FOR + 1e-6
         for a, b in pairwise(seen)
     )
 
@@ -302,6 +302,16 @@ def test_sound_stops_waiting_when_nobody_looks_and_not_when_nobody_speaks() -> N
     assert peer.sync.sound_wait > 0.03
     peer.run(20, 30)
     assert peer.sync.sound_wait == 0
+
+
+def test_a_flood_of_reports_is_looked_at_as_one() -> None:
+    peer = Peer(sound=constant(0.08), picture=constant(0.3))
+    peer.run(0, 2)
+    before = peer.sync.sound_wait
+    for number in range(100):
+        peer.report(2 + number / 1000)
+        peer.sync.look(peer.shown, peer.heard, 2 + number / 1000)
+    assert peer.sync.sound_wait <= before + limits.SYNC_SOUND_STEP + 1e-9
 
 
 def test_late_and_early_do_not_chase_each_other() -> None:
