@@ -154,9 +154,10 @@ def skews(
 ) -> list[tuple[float, float]]:
     """(when it was seen, milliseconds that what was heard then is older than the picture)."""
     sound = [
-        (at, at - microphone.said[place])
+        (at, at - said)
         for at, place in heard_symbols(speaker.heard)
-        if place in microphone.said and 0 < at - microphone.said[place] < 1
+        for number, said in microphone.said.items()
+        if number % sequence._PERIOD == place and 0 < at - said < 1
     ]
     times = [at for at, _ in sound]
     found = []
