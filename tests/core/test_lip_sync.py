@@ -44,7 +44,7 @@ class Peer:
 
     ``sound``: seconds from the capture to the ear of what is heard at a moment. ``picture``: seconds from the
     capture at a moment to the arrival. ``apart``: its clock less ours; ``drift``: of that clock, and
-    ``card``: of its sound card against it, in ppm.
+    ``card``: of its sound card against it, in ppm. ``patience``: seconds until a jitter buffer does as asked.
     """
 
     sound: Delay = lambda _now: 0.09
@@ -58,7 +58,7 @@ class Peer:
     first_timestamp: int = 0
     sync: LipSync = field(init=False)
     seen: list[Seen] = field(default_factory=list)
-    sound_waits: bool = True
+    patience: float = 0.0
 
     def __post_init__(self) -> None:
         self.video_clock, self.sound_clock = SenderClock(90_000), SenderClock(48_000)
@@ -66,7 +66,7 @@ class Peer:
         self.shown: deque[Shown] = deque(maxlen=limits.SYNC_PICTURES)
         self.heard: Heard | None = None
         self._waits = 0.0  # of the sound, in whole frames as a jitter buffer's
-        self._arrived = self._now = 0.0
+        self._arrived = self._now = self._off_since = 0.0
 
     def theirs(self, local: float) -> float:
         return self.apart + local * (1 + self.drift * 1e-6)
@@ -111,7 +111,9 @@ class Peer:
                 self.report(now)
                 self.sync.look(self.shown, self.heard, now)
                 wanted = self.sync.sound_wait
-                if self.sound_waits and not self._waits - 0.005 <= wanted <= self._waits + 0.015:
+                if self._waits - 0.005 <= wanted <= self._waits + 0.015:
+                    self._off_since = now
+                elif now - self._off_since > self.patience:
                     self._waits = round(wanted / FRAME) * FRAME
         self._now = last
         return self.seen[before:]
@@ -274,10 +276,11 @@ def test_after_a_long_pause_the_wait_comes_back() -> None:
 # --- Pictures are late: sound waits --------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("patience", [0.0, 1.5])
 @pytest.mark.parametrize(("late", "waits_for"), [(0.10, 0.0), (0.12, 0.02), (0.16, 0.06)])
-def test_sound_waits_for_late_pictures_until_it_is_within_the_limits(late, waits_for) -> None:
-    peer = Peer(sound=constant(0.08), picture=constant(late))
-    start, seen = peer.run(0, 12), peer.run(12, 60)
+def test_sound_waits_for_late_pictures_until_it_is_within_the_limits(late, waits_for, patience) -> None:
+    peer = Peer(sound=constant(0.08), picture=constant(late), patience=patience)
+    start, seen = peer.run(0, 20), peer.run(20, 120)
     assert max(waits(start + seen)) == 0
     assert all(EARLY <= picture.skew <= LATE for picture in seen)
     assert peer.sync.sound_wait == pytest.approx(waits_for, abs=0.021)

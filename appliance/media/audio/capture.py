@@ -32,20 +32,31 @@ class EncodedSound:
 
 
 class MediaClock:
-    """RTP timestamps from capture times: steady where those jitter, leaping where sound is missing."""
+    """RTP timestamps from capture times: steady where those jitter, leaping where sound is missing.
+
+    Small holes add up: many that are each no leap are one together, or listeners would take what follows
+    for later and later. A drift between two clocks is none: it is followed.
+    """
 
     def __init__(self) -> None:
-        self._last_ns: int | None = None
+        self._due_ns: int | None = None  # when the next frame is captured, if nothing is missing
         self._timestamp = 0
 
     def timestamp(self, captured_ns: int) -> int:
         """Return the timestamp of the frame captured at ``captured_ns``. Never goes back."""
-        if self._last_ns is not None:
-            gap_ns = captured_ns - self._last_ns - FRAME_NS
+        if self._due_ns is None:
+            self._due_ns = captured_ns
+        else:
             self._timestamp += limits.SOUND_FRAME
-            if gap_ns > limits.SOUND_GAP * 1e9:
-                self._timestamp += round(gap_ns * limits.SOUND_RATE / 1e9)
-        self._last_ns = captured_ns
+        late_ns = captured_ns - self._due_ns
+        if late_ns >= limits.SOUND_GAP * 1e9:
+            self._timestamp += round(late_ns * limits.SOUND_RATE / 1e9)
+            self._due_ns = captured_ns
+        elif late_ns <= -limits.SOUND_GAP * 1e9:
+            self._due_ns = captured_ns  # another sound card, whose clock begins elsewhere
+        else:
+            self._due_ns += late_ns // limits.SOUND_GAP_FRAMES
+        self._due_ns += FRAME_NS
         return self._timestamp & 0xFFFFFFFF
 
 
