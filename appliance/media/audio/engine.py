@@ -27,9 +27,10 @@ __all__ = ["AudioEngine", "EncodedSound", "PeerSound"]
 class AudioEngine:
     """``microphone_spec``, ``speaker_spec``: see `devices.parse_spec`.
 
-    ``on_sound`` is called on the capture thread and must hand over; ``on_state`` on the devices
-    thread, whenever a device came, went or failed. Raises DeviceError for a spec that means
-    nothing and for a missing libopus; a missing device is no error, `devices` says it.
+    ``on_sound`` is called on the capture thread (the end of a talk spurt: also where it is muted) and must
+    hand over; ``on_state`` on the devices thread, whenever a device came, went or failed. Raises
+    DeviceError for a spec that means nothing and for a missing libopus; a missing device is no error,
+    `devices` says it.
 
     The methods are for one thread (the network thread) and none of them waits for a device, except
     `start` (up to ``SOUND_START``) and `stop` (up to three times ``SOUND_STOP``).
@@ -87,7 +88,10 @@ class AudioEngine:
         self._playout.set_active(active)
 
     def set_muted(self, muted: bool) -> None:
-        """While muted nothing is encoded; when this returns, ``on_sound`` is not called any more."""
+        """While muted nothing is encoded; when this returns, ``on_sound`` is not called any more.
+
+        It may be called in here, with the end of a talk spurt.
+        """
         self._capture.set_muted(muted)
 
     def set_expected_loss(self, percent: int) -> None:
@@ -120,6 +124,7 @@ class AudioEngine:
             "peers": {peer: sound.stats() for peer, sound in self._peers.items()},
             "engine": {
                 "sent": self._capture.sent,
+                "silent": self._capture.silent,
                 "played": playout.frames,
                 "underruns": playout.underruns,
                 "mix_us": round(playout.busy_s / frames * 1e6, 1),
