@@ -98,6 +98,7 @@ def _call(box: Box) -> CallView | None:
         pinned=box.pinned if box.pinned in session.peers else None,
         speaker=session.speaker.peer,
         hidden=box.tiles_hidden,
+        meter=session.own.meter,
     )
 
 
@@ -114,6 +115,7 @@ def _tile(shell: PeerShell) -> TileView:
         quality=_quality(stats, machine.rtt_ms),
         layer=stats.layer if stats is not None else "",
         muted_here=shell.muted_here,
+        meter=shell.speaking.meter,
     )
 
 

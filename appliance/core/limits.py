@@ -322,7 +322,16 @@ FIT_CROP_MAX = 0.03  # aspect ratios that differ by less are cropped at the edge
 SOUND_RATE = 48_000  # samples per second, mono, everywhere: Opus runs at it and no device needs resampling
 SOUND_FRAME = 960  # samples in one frame and one packet, 20 ms: shorter doubles packets, longer adds delay
 SOUND_BITRATE = 32_000  # bit/s: full-band speech with room for in-band FEC
-SOUND_EXPECTED_LOSS = 10  # percent told to the encoder before any loss is reported: FEC from the first packet
+SOUND_EXPECTED_LOSS = 1  # percent told to the encoder while next to nothing is lost: no FEC is spent on it
+SOUND_FEC_LOSS = 6  # percent told to it otherwise: less brings no FEC, more only a poorer sound
+FEC_FROM = 0.015  # share of packets lost from which FEC is worth the bits that it takes from the sound
+FEC_LOST_MIN = 3  # packets lost: two are no sign of anything
+FEC_SPAN = 5.0  # seconds of sound over which loss is judged, ...
+FEC_HEAVY = 0.1  # ... and a share so great that ...
+FEC_HEAVY_SPAN = 1.0  # ... this is enough
+FEC_AFTER = (
+    15.0  # seconds of sound with less than half of it, until FEC ends: a link that lost will lose again
+)
 SILENCE_HISTORY = 300  # frames that a room's noise is learnt from: 6 s, in which everybody pauses
 SILENCE_AFTER = 20  # frames sent after the last sound: 0.4 s, longer than a stop within a word
 SILENCE_BAND_DBOV = -80.0  # of one band: nobody hears less, however quiet the room is
@@ -365,9 +374,13 @@ QUALITY_GOOD_LOSS = 0.01  # share of packets; repaired without anybody noticing
 QUALITY_GOOD_RTT_MS = 40.0
 QUALITY_FAIR_LOSS = 0.05  # pictures hold, sound is still whole
 QUALITY_FAIR_RTT_MS = 150.0
-SPEAKING_DBOV = 45  # RFC 6464 level (0 loud .. 127 silent) above which somebody speaks
+SPEAKING_DBOV = 50  # RFC 6464 level (0 loud .. 127 silent) above which somebody speaks; noise is not sent
 SPEAKING_AFTER = 0.2  # loud for so long: a cough lasts about 80 ms
 SPEAKING_HOLD = 0.8  # quiet for so long: longer than the pause between two words
+METER_FROM_DBOV = 60  # a level meter shows what is louder ...
+METER_STEP_DB = 8  # ... in steps of so many dB: quiet, soft, normal, loud, very loud
+METER_STEPS = 5
+LEVELS_MAX = 64  # levels kept until somebody looks: a second of packets
 VIEW_EVERY = 0.2  # in a call, how often levels and receiver reports are looked at
 VIEW_LINKS_EVERY = (
     5  # of these looks, one brings the links' quality to the screen: bars that move are no help

@@ -1,4 +1,4 @@
-"""What leaves the capture thread: speech from its first sound on, never a room's noise, nothing while muted."""
+"""What leaves the capture thread: speech from its first sound on, no room's noise, nothing while muted."""
 
 from __future__ import annotations
 

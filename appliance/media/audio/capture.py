@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -84,9 +85,10 @@ class Capture:
         self._active = False
         self._muted = False
         self._open_since_ns = 0  # only what was captured from here on may leave
-        self._expected_loss = limits.SOUND_EXPECTED_LOSS
+        self.expected_loss = limits.SOUND_EXPECTED_LOSS  # percent
         self._running = True
         self._wake = threading.Event()
+        self.levels: deque[int] = deque(maxlen=limits.LEVELS_MAX)  # of the packets since they were looked at
         self.sent = 0  # packets
         self.silent = 0  # frames that were not worth one
         self._thread = threading.Thread(target=self._run, name="sound-capture", daemon=True)
@@ -123,7 +125,7 @@ class Capture:
 
     def expect_loss(self, percent: int) -> None:
         """Tune the FEC to the loss that receivers report, in percent."""
-        self._expected_loss = percent
+        self.expected_loss = percent
 
     def _run(self) -> None:
         while self._running:
@@ -158,12 +160,13 @@ class Capture:
             self._before = (frame, timestamp)
 
     def _send(self, frame: Captured, timestamp: int) -> None:
-        self._encoder.expect_loss(self._expected_loss)
+        self._encoder.expect_loss(self.expected_loss)
         data = self._encoder.encode(frame.samples)
         self._hand_out(EncodedSound(data, timestamp, level_dbov(frame.samples), frame.captured_ns))
 
     def _hand_out(self, sound: EncodedSound) -> None:
         self._last = None if sound.ends_spurt else sound
+        self.levels.append(sound.level_dbov)
         self.sent += 1
         self._on_sound(sound)
 

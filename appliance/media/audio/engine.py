@@ -116,6 +116,11 @@ class AudioEngine:
         """The microphone and the speaker in use, and what is wrong with them."""
         return self._microphone.view, self._speaker.view
 
+    def take_levels(self) -> list[int]:
+        """Return the levels of the packets that were sent since the last call, each of 20 ms."""
+        levels = self._capture.levels
+        return [levels.popleft() for _ in range(len(levels))]
+
     def stats(self) -> dict[str, Any]:
         """Return ``{"peers": {peer: PeerSound.stats()}, "engine": {...}}``; counters since the start."""
         playout = self._playout
@@ -125,6 +130,7 @@ class AudioEngine:
             "engine": {
                 "sent": self._capture.sent,
                 "silent": self._capture.silent,
+                "expected_loss": self._capture.expected_loss,
                 "played": playout.frames,
                 "underruns": playout.underruns,
                 "mix_us": round(playout.busy_s / frames * 1e6, 1),

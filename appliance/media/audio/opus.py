@@ -69,7 +69,7 @@ class Encoder:
         self,
         *,
         bitrate: int = limits.SOUND_BITRATE,
-        loss: int = limits.SOUND_EXPECTED_LOSS,
+        loss: int = limits.SOUND_FEC_LOSS,
         dtx: bool = False,
     ) -> None:
         opus = _library()
