@@ -220,9 +220,10 @@ def _fps(drawn: DrawnStats | None) -> float:
     return round(recent / min(FPS_WINDOW, max(now - drawn.first_at, 0.1)), 1)
 
 
-def sequences(box: Box) -> dict[str, dict[str, Any]]:
+def sequences(box: Box, since: float = 0.0) -> dict[str, dict[str, Any]]:
     """What the test speaker heard of each test sequence, by band; takes some tens of milliseconds."""
-    reports = {str(band): box.engine.sequence_report(band) for band in range(BANDS)}
+    seconds = box.now() - since if since else None
+    reports = {str(band): box.engine.sequence_report(band, seconds) for band in range(BANDS)}
     return {band: asdict(report) for band, report in reports.items() if report is not None}
 
 

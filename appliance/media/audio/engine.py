@@ -138,12 +138,12 @@ class AudioEngine:
             },
         }
 
-    def sequence_report(self, band: int) -> SequenceReport | None:
-        """What the speaker ``test`` heard of a box's test sequence; None with any other speaker.
+    def sequence_report(self, band: int, seconds: float | None = None) -> SequenceReport | None:
+        """What the speaker ``test`` heard of a box's test sequence, of late; None with any other speaker.
 
         Takes some tens of milliseconds: not for the network thread.
         """
-        return None if self._detector is None else self._detector.report(band)
+        return None if self._detector is None else self._detector.report(band, seconds)
 
     def _open_speaker(self, spec: Spec) -> Speaker:
         if spec.how == "file":
@@ -158,5 +158,6 @@ def _open_microphone(spec: Spec) -> Microphone:
     if spec.how == "file":
         return microphone.file_microphone(spec.what)
     if spec.how == "test":
-        return microphone.test_microphone(int(spec.what or 0))
+        band, _, voices = spec.what.partition("/")
+        return microphone.test_microphone(int(band or 0), int(voices or 0))
     return microphone.NoMicrophone()
