@@ -156,7 +156,7 @@ RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
         _size(limits.UPLINK_KBPS_MIN, limits.UPLINK_KBPS_MAX),
     ),
     "audio.microphone": (
-        f"auto, none, device, device:ID, file:PATH, test, test:N, test:N/M with N up to {limits.TEST_VOICE_MAX}",
+        f"auto, none, device, device:ID, file:PATH, test, test:N, test:N/M with N <= {limits.TEST_VOICE_MAX}",
         is_microphone,
     ),
     "audio.speaker": ("auto, none, device, device:ID, file:PATH or test", is_speaker),
