@@ -20,7 +20,7 @@ from collections.abc import Sequence
 
 from appliance.core import limits
 
-_LEARN_EVERY = 10  # frames
+_LEARN_EVERY = 25  # frames
 _KNOWN = 25  # frames: half a second, before which everything is sound
 _SETTLED = 150  # frames from which on quantiles say something about the spread
 _RECENT = 75  # frames in which a floor falls
