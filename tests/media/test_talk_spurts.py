@@ -200,6 +200,28 @@ def test_a_listener_hears_spurts_and_silence_and_misses_nothing() -> None:
     assert listener.level_dbov == 127
 
 
+def test_the_frame_before_a_spurt_is_no_jitter() -> None:
+    """It comes with the frame after it, 20 ms late; a listener's delay stays what it was."""
+    listener, encoder = PeerSound("b"), opus.Encoder()
+    packet = encoder.encode(generate(3, 0, FRAME))
+    number, targets = 0, []
+    for spurt in range(12):
+        for n in range(30):
+            at = spurt * 1.5 + max(n, 1) * 0.02  # of arrival
+            listener.push(number, (spurt * 75 + n) * FRAME, packet, at, 20)
+            number += 1
+            if n:
+                assert listener.pull(at + 0.005) is not None or n < 3
+                targets.append(listener.stats()["target_ms"])
+        listener.push(number, (spurt * 75 + 30) * FRAME, opus.end_of_spurt(packet), at + 0.02, 127)
+        number += 1
+        for n in range(30, 74):
+            listener.pull(spurt * 1.5 + n * 0.02 + 0.005)
+    assert max(targets) <= 1000 * limits.JITTER_TARGET_START
+    stats = listener.stats()
+    assert (stats["inserted"], stats["dropped"], stats["late"], stats["lost"]) == (0, 0, 0, 0)
+
+
 def test_nothing_captured_while_muted_is_ever_sent() -> None:
     """While it is muted somebody whistles: in nothing that is sent there is a trace of it.
 
