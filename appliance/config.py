@@ -46,7 +46,9 @@ class Video(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Audio(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """``microphone``, ``speaker``: auto, device, device:ID, file:PATH, test or none; microphone: test:N."""
+    """``microphone``, ``speaker``: auto, device, device:ID, file:PATH, test or none; microphone: test:N
+    or test:N/M, too.
+    """
 
     microphone: str = "auto"
     speaker: str = "auto"

@@ -55,9 +55,12 @@ def is_speaker(text: str) -> bool:
 
 
 def is_microphone(text: str) -> bool:
-    """What a speaker may be, or test:N."""
-    number = re.fullmatch(r"test:([0-9]{1,2})", text)
-    return int(number[1]) <= limits.TEST_VOICE_MAX if number else is_speaker(text)
+    """What a speaker may be, or test:N, or test:N/M."""
+    number = re.fullmatch(r"test:([0-9]{1,2})(?:/([0-9]{1,2}))?", text)
+    if number is None:
+        return is_speaker(text)
+    voices = int(number[2]) if number[2] else limits.TEST_VOICE_MAX + 1
+    return int(number[1]) < voices <= limits.TEST_VOICE_MAX + 1
 
 
 def is_server(text: str) -> bool:
@@ -153,7 +156,7 @@ RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
         _size(limits.UPLINK_KBPS_MIN, limits.UPLINK_KBPS_MAX),
     ),
     "audio.microphone": (
-        f"auto, none, device, device:ID, file:PATH, test or test:N with N from 0 to {limits.TEST_VOICE_MAX}",
+        f"auto, none, device, device:ID, file:PATH, test, test:N, test:N/M with N <= {limits.TEST_VOICE_MAX}",
         is_microphone,
     ),
     "audio.speaker": ("auto, none, device, device:ID, file:PATH or test", is_speaker),

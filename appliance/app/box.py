@@ -33,9 +33,9 @@ from appliance.core.line import LineGate
 from appliance.core.peer import Me
 from appliance.core.view import SELF_TILE, DeviceView, Notice, Picture, Tone
 from appliance.errors import ControlError, StartError
-from appliance.media.audio.engine import AudioEngine
+from appliance.media.audio.engine import AudioEngine, EncodedSound
 from appliance.media.camera_process import CameraProcess
-from appliance.media.fanout import Fanout, Sound, SoundFanout
+from appliance.media.fanout import Fanout, SoundFanout
 from appliance.signaling.client import ServerAddress
 from appliance.signaling.discovery import Discovery, FoundBox
 from appliance.signaling.interfaces import Interface, InterfaceWatcher, host_addresses, may_dial
@@ -422,8 +422,13 @@ class Box:
     def _keyframe_wanted(self, stream: Stream) -> None:
         self.camera.request_keyframe(stream)
 
-    def _sound_captured(self, sound: Sound) -> None:
-        self._call_soon(self.sound.publish, sound)
+    def _sound_captured(self, sound: EncodedSound) -> None:
+        self._call_soon(self._publish_sound, sound)
+
+    def _publish_sound(self, sound: EncodedSound) -> None:
+        # What was said before somebody muted, and is still on its way here, does not leave any more.
+        if not self.muted or sound.ends_spurt:
+            self.sound.publish(sound)
 
     def _self_view(self, picture: Picture) -> None:
         if self.camera_on:

@@ -32,7 +32,7 @@ class Commands:
             case p.GetStatus():
                 return status.status(box)
             case p.GetStats(sequence=sequence, since=since):
-                heard = await asyncio.to_thread(status.sequences, box) if sequence else {}
+                heard = await asyncio.to_thread(status.sequences, box, since) if sequence else {}
                 return status.stats(box, heard, since)
             case p.Join(room=room, password=password):
                 await box.join(room, password, made_up=False, pressed_at=time.monotonic())

@@ -26,11 +26,11 @@ from appliance.core.link_health import LinkHealth
 from appliance.core.peer import Ends, Peer
 from appliance.core.peer_effects import GoneReason
 from appliance.core.sending import Demand, Sending
+from appliance.core.sound_loss import SoundLoss
 from appliance.core.speaker import Speaking
 from appliance.core.view import Picture
 from appliance.errors import MeetingBoxError, RemoteProtocolError
 from appliance.media.audio.engine import AudioEngine
-from appliance.media.audio.level import SILENCE_DBOV
 from appliance.media.audio.receive import PeerSound
 from appliance.media.fanout import Fanout, SoundFanout
 from appliance.media.link import CONNECTED, MediaLink
@@ -113,6 +113,8 @@ class PeerShell:
         self._wanted: Layer | None = None  # by their tile of us
         self._health = LinkHealth(now())
         self._reports = 0  # of the receiver, already looked at
+        self._sound_loss = SoundLoss()
+        self._sound_reports = 0
         self.sending = Sending()
         """What of our pictures this peer gets, and why."""
         self.muted_here = False  # a person muted this peer in this room
@@ -193,6 +195,10 @@ class PeerShell:
         bound = self._bound
         if bound is None:
             return
+        heard = bound.media.audio_feedback
+        if heard.reports != self._sound_reports:
+            self._sound_reports = heard.reports
+            self._sound_loss.report(heard.highest, heard.packets_lost, heard.reported_at)
         told = bound.media.video_feedback
         if told.reports != self._reports:
             self._reports = told.reports
@@ -202,6 +208,11 @@ class PeerShell:
             if (round_trip := told.round_trip) is not None:
                 self._judge_link(lambda: self._health.round_trip(round_trip, at))
 
+    @property
+    def expected_loss(self) -> int:
+        """How much of our sound the encoder is to expect lost on the way to this peer, in percent."""
+        return self._sound_loss.expected
+
     def _judge_link(self, judge: Callable[[], None]) -> None:
         cap = self._health.cap
         judge()
@@ -209,10 +220,13 @@ class PeerShell:
             self._listener.share_pictures()
 
     def listen(self) -> None:
-        """Look at how loud the peer is now."""
+        """Look at how loud the peer was since the last look."""
         sound = self.sound
-        loud = sound is not None and not self.machine.muted
-        self.speaking.update(sound.level_dbov if sound is not None and loud else SILENCE_DBOV, self._now())
+        levels = sound.take_levels() if sound is not None else []
+        if self.machine.muted:
+            self.speaking.mute()
+        else:
+            self.speaking.hear(levels, self._now())
 
     def mute_here(self, muted: bool) -> None:
         """Play this peer's sound here, or not."""
@@ -430,8 +444,9 @@ class PeerShell:
 
     def _open(self, generation: int) -> None:
         link = self._links[generation]
-        self._reports = 0
+        self._reports = self._sound_reports = 0
         self._health.restart(self._now())
+        self._sound_loss.restart()
         self._listener.share_pictures()
         link.media.open_media()
         for old in [g for g in self._links if g < generation]:

@@ -30,7 +30,7 @@ from appliance.core.peer import Me, Peer, PeerState
 from appliance.core.peer_effects import GoneReason
 from appliance.core.room import Roster
 from appliance.core.sending import decide
-from appliance.core.speaker import ActiveSpeaker
+from appliance.core.speaker import ActiveSpeaker, Speaking
 from appliance.core.view import Tone
 from appliance.errors import RemoteProtocolError
 from appliance.signaling.client import RelayPool, ServerAddress
@@ -102,10 +102,9 @@ class Session:
         self.muted = False
         self.camera_on = True
         self.speaker = ActiveSpeaker()
-        self._speaking: tuple[list[str], str | None] = (
-            [],
-            None,
-        )  # and the active speaker; told to the screen
+        self.own = Speaking()
+        """Our own microphone, as far as it is sent."""
+        self._heard: object = None  # who speaks, the active speaker, the meters; as told to the screen
         self._timer: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._over = False
@@ -131,23 +130,32 @@ class Session:
             shell.run(shell.machine.say_media(muted, camera_on))
 
     def listen(self) -> bool:
-        """Look at who speaks now, and say whether that changed.
+        """Look at who speaks now and how loud, and say whether that changed.
 
         One that nobody here wants to hear is not made large for it.
         """
-        before = self._speaking
+        before = self._heard
+        levels = self._around.media.engine.take_levels()
+        if self.muted:
+            self.own.mute()
+        else:
+            self.own.hear(levels, self._around.now())
         for shell in self.peers.values():
             shell.listen()
-        heard = [peer for peer, shell in self.peers.items() if shell.speaking.now and not shell.muted_here]
-        self.speaker.update(heard, self.peers)
         speaking = [peer for peer, shell in self.peers.items() if shell.speaking.now]
-        self._speaking = (speaking, self.speaker.peer)
-        return self._speaking != before
+        self.speaker.update([peer for peer in speaking if not self.peers[peer].muted_here], self.peers)
+        meters = [self.own.meter, *(shell.speaking.meter for shell in self.peers.values())]
+        self._heard = (speaking, self.speaker.peer, meters)
+        return self._heard != before
 
     def look_at_links(self) -> None:
-        """Look at what the receivers report; a link that carries less gets less."""
+        """Look at what the receivers report: a link that carries less gets less, and of sound the one
+        that loses most says how much FEC there is.
+        """
         for shell in self.peers.values():
             shell.look_at_link()
+        losses = [shell.expected_loss for shell in self.peers.values()]
+        self._around.media.engine.set_expected_loss(max(losses, default=limits.SOUND_EXPECTED_LOSS))
 
     def show_tiles(self, sizes: dict[str, tuple[int, int]]) -> None:
         """The sizes at which the peers are drawn; one that is not named is hidden."""

@@ -98,6 +98,7 @@ def _call(box: Box) -> CallView | None:
         pinned=box.pinned if box.pinned in session.peers else None,
         speaker=session.speaker.peer,
         hidden=box.tiles_hidden,
+        meter=session.own.meter,
     )
 
 
@@ -114,6 +115,7 @@ def _tile(shell: PeerShell) -> TileView:
         quality=_quality(stats, machine.rtt_ms),
         layer=stats.layer if stats is not None else "",
         muted_here=shell.muted_here,
+        meter=shell.speaking.meter,
     )
 
 
@@ -220,9 +222,10 @@ def _fps(drawn: DrawnStats | None) -> float:
     return round(recent / min(FPS_WINDOW, max(now - drawn.first_at, 0.1)), 1)
 
 
-def sequences(box: Box) -> dict[str, dict[str, Any]]:
+def sequences(box: Box, since: float = 0.0) -> dict[str, dict[str, Any]]:
     """What the test speaker heard of each test sequence, by band; takes some tens of milliseconds."""
-    reports = {str(band): box.engine.sequence_report(band) for band in range(BANDS)}
+    seconds = box.now() - since if since else None
+    reports = {str(band): box.engine.sequence_report(band, seconds) for band in range(BANDS)}
     return {band: asdict(report) for band, report in reports.items() if report is not None}
 
 

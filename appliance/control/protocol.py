@@ -113,8 +113,9 @@ class GetStats(_Request, frozen=True, tag="stats"):
     """The long list of numbers behind ``status``.
 
     ``sequence``: also what a ``test`` speaker heard of each box's test sequence; that is computed
-    anew each time and takes tens of milliseconds, which a box in a call feels. ``since``: latencies
-    and the loop's lateness of this monotonic time (``now`` of another ``stats``) and later only.
+    anew each time and takes tens of milliseconds, which a box in a call feels. ``since``: latencies,
+    the loop's lateness and test sequences of this monotonic time (``now`` of another ``stats``) and later
+    only.
     """
 
     sequence: bool = False

@@ -187,10 +187,13 @@ class JitterBuffer:
             self._next = floor
             self.counters.resets += 1
         self._strays = 0
+        # The first packet of a spurt may have waited at the sender for the second: that is no jitter.
+        waited = not self._seen or (seq == self._highest + 1 and ts > self._newest + self._frame)
         if not self._mark(seq):
             return
         self._newest = max(self._newest, ts)
-        self._note(transit, now)
+        if not waited:
+            self._note(transit, now)
         if self._next is not None and ts + self._frame <= self._next:
             self.counters.late += 1
             self._measure(now)

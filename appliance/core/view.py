@@ -89,6 +89,7 @@ class TileView:
     """One remote peer. ``quality``: 0 unknown, 1 bad, 2 fair, 3 good. ``layer``: "H", "M", "L" or "".
 
     ``muted``: its own microphone is off. ``muted_here``: somebody at this box doesn't want to hear it.
+    ``meter``: how loud it is, 0 to ``METER_STEPS``.
     """
 
     peer: str
@@ -100,6 +101,7 @@ class TileView:
     quality: int = 0
     layer: str = ""
     muted_here: bool = False
+    meter: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,8 @@ class CallView:
     ``password`` is set only when this box made the meeting up and nobody has joined yet: the
     start screen reads it out. ``since`` is when this box joined. ``layout``: "grid" (all tiles alike)
     or "speaker" (one large). ``pinned``: the peer that a person keeps large. ``speaker``: the one that
-    speaks, or did last. ``hidden``: no pictures are shown, of nobody, the self-view included.
+    speaks, or did last. ``hidden``: no pictures are shown, of nobody, the self-view included. ``meter``: how
+    loud we are, 0 to ``METER_STEPS``.
     """
 
     room: int
@@ -131,6 +134,7 @@ class CallView:
     pinned: str | None = None
     speaker: str | None = None
     hidden: bool = False
+    meter: int = 0
 
     @property
     def large(self) -> str | None:

@@ -72,7 +72,7 @@ REFUSED = replace(
 )
 OPEN = JoiningView(True, NOW + 462)
 PEERS = (
-    TileView("p1", "Bridge", TileState.LIVE, speaking=True, quality=3, layer="M"),
+    TileView("p1", "Bridge", TileState.LIVE, speaking=True, quality=3, layer="M", meter=4),
     TileView("p2", "Engine Room", TileState.LIVE, quality=2, layer="M"),
     TileView("p3", "Infirmary", TileState.LIVE, muted=True, layer="L"),
     TileView("p4", "Workshop", TileState.RECONNECTING),

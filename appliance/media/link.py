@@ -147,6 +147,7 @@ class MediaLink:
         self._layer: Layer | None = None
         self._frames_out: Subscription | None = None  # while media is open
         self._sounds_out: SoundSubscription | None = None
+        self._speaking = False  # the last sound sent was not the end of a talk spurt
         self._bad_control = 0  # messages refused: oversize, text, or the app's handler failed
         self._early = 0  # media packets that came before open_media
         self._codecs: dict[int, Codec] = {}  # by payload type, of the pictures that came
@@ -279,6 +280,11 @@ class MediaLink:
     def video_feedback(self) -> SenderFeedback:
         """What the other side's reports say about our pictures; it changes by itself."""
         return self._video_out.feedback
+
+    @property
+    def audio_feedback(self) -> SenderFeedback:
+        """What the other side's reports say about our sound; it changes by itself."""
+        return self._audio_out.feedback
 
     # --- control ----------------------------------------------------------------------------------
 
@@ -434,9 +440,14 @@ class MediaLink:
             self._send_failed(error)
 
     def _send_sound(self, sound: Sound) -> None:
+        begins, self._speaking = not self._speaking, len(sound.data) > 1
         try:
             self._audio_out.send(
-                (sound.data,), sound.timestamp & 0xFFFFFFFF, sound.captured_ns, sound.level_dbov
+                (sound.data,),
+                sound.timestamp & 0xFFFFFFFF,
+                sound.captured_ns,
+                sound.level_dbov,
+                marker=begins,  # RFC 3551 section 4.1
             )
         except ConnectionError:
             pass

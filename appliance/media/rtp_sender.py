@@ -117,9 +117,15 @@ class PacketSender:
         return self.codec != ""
 
     def send(
-        self, payloads: Sequence[bytes], timestamp: int, captured_ns: int, level_dbov: int | None = None
+        self,
+        payloads: Sequence[bytes],
+        timestamp: int,
+        captured_ns: int,
+        level_dbov: int | None = None,
+        *,
+        marker: bool = True,
     ) -> None:
-        """Send a frame, a packet for each payload, the marker bit on the last.
+        """Send a frame, a packet for each payload, ``marker`` as the marker bit of the last.
 
         ``timestamp``: RTP units. ``captured_ns``: monotonic. ``level_dbov``: 0 (loud) to 127 (silent),
         None for pictures. Raises ConnectionError when there is no connection (any more), and when nothing
@@ -133,7 +139,13 @@ class PacketSender:
         last = len(payloads) - 1
         for index, payload in enumerate(payloads):
             packet = rtp.serialize(
-                self._payload_type, index == last, number, timestamp, self._ssrc, payload, extension
+                self._payload_type,
+                marker and index == last,
+                number,
+                timestamp,
+                self._ssrc,
+                payload,
+                extension,
             )
             history[number % limits.RTP_HISTORY] = packet
             number = (number + 1) & 0xFFFF

@@ -1,4 +1,4 @@
-"""Who speaks, from levels alone."""
+"""Who speaks and how loud, from levels alone."""
 
 from __future__ import annotations
 
@@ -9,46 +9,93 @@ from appliance.core import limits
 from appliance.core.speaker import ActiveSpeaker, Speaking
 
 LOUD, QUIET = 20, 100
-STEP = 0.02
+LOOK = limits.VIEW_EVERY
+FRAMES = round(LOOK / 0.02)  # between two looks
 
 
-def run(speaking: Speaking, level: int, seconds: float, start: float) -> float:
-    """Feed a level every 20 ms; return when it ended."""
-    now = start
-    while now < start + seconds - 1e-9:
-        speaking.update(level, now)
-        now += STEP
-    return now
+class Listener:
+    """Looks every 0.2 s; ``hear`` takes stretches of (level or None for no packets, seconds)."""
+
+    def __init__(self) -> None:
+        self.speaking = Speaking()
+        self.meters: list[int] = []
+        self.was: list[bool] = []
+        self._now = 0.0
+
+    def hear(self, *stretches: tuple[int | None, float]) -> Speaking:
+        frames = [level for level, seconds in stretches for _ in range(round(seconds / 0.02))]
+        frames += [None] * (-len(frames) % FRAMES)
+        for at in range(0, len(frames), FRAMES):
+            self._now += LOOK
+            levels = [level for level in frames[at : at + FRAMES] if level is not None]
+            self.was.append(self.speaking.hear(levels, self._now))
+            self.meters.append(self.speaking.meter)
+        return self.speaking
 
 
-def test_a_sentence_counts() -> None:
-    speaking = Speaking()
-    run(speaking, LOUD, limits.SPEAKING_AFTER + 0.1, 0.0)
-    assert speaking.now
+def test_a_sentence_counts_within_two_looks() -> None:
+    assert Listener().hear((LOUD, 2 * LOOK)).now
+
+
+def test_syllables_count() -> None:
+    """Loud for two thirds of the time, as speech is."""
+    assert Listener().hear(*[(LOUD, 0.16), (QUIET, 0.08)] * 4).now
 
 
 def test_a_cough_does_not() -> None:
-    speaking = Speaking()
-    now = run(speaking, LOUD, 0.08, 0.0)
-    now = run(speaking, QUIET, 0.5, now)
-    run(speaking, LOUD, 0.08, now)
-    assert not speaking.now
+    for before in range(FRAMES):  # wherever the looks fall
+        listener = Listener()
+        listener.hear((None, 1 + 0.02 * before), (LOUD, 0.08), (None, 0.5), (LOUD, 0.08), (QUIET, 0.5))
+        assert not any(listener.was)
+
+
+def test_knocking_does_not() -> None:
+    listener = Listener()
+    listener.hear(*[(LOUD, 0.08), (QUIET, 0.12)] * 50)
+    assert not any(listener.was)
 
 
 def test_a_pause_between_words_does_not_end_it() -> None:
-    speaking = Speaking()
-    now = run(speaking, LOUD, 1.0, 0.0)
-    now = run(speaking, QUIET, limits.SPEAKING_HOLD - 0.1, now)
-    assert speaking.now
-    run(speaking, LOUD, 0.1, now)
-    assert speaking.now
+    listener = Listener()
+    listener.hear((LOUD, 1.0), (QUIET, limits.SPEAKING_HOLD - LOOK), (LOUD, LOOK))
+    assert all(listener.was[1:])
 
 
-def test_silence_ends_it() -> None:
-    speaking = Speaking()
-    now = run(speaking, LOUD, 1.0, 0.0)
-    run(speaking, QUIET, limits.SPEAKING_HOLD + 0.1, now)
-    assert not speaking.now
+def test_silence_ends_it_whether_it_is_sent_or_not() -> None:
+    for silence in (QUIET, None):
+        listener = Listener()
+        listener.hear((LOUD, 1.0), (silence, limits.SPEAKING_HOLD + LOOK))
+        assert listener.was[4]
+        assert not listener.was[-1]
+
+
+def test_who_is_muted_does_not_speak_from_that_moment_on() -> None:
+    listener = Listener()
+    listener.hear((LOUD, 1.0))
+    listener.speaking.mute()
+    assert not listener.speaking.now
+    assert listener.speaking.meter == 0
+    assert not listener.hear((LOUD, 0.08)).now
+
+
+def test_a_meter_rises_at_once_and_falls_step_by_step_to_nothing() -> None:
+    listener = Listener()
+    listener.hear((None, LOOK), (15, LOOK), (None, 2.0))
+    assert listener.meters[:8] == [0, 5, 4, 3, 2, 1, 0, 0]
+
+
+def test_a_meter_shows_what_a_room_hears() -> None:
+    shown = {level: Listener().hear((level, LOOK)).meter for level in (127, 60, 59, 45, 30, 22, 0)}
+    assert shown == {127: 0, 60: 0, 59: 1, 45: 2, 30: 4, 22: 5, 0: 5}
+
+
+@given(st.lists(st.tuples(st.lists(st.integers(0, 127), max_size=64), st.floats(0, 2)), max_size=50))
+def test_whatever_is_heard_a_meter_stays_on_its_scale(looks) -> None:
+    speaking, now = Speaking(), 0.0
+    for levels, passed in looks:
+        now += passed
+        speaking.hear(levels, now)
+        assert 0 <= speaking.meter <= limits.METER_STEPS
 
 
 class TestActiveSpeaker:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from appliance.core.grid import Rect, covering
+from appliance.core.limits import METER_STEPS
 from appliance.core.view import SELF_TILE, CallView, Snapshot, TileState, TileView
 from appliance.display import theme as t
 from appliance.display.scene import Bars, Box, Video
@@ -13,6 +14,7 @@ PREFIX = "tile:"  # of a tile's target
 RADIUS = 16.0
 CHIP_HEIGHT = 38.0
 CHIP_INSET = 14.0
+METER_HEIGHT = 3.0
 SMALL = 250.0  # units of width; below this a tile has small letters
 TINY = 200.0  # below this a chip is as tight as can be, and the self-view says "You" and no more
 NAME_LEAST = 6.0  # em: where less of a longer name would be left, a sign stands for the words after it
@@ -43,7 +45,8 @@ def draw_peer(page: Page, rect: Rect, peer: TileView, *, pinned: bool, hidden: b
         page.box(rect, None, RADIUS, t.ACCENT, 4)
     live = peer.state is TileState.LIVE
     mute = "muted here" if peer.muted_here else "muted" if peer.muted else ""
-    _chip(page, rect, label, mute=mute, quality=peer.quality if live else 0, pinned=pinned)
+    quality = peer.quality if live else 0
+    _chip(page, rect, label, mute=mute, quality=quality, meter=peer.meter, pinned=pinned)
 
 
 def target_of(peer: str) -> str:
@@ -71,7 +74,7 @@ def draw_self(page: Page, rect: Rect, snapshot: Snapshot, call: CallView) -> Non
     else:
         _poster(page, rect, snapshot.name, "Your camera is off")
     label = f"You · {snapshot.name}" if rect.w / page.theme.scale >= TINY else "You"
-    _chip(page, rect, label, mute="muted" if call.muted else "", quality=0)
+    _chip(page, rect, label, mute="muted" if call.muted else "", quality=0, meter=call.meter)
 
 
 def initials(name: str) -> str:
@@ -138,8 +141,13 @@ def _chip_measures(width: float) -> tuple[float, float, float, float]:
     return t.BODY, CHIP_INSET, CHIP_HEIGHT, 13.0
 
 
-def _chip(page: Page, rect: Rect, label: str, *, mute: str, quality: int, pinned: bool = False) -> None:
-    """At the bottom left: a pin, the name, ``mute`` (why nobody is heard), the link's quality."""
+def _chip(
+    page: Page, rect: Rect, label: str, *, mute: str, quality: int, meter: int, pinned: bool = False
+) -> None:
+    """At the bottom left: a pin, the name, ``mute`` (why nobody is heard), the link's quality.
+
+    Along its lower edge a line is as long as the voice is loud.
+    """
     scale = page.theme.scale
     size, inset, high, pad = _chip_measures(rect.w / scale)
     sign = size * 1.1
@@ -174,3 +182,9 @@ def _chip(page: Page, rect: Rect, label: str, *, mute: str, quality: int, pinned
     if quality:
         lit = {1: t.BAD, 2: t.WARNING}.get(quality, t.ACCENT)
         page.add(Bars(page.rect(x + 8, middle - bars[1] / 2, *bars), quality, lit, t.FAINT))
+    if meter and not mute:
+        x = rect.x / scale + inset + pad
+        whole = before + wide + after
+        page.box(
+            page.rect(x, bottom - METER_HEIGHT - 3, whole * meter / METER_STEPS, METER_HEIGHT), t.ACCENT, 1.5
+        )

@@ -1,24 +1,32 @@
-"""The capture thread: from the microphone to Opus packets."""
+"""The capture thread: from the microphone to Opus packets.
+
+Silence is not sent (discontinuous transmission): what `appliance.core.silence` takes for sound goes out
+in talk spurts. A spurt begins with the frame before its first sound, which may hold a word's beginning, and
+ends with a packet of one octet, which says "silence from here" (RFC 6716 section 3.2.1). Between spurts
+nothing is encoded: the encoder goes on exactly where the listeners' decoders are.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from appliance.core import limits
+from appliance.core.silence import SilenceDetector
 from appliance.errors import DeviceError
-from appliance.media.audio.level import level_dbov
-from appliance.media.audio.microphone import Microphone
-from appliance.media.audio.opus import Encoder
+from appliance.media.audio.level import BANDS, SILENCE_DBOV, band_levels, level_dbov
+from appliance.media.audio.microphone import Captured, Microphone
+from appliance.media.audio.opus import Encoder, end_of_spurt
 from appliance.media.audio.pace import FRAME_NS
 from appliance.media.audio.watch import Side
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedSound:
-    """One Opus packet of 20 ms, encoded once for everybody.
+    """One Opus packet of 20 ms, encoded once for everybody; of one octet at the end of a talk spurt.
 
     ``timestamp``: RTP, 48 kHz, 32 bits; it follows the capture time, so that it leaps over time in
     which nothing was sent. ``level_dbov``: RFC 6464, 0 to 127. ``captured_ns``: when the first
@@ -29,6 +37,11 @@ class EncodedSound:
     timestamp: int
     level_dbov: int
     captured_ns: int
+
+    @property
+    def ends_spurt(self) -> bool:
+        """There is no sound in it, only that none follows."""
+        return len(self.data) == 1
 
 
 class MediaClock:
@@ -61,7 +74,8 @@ class MediaClock:
 
 
 class Capture:
-    """Encodes while active and not muted; ``on_sound`` is called on the capture thread.
+    """Encodes what is to be heard while active and not muted; ``on_sound`` is called on the capture thread,
+    and for the end of a spurt on the thread that mutes.
 
     Once `set_muted` or `set_active` has returned, nothing captured before an opening or after a
     closing is handed out, ever.
@@ -75,14 +89,19 @@ class Capture:
         self._on_failure = on_failure
         self._encoder = Encoder()
         self._clock = MediaClock()
+        self._silence = SilenceDetector(BANDS)
+        self._before: tuple[Captured, int] | None = None  # the last frame of silence, and its timestamp
+        self._last: EncodedSound | None = None  # while a talk spurt lasts
         self._gate = threading.RLock()  # held while a frame is encoded and handed out
         self._active = False
         self._muted = False
         self._open_since_ns = 0  # only what was captured from here on may leave
-        self._expected_loss = limits.SOUND_EXPECTED_LOSS
+        self.expected_loss = limits.SOUND_EXPECTED_LOSS  # percent
         self._running = True
         self._wake = threading.Event()
-        self.sent = 0
+        self.levels: deque[int] = deque(maxlen=limits.LEVELS_MAX)  # of the packets since they were looked at
+        self.sent = 0  # packets
+        self.silent = 0  # frames that were not worth one
         self._thread = threading.Thread(target=self._run, name="sound-capture", daemon=True)
 
     def start(self) -> None:
@@ -103,9 +122,13 @@ class Capture:
         with self._gate:
             was_open = self._active and not self._muted
             self._active, self._muted = active, muted
-            if active and not muted and not was_open:
-                self._open_since_ns = time.monotonic_ns()
+            is_open = active and not muted
+            if is_open and not was_open:
+                self._open_since_ns = time.monotonic_ns() + int(limits.SOUND_OPEN_AFTER * 1e9)
                 self._encoder.reset()
+            elif was_open and not is_open:
+                self._before = None
+                self._end_spurt()
         if active:
             self._wake.set()
         else:
@@ -113,7 +136,7 @@ class Capture:
 
     def expect_loss(self, percent: int) -> None:
         """Tune the FEC to the loss that receivers report, in percent."""
-        self._expected_loss = percent
+        self.expected_loss = percent
 
     def _run(self) -> None:
         while self._running:
@@ -130,10 +153,36 @@ class Capture:
             if frame is None:
                 continue
             with self._gate:
+                timestamp = self._clock.timestamp(frame.captured_ns)
                 if self._active and not self._muted and frame.captured_ns >= self._open_since_ns:
-                    level = level_dbov(frame.samples)
-                    self._encoder.expect_loss(self._expected_loss)
-                    data = self._encoder.encode(frame.samples)
-                    timestamp = self._clock.timestamp(frame.captured_ns)
-                    self.sent += 1
-                    self._on_sound(EncodedSound(data, timestamp, level, frame.captured_ns))
+                    self._take(frame, timestamp)
+
+    def _take(self, frame: Captured, timestamp: int) -> None:
+        if self._silence.hear(band_levels(frame.samples)):
+            if self._before is not None:
+                self._send(*self._before)
+                self._before = None
+            self._send(frame, timestamp)
+            return
+        self.silent += 1
+        if self._last is not None:
+            self._end_spurt()  # with this frame's timestamp: it can't be sent any more
+        else:
+            self._before = (frame, timestamp)
+
+    def _send(self, frame: Captured, timestamp: int) -> None:
+        self._encoder.expect_loss(self.expected_loss)
+        data = self._encoder.encode(frame.samples)
+        self._hand_out(EncodedSound(data, timestamp, level_dbov(frame.samples), frame.captured_ns))
+
+    def _hand_out(self, sound: EncodedSound) -> None:
+        self._last = None if sound.ends_spurt else sound
+        self.levels.append(sound.level_dbov)
+        self.sent += 1
+        self._on_sound(sound)
+
+    def _end_spurt(self) -> None:
+        if (last := self._last) is not None:
+            timestamp = (last.timestamp + limits.SOUND_FRAME) & 0xFFFFFFFF
+            end = end_of_spurt(last.data)
+            self._hand_out(EncodedSound(end, timestamp, SILENCE_DBOV, last.captured_ns + FRAME_NS))

@@ -37,12 +37,12 @@ class Spec:
 
 
 def parse_spec(text: str, kind: Kind) -> Spec:
-    """Read ``auto``, ``device``, ``device:ID``, ``file:PATH``, ``test``, ``test:N`` or ``none``.
+    """Read ``auto``, ``device``, ``device:ID``, ``file:PATH``, ``test``, ``test:N``, ``test:N/M``, ``none``.
 
     Raises DeviceError (``sound.<kind>.unknown``) for anything else.
     """
     how, colon, what = text.partition(":")
-    bands = kind == "microphone" and what.isdecimal() and int(what) < 8
+    bands = kind == "microphone" and re.fullmatch(r"[0-7](/[1-8])?", what) is not None
     match how:
         case "auto" | "none" if not colon:
             return Spec(how)

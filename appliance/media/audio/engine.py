@@ -27,9 +27,10 @@ __all__ = ["AudioEngine", "EncodedSound", "PeerSound"]
 class AudioEngine:
     """``microphone_spec``, ``speaker_spec``: see `devices.parse_spec`.
 
-    ``on_sound`` is called on the capture thread and must hand over; ``on_state`` on the devices
-    thread, whenever a device came, went or failed. Raises DeviceError for a spec that means
-    nothing and for a missing libopus; a missing device is no error, `devices` says it.
+    ``on_sound`` is called on the capture thread (the end of a talk spurt: also where it is muted) and must
+    hand over; ``on_state`` on the devices thread, whenever a device came, went or failed. Raises
+    DeviceError for a spec that means nothing and for a missing libopus; a missing device is no error,
+    `devices` says it.
 
     The methods are for one thread (the network thread) and none of them waits for a device, except
     `start` (up to ``SOUND_START``) and `stop` (up to three times ``SOUND_STOP``).
@@ -87,7 +88,10 @@ class AudioEngine:
         self._playout.set_active(active)
 
     def set_muted(self, muted: bool) -> None:
-        """While muted nothing is encoded; when this returns, ``on_sound`` is not called any more."""
+        """While muted nothing is encoded; when this returns, ``on_sound`` is not called any more.
+
+        It may be called in here, with the end of a talk spurt.
+        """
         self._capture.set_muted(muted)
 
     def set_expected_loss(self, percent: int) -> None:
@@ -112,6 +116,11 @@ class AudioEngine:
         """The microphone and the speaker in use, and what is wrong with them."""
         return self._microphone.view, self._speaker.view
 
+    def take_levels(self) -> list[int]:
+        """Return the levels of the packets that were sent since the last call, each of 20 ms."""
+        levels = self._capture.levels
+        return [levels.popleft() for _ in range(len(levels))]
+
     def stats(self) -> dict[str, Any]:
         """Return ``{"peers": {peer: PeerSound.stats()}, "engine": {...}}``; counters since the start."""
         playout = self._playout
@@ -120,6 +129,8 @@ class AudioEngine:
             "peers": {peer: sound.stats() for peer, sound in self._peers.items()},
             "engine": {
                 "sent": self._capture.sent,
+                "silent": self._capture.silent,
+                "expected_loss": self._capture.expected_loss,
                 "played": playout.frames,
                 "underruns": playout.underruns,
                 "mix_us": round(playout.busy_s / frames * 1e6, 1),
@@ -127,12 +138,12 @@ class AudioEngine:
             },
         }
 
-    def sequence_report(self, band: int) -> SequenceReport | None:
-        """What the speaker ``test`` heard of a box's test sequence; None with any other speaker.
+    def sequence_report(self, band: int, seconds: float | None = None) -> SequenceReport | None:
+        """What the speaker ``test`` heard of a box's test sequence, of late; None with any other speaker.
 
         Takes some tens of milliseconds: not for the network thread.
         """
-        return None if self._detector is None else self._detector.report(band)
+        return None if self._detector is None else self._detector.report(band, seconds)
 
     def _open_speaker(self, spec: Spec) -> Speaker:
         if spec.how == "file":
@@ -147,5 +158,6 @@ def _open_microphone(spec: Spec) -> Microphone:
     if spec.how == "file":
         return microphone.file_microphone(spec.what)
     if spec.how == "test":
-        return microphone.test_microphone(int(spec.what or 0))
+        band, _, voices = spec.what.partition("/")
+        return microphone.test_microphone(int(band or 0), int(voices or 0))
     return microphone.NoMicrophone()

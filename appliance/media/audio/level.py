@@ -1,4 +1,6 @@
-"""The audio level of RFC 6464: 0 is as loud as can be, 127 is silence, one step is 1 dB."""
+"""How loud a frame is: the audio level of RFC 6464 (0 is as loud as can be, 127 is silence, one step
+is 1 dB), and the levels of its bands for `appliance.core.silence`.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +8,36 @@ import math
 
 import numpy as np
 
+from appliance.core import limits
 from appliance.media.audio.ring import Samples
 
 SILENCE_DBOV = 127
+
+# Below the lowest is rumble, above the highest nothing of speech that the rest does not show.
+BAND_EDGES_HZ = (150, 300, 600, 1000, 1600, 2500, 4000, 6000, 9000)
+BANDS = len(BAND_EDGES_HZ) - 1
+
+_FULL_SCALE = 32768.0
+_EDGES = np.array(BAND_EDGES_HZ) * limits.SOUND_FRAME // limits.SOUND_RATE
+# A window, so that the rumble below does not show in every band.
+_WINDOW = np.hanning(limits.SOUND_FRAME).astype(np.float32)
+_SCALE = 2.0 / (_FULL_SCALE**2 * limits.SOUND_FRAME * float(np.dot(_WINDOW, _WINDOW)))
+_NOTHING = 1e-12
 
 
 def level_dbov(samples: Samples) -> int:
     """Return the level of a frame in -dBov, 0 to 127 (RFC 6464 section 3; RFC 6465 section 4)."""
     as_float = samples.astype(np.float32)
-    power = float(np.dot(as_float, as_float)) / max(len(samples), 1) / (32768.0 * 32768.0)
+    power = float(np.dot(as_float, as_float)) / max(len(samples), 1) / _FULL_SCALE**2
     if power <= 0.0:
         return SILENCE_DBOV
     return min(max(round(-10.0 * math.log10(power)), 0), SILENCE_DBOV)
+
+
+def band_levels(samples: Samples) -> list[float]:
+    """Return the level in dBov (0 is the loudest) of each band of one frame, 48 kHz."""
+    spectrum = np.fft.rfft(samples * _WINDOW)
+    power = spectrum.real**2 + spectrum.imag**2
+    powers = np.add.reduceat(power[: _EDGES[-1]], _EDGES[:-1])
+    levels: list[float] = (10.0 * np.log10(powers * _SCALE + _NOTHING)).tolist()
+    return levels

@@ -88,16 +88,40 @@ class PacedMicrophone:
             self._on_close()
 
 
-def test_microphone(band: int) -> PacedMicrophone:
-    """The known sequence in one of its bands."""
+def test_microphone(band: int, voices: int = 0) -> PacedMicrophone:  # noqa: PT028 - no test
+    """The known sequence in one of its bands; ``voices``: so many take turns, in a room with faint noise."""
 
     def make(position: int) -> Samples:
         return sequence.generate(band, position, limits.SOUND_FRAME)
 
-    return PacedMicrophone(f"test sequence {band}", make)
+    label = f"test sequence {band}"
+    return _TurnMicrophone(label, make, band, voices) if voices else PacedMicrophone(label, make)
 
 
 test_microphone.__test__ = False  # type: ignore[attr-defined]  # pytest: its name, not its nature
+
+
+class _TurnMicrophone(PacedMicrophone):
+    """A voice where it is its turn, and faint noise all the time."""
+
+    def __init__(self, label: str, make: Callable[[int], Samples], band: int, voices: int) -> None:
+        super().__init__(label, make)
+        self._band = band
+        self._voices = voices
+        amplitude = 32768.0 * 10 ** (limits.TEST_ROOM_DBOV / 20)
+        noise = np.random.default_rng(band).standard_normal(
+            (limits.SOUND_RATE // limits.SOUND_FRAME, limits.SOUND_FRAME)
+        )
+        self._noise: Samples = (amplitude * noise).astype(np.int16)  # a second of it
+
+    def read(self, timeout: float) -> Captured | None:
+        captured = super().read(timeout)
+        if captured is None:
+            return None
+        noise: Samples = self._noise[self._pace.index % len(self._noise)]
+        if not sequence.is_turn(captured.captured_ns, self._band, self._voices):
+            return captured._replace(samples=noise)
+        return captured._replace(samples=captured.samples + noise)
 
 
 def file_microphone(path: str) -> PacedMicrophone:

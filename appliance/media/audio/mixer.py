@@ -22,6 +22,10 @@ class Limiter:
         self._gain = 1.0  # at the end of the last frame
         self._ramp = np.linspace(0.0, 1.0, limits.SOUND_FRAME // _PARTS, endpoint=False)
 
+    def rest(self) -> None:
+        """A frame of silence: let go as in any other."""
+        self._gain = min(1.0, self._gain * _RELEASE**_PARTS)
+
     def limit(self, mix: npt.NDArray[np.int32]) -> Samples:
         """Return one frame (960 samples) as int16, never beyond the ceiling."""
         peaks = np.abs(mix.reshape(_PARTS, -1)).max(axis=1)
@@ -50,6 +54,9 @@ class Mixer:
 
     def mix(self, frames: Sequence[Samples]) -> Samples:
         """Return the mix of any number of frames, also none: 960 samples, 48 kHz mono."""
+        if not frames:  # most of the time, in most rooms
+            self._limiter.rest()
+            return np.zeros(limits.SOUND_FRAME, np.int16)
         self._sum[:] = 0
         for frame in frames:
             self._sum += frame

@@ -39,6 +39,13 @@ def packet_samples(payload: bytes) -> int:
     return frames * _FRAME_48K[toc >> 3]
 
 
+def end_of_spurt(last: bytes) -> bytes:
+    """Return the packet that says "nothing from here", after ``last``: a frame of no octets, which is
+    what an encoder says in discontinuous transmission (RFC 6716, 3.2.1 and 2.1.9).
+    """
+    return bytes((last[0] & 0xFC,))
+
+
 def has_fec(payload: bytes) -> bool:
     """Does a packet of one mono frame carry redundancy about the frame before it (RFC 6716, 4.2.4)?"""
     return len(payload) > 1 and payload[0] >> 3 < _FIRST_CELT and bool(payload[1] & 0x40)
@@ -62,7 +69,7 @@ class Encoder:
         self,
         *,
         bitrate: int = limits.SOUND_BITRATE,
-        loss: int = limits.SOUND_EXPECTED_LOSS,
+        loss: int = limits.SOUND_FEC_LOSS,
         dtx: bool = False,
     ) -> None:
         opus = _library()

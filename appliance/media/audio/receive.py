@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 
 import numpy as np
 
@@ -38,6 +39,7 @@ class PeerSound:
         self._malformed = 0
         self._told: tuple[int, float] = (SILENCE_DBOV, 0.0)  # level in the last header, when it came
         self._heard = SILENCE_DBOV  # level of the last frame played
+        self._levels: deque[int] = deque(maxlen=limits.LEVELS_MAX)  # of the packets since the last look
         self._silent = True  # the last frame was silence
 
     def push(
@@ -54,6 +56,13 @@ class PeerSound:
             self._buffer.push(sequence_number, timestamp, payload, now)
         if level is not None:
             self._told = (level, now)
+        self._levels.append(self._heard if level is None else level)
+
+    def take_levels(self) -> list[int]:
+        """Return the levels of the packets since the last call, each of 20 ms; for the pushing thread."""
+        levels = list(self._levels)
+        self._levels.clear()
+        return levels
 
     @property
     def level_dbov(self) -> int:

@@ -183,8 +183,8 @@ class Detector:
         with self._lock:
             self._count = 0
 
-    def report(self, band: int) -> SequenceReport:
-        """Return what was heard of a band in the recording so far."""
+    def report(self, band: int, seconds: float | None = None) -> SequenceReport:
+        """Return what was heard of a band in the recording so far, or in its last seconds."""
         if band not in self._bands:
             raise ValueError(f"band {band} is not listened to")
         with self._lock:
@@ -193,6 +193,8 @@ class Detector:
                 heard = self._kept[: self._count].copy()
             else:
                 heard = np.concatenate([self._kept[start:], self._kept[:start]])
+        if seconds is not None:
+            heard = heard[max(0, len(heard) - int(seconds * _RATE)) :]
         recorded = len(heard) / _RATE
         found = _positions(_decide(heard, band))
         if not len(found):
@@ -200,6 +202,13 @@ class Detector:
         expected = int(found[-1] - found[0]) + 1
         seconds = expected * SYMBOL / limits.SOUND_RATE
         return SequenceReport(expected, len(found), len(found) / expected, seconds, recorded)
+
+
+def is_turn(captured_ns: int, band: int, of: int) -> bool:
+    """Is it the turn of a band's voice among ``of``? By the clock, which all boxes of a machine share."""
+    turn, within = divmod(captured_ns / 1e9, limits.TEST_TURN)
+    in_time = limits.TEST_TURN_PAUSE <= within < limits.TEST_TURN - limits.TEST_TURN_PAUSE
+    return in_time and int(turn) % of == band
 
 
 @dataclass(frozen=True, slots=True)
