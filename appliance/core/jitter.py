@@ -11,11 +11,11 @@ Rules:
 3. Delay may be within a band around the target that is wider than a frame. Below the band a frame
    is inserted; above it what is too much is taken out in one cut: a missing frame first, else the
    first one left out is cross-faded into the first one played. In a quiet frame, where nobody
-   hears it, the band is narrow; in speech it reaches down to the p95 of jitter alone, and what is
-   a little above it waits ``JITTER_PATIENCE`` for a quiet frame. Above the cap playout leaps to
-   the target.
+   hears it, the band is narrow; in speech what is a little outside waits ``JITTER_PATIENCE`` for a
+   quiet frame. Above the cap playout leaps to the target.
 4. A missing frame is taken from its successor's FEC if that is there; else it is waited for, by
-   inserting one, if the band has room for it; else it is concealed. After
+   inserting one, if the band has room for it and the network hardly loses any; else it is
+   concealed. After
    ``CONCEAL_MAX`` of them, or when the sender has stopped sending (DTX), there is silence, and the
    next talk spurt starts afresh at the target.
 
@@ -36,10 +36,11 @@ from dataclasses import dataclass
 from appliance.core import limits
 
 _SHIFT_EVERY = 0.1  # between two frames inserted or taken out in speech: a stretch nobody hears
-_UNDER = 0.005  # below the target by more: insert in a quiet frame. The band is nearly two frames, ...
-_OVER_QUIET = 0.025  # ... above the target by more: take out a quiet frame, ...
-_OVER = 0.035  # ... and in speech: wide, so that jitter of the target moves nothing
-_OVER_FAR = 0.075  # above the target by more: take out at once, also in speech
+_UNDER = 0.005  # below the target by more: insert a frame, ...
+_UNDER_FAR = 0.020  # ... at once, also in speech
+_OVER_QUIET = 0.025  # above the target by more: take out a quiet frame, ...
+_OVER = 0.035  # ... one of speech (wide, so that jitter of the target moves nothing), ...
+_OVER_FAR = 0.075  # ... at once
 _FALL = 0.050  # seconds that the target may fall in a second
 _MEASURE_EVERY = 10  # packets between two measurements of jitter
 _SAMPLES_MIN = 25  # packets known before the target may fall
@@ -142,7 +143,8 @@ class JitterBuffer:
         self._ended = False  # that packet announced silence
         self._run = 0  # frames concealed in a row
         self._shifted_at = -math.inf  # when delay was last changed
-        self._over_since: float | None = None  # since when delay is above the band
+        self._under_since: float | None = None  # since when delay is below the band
+        self._over_since: float | None = None  # or above it
         self._delay = 0.0
 
     # --- what is known ----------------------------------------------------------------------
@@ -356,9 +358,16 @@ class JitterBuffer:
         return Frame(Kind.CONCEAL, run=self._run + 1)
 
     def _is_too_short(self, first: int, delay: float, now: float) -> bool:
-        """Is a frame to be inserted before ``first``? In speech the margin is there to be used."""
-        under = _UNDER if self._packets[first][2] else limits.JITTER_MARGIN
-        return delay < self._target - under and now - self._shifted_at >= _SHIFT_EVERY
+        """Is a frame to be inserted before ``first``?"""
+        under = self._target - delay
+        if under <= _UNDER:
+            self._under_since = None
+            return False
+        if self._under_since is None:
+            self._under_since = now
+        at_once = under > _UNDER_FAR or self._packets[first][2]
+        waited = now - self._under_since >= limits.JITTER_PATIENCE
+        return (at_once or waited) and now - self._shifted_at >= _SHIFT_EVERY
 
     def _is_too_long(self, first: int, delay: float, now: float) -> bool:
         """Is delay to be taken out now?"""
@@ -367,11 +376,9 @@ class JitterBuffer:
             self._over_since = None
         elif self._over_since is None:
             self._over_since = now
-        if now - self._shifted_at < _SHIFT_EVERY:
-            return False
-        if over > _OVER_FAR or (over > _OVER_QUIET and self._packets[first][2]):
-            return True
-        return self._over_since is not None and now - self._over_since >= limits.JITTER_PATIENCE
+        at_once = over > _OVER_FAR or (over > _OVER_QUIET and self._packets[first][2])
+        waited = self._over_since is not None and now - self._over_since >= limits.JITTER_PATIENCE
+        return (at_once or waited) and now - self._shifted_at >= _SHIFT_EVERY
 
     def _patience(self, first: int | None) -> float:
         """Seconds above the target up to which a missing frame is waited for, by inserting one."""

@@ -3,7 +3,8 @@
 One call of 48 s (six talks, see `_speech`) for each loss and seed goes from the encoder to the mix, on a
 simulated network and clock (`_sound_paths`): independent random loss, and delays above the shortest that are
 half-normal with a p95 of ``jitter_ms``, so that packets overtake each other. A call begins with nothing
-known about its network, and its beginning counts. Our encoder is told the loss, as receivers report it.
+known about its network, and its beginning counts. Our encoder is told what receivers' reports of such a loss
+make of it: `TOLD`.
 
 ``pesq``: PESQ-WB (P.862.2, 16 kHz) of each talk against what was said, the mean of all. ``stoi``: the same.
 ``delivered``, ``stall_ms_max``: see `_hearing`; of all calls together, and the longest of all.
@@ -55,6 +56,7 @@ JITTER_MS = 20
 SCORE_RATE = 16_000
 PESQ_BOUNDS = {0: 3.7, 1: 3.5, 5: 3.2, 10: 2.9}
 DELIVERED_BOUND, BUFFER_BOUND_MS, STALL_BOUND_MS, MIX_BOUND_MS = 0.99, 80.0, 60.0, 1.0
+TOLD = {0: 1, 1: 1, 5: 6, 10: 6}  # percent, by the loss there is
 MIX_PEERS, MIX_LOSS = 15, 0.05
 TICK_MS = TICK * 1000
 
@@ -192,7 +194,7 @@ def main() -> int:
         figures, plain_figures = Figures(), Figures()
         for seed in range(arguments.seeds):
             network = trace(len(call), loss / 100, JITTER_MS / 1000, seed)
-            figures.add(ours(call, network, loss))
+            figures.add(ours(call, network, TOLD[loss]))
             plain_figures.add(plain(call, network))
         row = {"loss": loss, "jitter_ms": JITTER_MS, **figures.row(), **plain_figures.row("plain_")}
         rows.append(row)
