@@ -75,6 +75,7 @@ class Encoder:
         self._out = ctypes.create_string_buffer(limits.OPUS_PACKET_MAX)
         self._coder.bitrate = bitrate
         self._coder.complexity = _COMPLEXITY
+        self._coder.signal = opus.SIGNAL_VOICE  # what sounds like music would lose its FEC
         self._coder.inband_fec = 1
         self._coder.dtx = int(dtx)
         self._loss = -1
