@@ -24,6 +24,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -142,9 +143,17 @@ class Network(Worker):
         super().__init__("network")
         self._decoders, self._sounds = decoders, sounds
         self._frames, self._talk = frames, talk
+        self._wanted = [True] * TILES  # a keyframe
+        self._place = [0] * TILES  # in the film, which begins with one
+
+    def want_keyframe(self, peer: int) -> None:
+        self._wanted[peer] = True
 
     def _picture(self, peer: int, n: int) -> None:
-        frame = self._frames[n % len(self._frames)]
+        if self._wanted[peer]:
+            self._wanted[peer], self._place[peer] = False, 0
+        frame = self._frames[self._place[peer] % len(self._frames)]
+        self._place[peer] += 1
         self._decoders[peer].push(AssembledFrame(frame.data, n * 90_000 // FPS & 0xFFFFFFFF, frame.keyframe))
 
     def _sound(self, peer: int, n: int) -> None:
@@ -218,16 +227,18 @@ def run(minutes: float, film: Path) -> dict[str, Any]:
     sys.setswitchinterval(limits.SWITCH_INTERVAL)
     bridge = Bridge(_snapshot())
     display = Display(bridge, config.Display(mode="headless", width=1920, height=1080))
-    decoders = [
-        Decoder(on_picture=_shower(bridge, f"{n}"), on_keyframe_needed=lambda: None) for n in range(TILES)
-    ]
-    bridge.listen(_sizes(decoders))
+    decoders: list[Decoder] = []
     sounds = [PeerSound(f"{n}") for n in range(TILES)]
+    network = Network(decoders, sounds, frames, talk)
+    for n in range(TILES):
+        wanted = partial(network.want_keyframe, n)
+        decoders.append(Decoder(on_picture=_shower(bridge, f"{n}"), on_keyframe_needed=wanted))
+    bridge.listen(_sizes(decoders))
     card = Card()
     side = _speaker(card)
     playout = Playout(side, lambda: None)
     playout.set_peers(tuple(sounds))
-    workers = [Voice("voice"), Network(decoders, sounds, frames, talk)]
+    workers = [Voice("voice"), network]
     figures: dict[str, Any] = {}
 
     def measure() -> None:
