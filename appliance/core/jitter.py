@@ -8,16 +8,20 @@ Rules:
 2. The target is the p95 of jitter plus a margin, within ``JITTER_TARGET_MIN`` and ``_MAX``. It
    rises at once and falls slowly. A packet later than ``JITTER_CAP`` raises nothing: no buffer
    could have waited for it.
-3. Delay may be within a band above the target that is wider than a frame. Below the band a frame
+3. Delay may be within a band around the target that is wider than a frame. Below the band a frame
    is inserted; above it what is too much is taken out in one cut: a missing frame first, else the
-   first one left out is cross-faded into the first one played. Above the cap playout leaps to the
-   target.
+   first one left out is cross-faded into the first one played. In a quiet frame, where nobody
+   hears it, the band is narrow; in speech what is a little outside waits ``JITTER_PATIENCE`` for a
+   quiet frame. Above the cap playout leaps to the target.
 4. A missing frame is taken from its successor's FEC if that is there; else it is waited for, by
-   inserting one, if the band has room for it; else it is concealed. After
+   inserting one, if the band has room for it and the network hardly loses any; else it is
+   concealed. After
    ``CONCEAL_MAX`` of them, or when the sender has stopped sending (DTX), there is silence, and the
    next talk spurt starts afresh at the target.
 
-A talk spurt after DTX is recognised by sequence numbers that go on while timestamps leap.
+A talk spurt after DTX is recognised by sequence numbers that go on while timestamps leap. Packets
+that are off the timeline, or claim more packets than there was time for, change nothing, unless
+enough of them come in a row: then they are the new timeline.
 Times are seconds of any monotonic clock; timestamps are RTP's, in samples.
 """
 
@@ -32,13 +36,18 @@ from dataclasses import dataclass
 from appliance.core import limits
 
 _SHIFT_EVERY = 0.1  # between two frames inserted or taken out in speech: a stretch nobody hears
-_UNDER = 0.005  # below the target by more: insert. The band between the two is nearly two frames
-_OVER = 0.035  # above the target by more: take out. wide, so that jitter of the target moves nothing.
+_UNDER = 0.005  # below the target by more: insert a frame, ...
+_UNDER_FAR = 0.020  # ... at once, also in speech
+_OVER_QUIET = 0.025  # above the target by more: take out a quiet frame, ...
+_OVER = 0.035  # ... one of speech (wide, so that jitter of the target moves nothing), ...
+_OVER_FAR = 0.075  # ... at once
 _FALL = 0.050  # seconds that the target may fall in a second
 _MEASURE_EVERY = 10  # packets between two measurements of jitter
 _SAMPLES_MIN = 25  # packets known before the target may fall
+_LOSSES_FEW = 2  # of the last JITTER_SEEN packets: more is a network that loses, fewer one that delays
+_UNSETTLED = 8  # the newest sequence numbers: who is missing there may still come
 _AFTER_STALL = 0.05  # seconds for the packets that queued up in a pause of this process to be taken in
-_DTX_BYTES = 2  # an Opus packet this short says "silence from here", RFC 6716 section 3.2.1
+DTX_BYTES = 2  # an Opus packet this short says "silence from here", RFC 6716 section 3.2.1
 
 
 class Kind(enum.Enum):
@@ -115,7 +124,9 @@ class JitterBuffer:
 
     def _start(self, highest: int) -> None:
         """Forget the timeline; the next packet starts a new one."""
-        self._packets: dict[int, tuple[int, bytes]] = {}  # timestamp -> (sequence number, payload)
+        self._packets: dict[
+            int, tuple[int, bytes, bool]
+        ] = {}  # timestamp -> (sequence number, payload, quiet)
         self._highest = highest  # highest sequence number, unwrapped
         self._first = highest  # first one of this timeline
         self._newest = 0  # highest timestamp, unwrapped
@@ -126,13 +137,16 @@ class JitterBuffer:
         self._target = min(limits.JITTER_TARGET_START + self.extra, limits.JITTER_TARGET_MAX)
         self._measured_at = -math.inf
         self._unmeasured = 0  # packets since the last measurement
-        self._strays = 0  # packets in a row that are far off the timeline
+        self._strays = 0  # packets in a row that are off the timeline
+        self._strayed_at = 0.0  # when the first of them came
         self._next: int | None = None  # timestamp of the next frame; nothing older is played
         self._idle = True  # between talk spurts
         self._last: tuple[int, int] | None = None  # (timestamp, sequence number) last taken out
         self._ended = False  # that packet announced silence
         self._run = 0  # frames concealed in a row
-        self._shifted_at = -math.inf  # when delay was last changed in speech
+        self._shifted_at = -math.inf  # when delay was last changed
+        self._under_since: float | None = None  # since when delay is below the band
+        self._over_since: float | None = None  # or above it
         self._delay = 0.0
 
     # --- what is known ----------------------------------------------------------------------
@@ -167,8 +181,13 @@ class JitterBuffer:
 
     # --- in -----------------------------------------------------------------------------------
 
-    def push(self, sequence_number: int, timestamp: int, payload: bytes, now: float) -> None:
-        """Take one packet: 16-bit sequence number, 32-bit timestamp, its payload, its arrival."""
+    def push(
+        self, sequence_number: int, timestamp: int, payload: bytes, now: float, *, quiet: bool = False
+    ) -> None:
+        """Take one packet: 16-bit sequence number, 32-bit timestamp, its payload, its arrival.
+
+        ``quiet``: nobody would hear if a little of it were missing, or lasted longer.
+        """
         self._use(now)
         if self._base is None:
             self._begin(sequence_number, timestamp, now)
@@ -176,11 +195,20 @@ class JitterBuffer:
         seq = unwrap(sequence_number, self._highest, 16)
         ts = unwrap(timestamp, self._newest, 32)
         transit = now - ts / self._rate
-        if abs(transit - self._base) > limits.JITTER_RESET:
-            self._strays += 1
-            onwards = self._next is None or ts >= self._next
-            if self._strays < (limits.JITTER_STRAYS if onwards else limits.JITTER_STRAYS_BACK):
-                self.counters.dropped += 1
+        onwards = self._next is None or ts >= self._next
+        if onwards and self._arrivals and now - self._arrivals[-1] > limits.JITTER_HISTORY_S:
+            # What was measured before a long silence is no longer true: clocks drift.
+            self._arrivals.clear()
+            self._transits.clear()
+            self._base = transit
+        miscounted = self._is_miscounted(seq, ts)
+        if miscounted or abs(transit - self._base) > limits.JITTER_CAP:
+            late = not miscounted and limits.JITTER_CAP < transit - self._base <= limits.JITTER_RESET
+            if not self._is_new_timeline(late, onwards, now):
+                if not late:
+                    self.counters.dropped += 1
+                elif self._mark(seq):
+                    self.counters.late += 1
                 return
             floor = self._next if onwards else None  # what was played is not played again
             self._begin(seq, ts, now)
@@ -198,12 +226,29 @@ class JitterBuffer:
             self.counters.late += 1
             self._measure(now)
             return
-        self._packets[ts] = (seq, payload)
+        self._packets[ts] = (seq, payload, quiet)
         if len(self._packets) > limits.JITTER_PACKETS_MAX:
             oldest = min(self._packets)
             self._take(oldest)
             self._next = oldest + self._frame
             self.counters.dropped += 1
+
+    def _is_miscounted(self, seq: int, ts: int) -> bool:
+        """Does a sequence number not belong to this timeline?"""
+        ahead = seq - self._highest
+        if ahead <= 0:
+            return ahead <= -limits.JITTER_SEEN and ts > self._newest
+        return ahead - limits.JITTER_SEEN > (ts - self._newest) // self._frame
+
+    def _is_new_timeline(self, late: bool, onwards: bool, now: float) -> bool:
+        """Note a packet that is off the timeline; are there enough of them to believe them?"""
+        if self._strays == 0:
+            self._strayed_at = now
+        self._strays += 1
+        if self._strays < (limits.JITTER_STRAYS if onwards else limits.JITTER_STRAYS_BACK):
+            return False
+        # What a network held up comes in one burst; a longer way lasts.
+        return not late or now - self._strayed_at >= limits.JITTER_ASTRAY
 
     def _begin(self, seq: int, ts: int, now: float) -> None:
         """Start a timeline at one packet."""
@@ -291,12 +336,11 @@ class JitterBuffer:
             self._leap(delay)
             delay = self._delay_of(self._next, now)
         first = min(self._packets, default=None)
-        may_shift = now - self._shifted_at >= _SHIFT_EVERY
         if first is not None and first < self._next + self._frame:
             self._delay = delay
-            if delay < self._target - _UNDER and may_shift:
+            if self._is_too_short(first, delay, now):
                 return self._insert(now)
-            if delay > self._target + _OVER and may_shift and (onto := self._onto(first, delay)) > first:
+            if self._is_too_long(first, delay, now) and (onto := self._onto(first, delay)) > first:
                 self._shifted_at = now
                 skipped = self._take(first)
                 passed_over = [ts for ts in self._packets if ts < onto]
@@ -312,8 +356,7 @@ class JitterBuffer:
         if self._run >= limits.CONCEAL_MAX:
             self._idle = True
             return self._pull_idle(now)
-        room = _OVER - self._frame / self._rate if first is None else -_UNDER
-        if delay < self._target + room:
+        if delay < self._target + self._patience(first):
             return self._insert(now)
         if first is not None and delay > self._target + _OVER:
             self._shifted_at = now
@@ -324,6 +367,44 @@ class JitterBuffer:
             return Frame(Kind.FEC, self._packets[first][1])
         self._next += self._frame
         return Frame(Kind.CONCEAL, run=self._run + 1)
+
+    def _is_too_short(self, first: int, delay: float, now: float) -> bool:
+        """Is a frame to be inserted before ``first``?"""
+        under = self._target - delay
+        if under <= _UNDER:
+            self._under_since = None
+            return False
+        if self._under_since is None:
+            self._under_since = now
+        at_once = under > _UNDER_FAR or self._packets[first][2]
+        waited = now - self._under_since >= limits.JITTER_PATIENCE
+        return (at_once or waited) and now - self._shifted_at >= _SHIFT_EVERY
+
+    def _is_too_long(self, first: int, delay: float, now: float) -> bool:
+        """Is delay to be taken out now?"""
+        over = delay - self._target
+        if over <= _OVER:
+            self._over_since = None
+        elif self._over_since is None:
+            self._over_since = now
+        at_once = over > _OVER_FAR or (over > _OVER_QUIET and self._packets[first][2])
+        waited = self._over_since is not None and now - self._over_since >= limits.JITTER_PATIENCE
+        return (at_once or waited) and now - self._shifted_at >= _SHIFT_EVERY
+
+    def _patience(self, first: int | None) -> float:
+        """Seconds above the target up to which a missing frame is waited for, by inserting one."""
+        if first is not None:
+            return -_UNDER
+        if self._losses() > _LOSSES_FEW:
+            return 0.0  # it is lost, and will hardly come: concealed it costs no time
+        return _OVER - self._frame / self._rate
+
+    def _losses(self) -> int:
+        """Packets missing among the last ``JITTER_SEEN``, without those that may still come."""
+        known = min(self._highest - self._first + 1, limits.JITTER_SEEN) - _UNSETTLED
+        if known <= 0:
+            return 0
+        return known - (self._seen >> _UNSETTLED & ((1 << known) - 1)).bit_count()
 
     def _onto(self, first: int, delay: float) -> int:
         """The frame that is played at the target instead of ``first``: one cut, and not one a frame."""
@@ -352,9 +433,9 @@ class JitterBuffer:
         return now - self._base - ts / self._rate
 
     def _take(self, ts: int) -> bytes:
-        seq, payload = self._packets.pop(ts)
+        seq, payload, _ = self._packets.pop(ts)
         self._last = (ts, seq)
-        self._ended = len(payload) <= _DTX_BYTES
+        self._ended = len(payload) <= DTX_BYTES
         return payload
 
     def _play(self, ts: int) -> bytes:

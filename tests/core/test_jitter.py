@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import random
 import statistics
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -93,8 +95,11 @@ def play(
     phase: float = 0.011,
     paused: Callable[[float], float] = lambda when: when,
     before_pull: Callable[[float, JitterBuffer], None] = lambda _when, _buffer: None,
+    quiet: Callable[[float], bool] = lambda _when: False,
 ) -> Run:
-    """Push and pull in real time. ``paused(when)``: when what is due at ``when`` really happens."""
+    """Push and pull in real time. ``paused(when)``: when what is due at ``when`` really happens.
+    ``quiet(when)``: is what was captured then a pause in speech?
+    """
     run = Run(JitterBuffer())
     events: list[tuple[float, int, Packet | None]] = [(paused(p.arrival), 0, p) for p in packets]
     ticks = (phase + n * TICK for n in range(int(seconds / TICK)))
@@ -102,7 +107,8 @@ def play(
     events += [(when, 1, None) for when in ticks if paused(when) == when]
     for when, _, packet in sorted(events, key=lambda event: event[:2]):
         if packet is not None:
-            run.buffer.push(packet.seq, packet.ts, payload(packet.index), when)
+            data, pause = payload(packet.index), quiet(packet.index * TICK)
+            run.buffer.push(packet.seq, packet.ts, data, when, quiet=pause)
         else:
             before_pull(when, run.buffer)
             frame = run.buffer.pull(when)
@@ -420,6 +426,223 @@ def test_a_forged_packet_moves_nothing() -> None:
     assert run.buffer.counters.resets == 0
     assert 9999 not in run.played()
     assert set(run.kinds(1)) == {Kind.PACKET}
+
+
+# --- Where delay is changed -------------------------------------------------------------------------
+
+
+def quiet_at(when: float) -> bool:
+    """A pause of 0.2 s after each 0.7 s of speech."""
+    return when % 0.9 >= 0.7
+
+
+def calming(when: float, rng: random.Random) -> float:
+    """Jitter that comes and goes every 20 s."""
+    return rng.random() * (0.06 if int(when / 20) % 2 else 0.01)
+
+
+def test_with_pauses_nothing_is_cut_out_of_speech() -> None:
+    packets = network(200, jitter=calming)
+    without, run = play(packets, 200), play(packets, 200, quiet=quiet_at)
+    cut = [index_of(frame.skipped) for _, frame, _ in run.pulls if frame.skipped is not None]
+    assert len(cut) >= 4
+    assert all(quiet_at(index * TICK) for index in cut)
+    assert not all(
+        quiet_at(index_of(frame.skipped) * TICK) for _, frame, _ in without.pulls if frame.skipped is not None
+    )
+
+
+def test_delay_shrinks_sooner_and_further_in_pauses() -> None:
+    packets = network(200, jitter=calming)
+    without, run = play(packets, 200), play(packets, 200, quiet=quiet_at)
+    assert statistics.mean(run.delays()) <= statistics.mean(without.delays())
+    for calm in range(40, 200, 40):  # jitter was forgotten in the first half of it
+        assert max(run.delays(calm + 12, calm + 20)) <= run.buffer.target + 0.03
+        assert max(run.delays(calm + 12, calm + 20)) <= max(without.delays(calm + 12, calm + 20))
+
+
+def test_on_a_network_that_loses_a_lost_frame_costs_no_time() -> None:
+    run = play(network(120, loss=0.1, jitter=uniform(0.02)), 120)
+    assert run.buffer.counters.inserted <= 6  # before loss was known
+    assert max(run.delays(30)) - min(run.delays(30)) < 2 * TICK
+
+
+def test_delay_never_ratchets_whatever_happens_in_between() -> None:
+    """Ten times everything that makes delay grow, one after the other; each time it comes back."""
+
+    def jitter(when: float, rng: random.Random) -> float:
+        into = when % 60
+        if into < 5:
+            return rng.random() * 0.15
+        if 10 <= into < 11:
+            return max(0.0, 11 - into)  # a stall, and everything at once
+        if 20 <= into < 20.3:
+            return 0.19
+        return rng.random() * 0.01
+
+    def paused(when: float) -> float:
+        into = when % 60
+        return when - into + 30.7 if 30 <= into < 30.7 else when
+
+    packets = network(600, loss=0.02, jitter=jitter, speaking=lambda when: not 35 <= when % 60 < 38)
+    run = play(packets, 600, paused=paused)
+    ends = [statistics.mean(run.delays(minute * 60 + 50, minute * 60 + 60)) for minute in range(10)]
+    assert max(ends) - min(ends) <= TICK
+    assert max(ends) <= 0.06
+    assert max(run.delays()) <= limits.JITTER_CAP + 1e-9
+
+
+# --- Packets that don't belong ----------------------------------------------------------------------
+
+
+def heard(run: Run, first: float, last: float) -> float:
+    """Share of the frames in a span of time that were played from their packets."""
+    kinds = run.kinds(first, last)
+    return kinds.count(Kind.PACKET) / len(kinds)
+
+
+@pytest.mark.parametrize("longer", [0.25, 0.5, 0.9, 1.5])
+def test_a_route_that_became_longer_by_more_than_the_cap_is_followed_within_half_a_second(
+    longer: float,
+) -> None:
+    packets = network(20, jitter=lambda when, _rng: 0.0 if when < 10 else longer)
+    run = play(packets, 20)
+    assert heard(run, 10 + longer + 0.5, 20) == 1.0
+    assert max(run.delays(12.5)) <= 0.055
+    assert run.buffer.counters.resets == 1
+
+
+@pytest.mark.parametrize("leap", [0.25, 0.5, 0.9, -0.25, -0.5, -0.9, 3600.0])
+def test_timestamps_that_leap_are_followed_within_a_second_and_a_half(leap: float) -> None:
+    """A sender whose clock was set, or that slept: sequence numbers go on."""
+    samples = round(leap * limits.SOUND_RATE)
+    packets = [
+        Packet(p.arrival, p.seq, (p.ts + samples) & 0xFFFFFFFF if p.arrival > 10 else p.ts, p.index)
+        for p in network(20, first_ts=50_000_000)
+    ]
+    run = play(packets, 20)
+    assert heard(run, 11.6, 20) == 1.0
+    assert max(run.delays(12)) <= 0.055
+    assert run.buffer.lost <= limits.JITTER_STRAYS_BACK
+
+
+@pytest.mark.parametrize("ahead", [0.3, 0.9, 5.0])
+def test_one_packet_from_the_future_silences_nothing(ahead: float) -> None:
+    packets = network(6)
+    forged = Packet(3.001, 151, 150 * FRAME + round(ahead * limits.SOUND_RATE), 9999)
+    run = play(sorted([*packets, forged], key=lambda p: p.arrival), 6)
+    assert run.buffer.counters.resets == 0
+    assert heard(run, 1, 6) == 1.0
+
+
+@pytest.mark.parametrize("ahead", [300, 20_000, 40_000])
+def test_one_wild_sequence_number_neither_silences_nor_counts_as_loss(ahead: int) -> None:
+    packets = network(6)
+    forged = Packet(3.001, (150 + ahead) & 0xFFFF, 151 * FRAME + 5, 9999)
+    run = play(sorted([*packets, forged], key=lambda p: p.arrival), 6)
+    assert heard(run, 1, 6) == 1.0
+    assert run.buffer.lost == 0
+    assert 9999 not in run.played()
+
+
+@pytest.mark.parametrize("seq", [0, 30_000, 40_000, 65_000])
+def test_sequence_numbers_that_start_anew_are_followed_at_once(seq: int) -> None:
+    """Another connection of the same box: its timestamps go on."""
+    packets = [
+        Packet(p.arrival, (p.seq + seq) & 0xFFFF if p.index >= 250 else p.seq, p.ts, p.index)
+        for p in network(10, first_seq=1000)
+    ]
+    run = play(packets, 10)
+    assert heard(run, 5.3, 10) == 1.0
+    assert run.buffer.lost <= limits.JITTER_STRAYS
+
+
+def test_an_outage_of_a_minute_is_no_new_timeline_and_counts_as_loss() -> None:
+    packets = [p for p in network(80) if not 500 <= p.index < 3500]
+    run = play(packets, 80)
+    assert run.buffer.counters.resets == 0
+    assert run.buffer.lost == 3000
+    assert heard(run, 70.1, 80) == 1.0
+
+
+def test_what_a_hostile_sender_sends_is_bounded() -> None:
+    """Timestamps one sample apart, a thousand a second: little is kept, and the next honest ones play."""
+    buffer = JitterBuffer()
+    for n in range(2000):
+        buffer.push(n, n, payload(n), n * 0.001)
+        if n % 20 == 0:
+            buffer.pull(n * 0.001)
+        assert buffer.held <= limits.JITTER_PACKETS_MAX
+    packets = [Packet(2 + p.arrival, (p.seq + 2000) & 0xFFFF, 96_000 + p.ts, p.index) for p in network(5)]
+    kinds = []
+    for packet in packets:
+        buffer.push(packet.seq, packet.ts, payload(packet.index), packet.arrival)
+        kinds.append(buffer.pull(packet.arrival + 0.009).kind)
+    assert set(kinds[75:]) == {Kind.PACKET}
+
+
+# --- Silence that is not sent -----------------------------------------------------------------------
+
+
+def dtx(seconds: float, *, lose_ends: bool = False, **options: Any) -> list[tuple[Packet, bytes]]:
+    """Talk spurts as our sender sends them: a packet of one octet after each, then nothing."""
+    made = []
+    seq = 0
+    packets = network(seconds, speaking=spurts, **options)
+    for packet, following in itertools.pairwise([*sorted(packets, key=lambda p: p.index), None]):
+        assert packet is not None
+        made.append((Packet(packet.arrival, seq & 0xFFFF, packet.ts, packet.index), payload(packet.index)))
+        seq += 1
+        if following is None or following.index != packet.index + 1:
+            if not lose_ends:
+                ts = packet.ts + FRAME & 0xFFFFFFFF
+                made.append((Packet(packet.arrival + TICK, seq & 0xFFFF, ts, packet.index), b"\x78"))
+            seq += 1
+    return sorted(made, key=lambda pair: pair[0].arrival)
+
+
+def play_dtx(
+    sent: list[tuple[Packet, bytes]], seconds: float
+) -> tuple[JitterBuffer, list[tuple[float, Frame]]]:
+    buffer, pulls, coming = JitterBuffer(), [], deque(sent)
+    for n in range(int(seconds / TICK)):
+        now = 0.011 + n * TICK
+        while coming and coming[0][0].arrival <= now:
+            packet, data = coming.popleft()
+            buffer.push(packet.seq, packet.ts, data, packet.arrival)
+        pulls.append((now, buffer.pull(now)))
+    return buffer, pulls
+
+
+@pytest.mark.parametrize("most", [0.0, 0.01, 0.03])
+def test_spurts_with_ends_are_whole_and_nothing_is_made_up_after_them(most: float) -> None:
+    sent = dtx(60, jitter=uniform(most))
+    buffer, pulls = play_dtx(sent, 61)
+    played = [index_of(f.payload) for _, f in pulls if f.kind is Kind.PACKET and len(f.payload) > 1]
+    settled = [index for index in played if index > 500]
+    assert settled == sorted(p.index for p, data in sent if len(data) > 1 and p.index > 500)
+    assert buffer.lost == buffer.counters.fec == 0
+    assert [f for when, f in pulls if when > 10 and f.kind is Kind.CONCEAL] == []
+    assert {f.kind for when, f in pulls if not spurts(when - 0.15) and not spurts(when)} == {Kind.SILENCE}
+
+
+def test_an_end_that_is_lost_costs_120_ms_of_concealment_and_clips_nothing() -> None:
+    sent = dtx(60, lose_ends=True)
+    buffer, pulls = play_dtx(sent, 61)
+    played = [index_of(f.payload) for _, f in pulls if f.kind is Kind.PACKET]
+    assert played == [p.index for p, _ in sent]
+    assert max(frame.run for _, frame in pulls) <= limits.CONCEAL_MAX
+    assert buffer.lost == len({int(p.index * TICK / 2) for p, _ in sent}) - 1  # the ends, and no more
+
+
+def test_after_a_long_silence_a_clock_that_drifted_is_met_where_it_is() -> None:
+    """Twenty minutes in which nobody spoke, at 50 ppm: 60 ms."""
+    for ppm in (50, -50):
+        packets = network(1230, speaking=lambda when: when < 10 or when >= 1215, drift_ppm=ppm)
+        run = play(packets, 1230)
+        assert set(run.kinds(1215.2, 1229)) == {Kind.PACKET}
+        delays = run.delays(1215.2, 1229)
+        assert 0.02 <= min(delays) <= max(delays) <= 0.055
 
 
 # --- For ever ------------------------------------------------------------------------------------------

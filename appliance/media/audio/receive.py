@@ -9,15 +9,17 @@ from collections import deque
 import numpy as np
 
 from appliance.core import limits
-from appliance.core.jitter import Frame, JitterBuffer, Kind
+from appliance.core.jitter import DTX_BYTES, Frame, JitterBuffer, Kind
 from appliance.core.lip_sync import Heard
 from appliance.media.audio.level import SILENCE_DBOV, level_dbov
 from appliance.media.audio.opus import Decoder, packet_samples
 from appliance.media.audio.ring import Samples
 
 _FADE_IN = np.linspace(0.0, 1.0, 120, dtype=np.float32)  # 2.5 ms after silence: no click
-_FADE_OUT = np.linspace(1.0, 0.0, limits.SOUND_FRAME, dtype=np.float32)  # the last concealed frame
+_FADE_OUT = np.linspace(1.0, 0.0, limits.SOUND_FRAME, dtype=np.float32)  # the last frame before silence
 _CROSS = np.linspace(0.0, 1.0, 480, dtype=np.float32)  # 10 ms from one sound to another
+_QUIET = 30  # dB below the loudest of late: the pauses of a talk
+_FORGET = 0.02  # dB per packet: the loudest of late is a minute old at most
 
 
 class PeerSound:
@@ -38,6 +40,7 @@ class PeerSound:
         self._before_insertion: bytes | None = None  # the decoder's state, to go on from
         self._malformed = 0
         self._told: tuple[int, float] = (SILENCE_DBOV, 0.0)  # level in the last header, when it came
+        self._loudest = float(SILENCE_DBOV)  # level of late
         self._heard = SILENCE_DBOV  # level of the last frame played
         self._levels: deque[int] = deque(maxlen=limits.LEVELS_MAX)  # of the packets since the last look
         self._silent = True  # the last frame was silence
@@ -52,11 +55,14 @@ class PeerSound:
         if packet_samples(payload) != limits.SOUND_FRAME:
             self._malformed += 1
             return
-        with self._lock:
-            self._buffer.push(sequence_number, timestamp, payload, now)
+        quiet = False
         if level is not None:
             self._told = (level, now)
+            self._loudest = min(self._loudest + _FORGET, level)
+            quiet = level >= min(self._loudest + _QUIET, SILENCE_DBOV)
         self._levels.append(self._heard if level is None else level)
+        with self._lock:
+            self._buffer.push(sequence_number, timestamp, payload, now, quiet=quiet)
 
     def take_levels(self) -> list[int]:
         """Return the levels of the packets since the last call, each of 20 ms; for the pushing thread."""
@@ -123,6 +129,8 @@ class PeerSound:
             left = skipped if left is None else left
         decode = decoder.recover if frame.kind is Kind.FEC else decoder.decode
         samples = decode(frame.payload)
+        if frame.kind is Kind.PACKET and len(frame.payload) <= DTX_BYTES:
+            samples = (samples * _FADE_OUT).astype(np.int16)
         if left is not None:
             head = samples[: len(_CROSS)].astype(np.float32)
             from_left = left[: len(_CROSS)].astype(np.float32)
