@@ -13,6 +13,7 @@ from appliance.media.audio.level import level_dbov
 from appliance.media.audio.microphone import Microphone
 from appliance.media.audio.opus import Encoder
 from appliance.media.audio.pace import FRAME_NS
+from appliance.media.audio.processing import Processing
 from appliance.media.audio.watch import Side
 
 
@@ -57,9 +58,14 @@ class Capture:
     """
 
     def __init__(
-        self, side: Side[Microphone], on_sound: Callable[[EncodedSound], None], on_failure: Callable[[], None]
+        self,
+        side: Side[Microphone],
+        processing: Processing,
+        on_sound: Callable[[EncodedSound], None],
+        on_failure: Callable[[], None],
     ) -> None:
         self._side = side
+        self._processing = processing
         self._on_sound = on_sound
         self._on_failure = on_failure
         self._encoder = Encoder()
@@ -109,6 +115,7 @@ class Capture:
             if not self._active:
                 self._wake.wait()
                 self._side.current().restart()
+                self._processing.restart()
                 continue
             try:
                 frame = self._side.current().read(limits.SOUND_WAIT)
@@ -118,6 +125,7 @@ class Capture:
                 continue
             if frame is None:
                 continue
+            frame = self._processing.clean(frame)  # while muted too: it goes on learning the room
             with self._gate:
                 if self._active and not self._muted and frame.captured_ns >= self._open_since_ns:
                     level = level_dbov(frame.samples)
