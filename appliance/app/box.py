@@ -34,6 +34,7 @@ from appliance.core.peer import Me
 from appliance.core.view import SELF_TILE, DeviceView, Notice, Picture, Tone
 from appliance.errors import ControlError, StartError
 from appliance.media.audio.engine import AudioEngine, EncodedSound
+from appliance.media.audio.processing import Wishes
 from appliance.media.camera_process import CameraProcess
 from appliance.media.fanout import Fanout, SoundFanout
 from appliance.signaling.client import ServerAddress
@@ -113,6 +114,7 @@ class Box:
         self.engine = AudioEngine(
             config.audio.microphone,
             config.audio.speaker,
+            Wishes(config.audio.echo_control, config.audio.noise_suppression, config.audio.automatic_gain),
             on_sound=self._sound_captured,
             on_state=lambda device: self._call_soon(self._device, device),
         )
@@ -315,6 +317,8 @@ class Box:
             relay_lost=self._relay_lost,
             alone=self._rest_soon,
             close_room=self.server.close_room,
+            same_room=self._looks_for_same_room,
+            mute=lambda: self.set_media(muted=True),
         )
         self.engine.set_active(True)
         self.session = Session(around, room, password, made_up=made_up, pressed_at=pressed_at)
@@ -387,6 +391,11 @@ class Box:
             state_files.save(self.state_dir, state_files.MET, self._met.to_state())
         return met
 
+    @property
+    def _looks_for_same_room(self) -> bool:
+        wish = self.config.audio.same_room
+        return wish == "on" or (wish == "auto" and self.engine.hears_room)
+
     def set_media(self, muted: bool | None = None, camera_on: bool | None = None) -> None:
         """Mute or open the microphone, switch the camera off or on."""
         if muted is not None:
@@ -427,8 +436,11 @@ class Box:
 
     def _publish_sound(self, sound: EncodedSound) -> None:
         # What was said before somebody muted, and is still on its way here, does not leave any more.
-        if not self.muted or sound.ends_spurt:
-            self.sound.publish(sound)
+        if self.muted and not sound.ends_spurt:
+            return
+        self.sound.publish(sound)
+        if self.session is not None:
+            self.session.heard_here(sound.level_dbov, sound.captured_ns / 1e9)
 
     def _self_view(self, picture: Picture) -> None:
         if self.camera_on:

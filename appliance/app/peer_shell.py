@@ -31,7 +31,7 @@ from appliance.core.speaker import Speaking
 from appliance.core.view import Picture
 from appliance.errors import MeetingBoxError, RemoteProtocolError
 from appliance.media.audio.engine import AudioEngine
-from appliance.media.audio.receive import PeerSound
+from appliance.media.audio.receive import PeerSound, Told
 from appliance.media.fanout import Fanout, SoundFanout
 from appliance.media.link import CONNECTED, MediaLink
 from appliance.signaling.line_socket import LineClosed, LineSocket
@@ -51,6 +51,7 @@ class Listener(Protocol):
     def peer_closed(self, peer: Peer) -> None: ...
     def heard_roster(self, peer: Peer, peers: tuple[str, ...]) -> None: ...
     def heard_door(self, peer: Peer, door: m.Door) -> None: ...
+    def heard_same_room(self, peer: Peer) -> None: ...
     def share_pictures(self) -> None: ...
     def count(self, code: str) -> None: ...
     def arm(self) -> None: ...
@@ -119,6 +120,8 @@ class PeerShell:
         """What of our pictures this peer gets, and why."""
         self.muted_here = False  # a person muted this peer in this room
         self.speaking = Speaking()
+        self.told: list[Told] = []
+        """How loud each of its packets was, between the last two looks."""
         # A heartbeat that was lost comes late, by SCTP's time-out: the least of a few is the round trip.
         self._round_trips: deque[float] = deque(maxlen=limits.RTT_SAMPLES)
         self._ended = False
@@ -222,11 +225,11 @@ class PeerShell:
     def listen(self) -> None:
         """Look at how loud the peer was since the last look."""
         sound = self.sound
-        levels = sound.take_levels() if sound is not None else []
+        self.told = sound.take_levels() if sound is not None else []
         if self.machine.muted:
             self.speaking.mute()
         else:
-            self.speaking.hear(levels, self._now())
+            self.speaking.hear([told.level_dbov for told in self.told], self._now())
 
     def mute_here(self, muted: bool) -> None:
         """Play this peer's sound here, or not."""
@@ -307,6 +310,8 @@ class PeerShell:
                 self._listener.heard_roster(self.machine, peers)
             case core.HeardDoor(door):
                 self._listener.heard_door(self.machine, door)
+            case core.HeardSameRoom():
+                self._listener.heard_same_room(self.machine)
             case core.Refused(code):
                 self._listener.count(code)
             case core.Ended(reason):

@@ -21,6 +21,7 @@ from appliance.media.audio.level import BANDS, SILENCE_DBOV, band_levels, level_
 from appliance.media.audio.microphone import Captured, Microphone
 from appliance.media.audio.opus import Encoder, end_of_spurt
 from appliance.media.audio.pace import FRAME_NS
+from appliance.media.audio.processing import Processing
 from appliance.media.audio.watch import Side
 
 
@@ -82,9 +83,14 @@ class Capture:
     """
 
     def __init__(
-        self, side: Side[Microphone], on_sound: Callable[[EncodedSound], None], on_failure: Callable[[], None]
+        self,
+        side: Side[Microphone],
+        processing: Processing,
+        on_sound: Callable[[EncodedSound], None],
+        on_failure: Callable[[], None],
     ) -> None:
         self._side = side
+        self._processing = processing
         self._on_sound = on_sound
         self._on_failure = on_failure
         self._encoder = Encoder()
@@ -143,6 +149,7 @@ class Capture:
             if not self._active:
                 self._wake.wait()
                 self._side.current().restart()
+                self._processing.restart()
                 continue
             try:
                 frame = self._side.current().read(limits.SOUND_WAIT)
@@ -152,6 +159,7 @@ class Capture:
                 continue
             if frame is None:
                 continue
+            frame = self._processing.clean(frame)  # while muted too: it goes on learning the room
             with self._gate:
                 timestamp = self._clock.timestamp(frame.captured_ns)
                 if self._active and not self._muted and frame.captured_ns >= self._open_since_ns:

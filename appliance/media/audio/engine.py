@@ -16,6 +16,7 @@ from appliance.media.audio.capture import Capture, EncodedSound
 from appliance.media.audio.devices import Spec
 from appliance.media.audio.microphone import Microphone
 from appliance.media.audio.playout import Playout
+from appliance.media.audio.processing import Processing, Wishes, plan
 from appliance.media.audio.receive import PeerSound
 from appliance.media.audio.sequence import Detector, SequenceReport
 from appliance.media.audio.speaker import Speaker
@@ -25,7 +26,7 @@ __all__ = ["AudioEngine", "EncodedSound", "PeerSound"]
 
 
 class AudioEngine:
-    """``microphone_spec``, ``speaker_spec``: see `devices.parse_spec`.
+    """``microphone_spec``, ``speaker_spec``: see `devices.parse_spec`. ``wishes``: what is done to the sound.
 
     ``on_sound`` is called on the capture thread (the end of a talk spurt: also where it is muted) and must
     hand over; ``on_state`` on the devices thread, whenever a device came, went or failed. Raises
@@ -40,6 +41,7 @@ class AudioEngine:
         self,
         microphone_spec: str,
         speaker_spec: str,
+        wishes: Wishes | None = None,
         *,
         on_sound: Callable[[EncodedSound], None],
         on_state: Callable[[DeviceView], None],
@@ -59,9 +61,12 @@ class AudioEngine:
             open_device=speaker.DeviceSpeaker,
             stand_in=speaker.PacedSpeaker,
         )
-        self._watch = DeviceWatch((self._microphone, self._speaker), on_state)
-        self._capture = Capture(self._microphone, on_sound, self._watch.poke)
-        self._playout = Playout(self._speaker, self._watch.poke)
+        self._wishes = wishes or Wishes()
+        self._on_state = on_state
+        self._processing = Processing(plan(self._wishes, None, None))
+        self._watch = DeviceWatch((self._microphone, self._speaker), self._device_changed)
+        self._capture = Capture(self._microphone, self._processing, on_sound, self._watch.poke)
+        self._playout = Playout(self._speaker, self._processing.played, self._watch.poke)
         self._peers: dict[str, PeerSound] = {}
 
     # --- life ------------------------------------------------------------------------------------
@@ -77,6 +82,7 @@ class AudioEngine:
         self._capture.stop()
         self._playout.stop()
         self._watch.stop()
+        self._processing.close()
         self._microphone.close()
         self._speaker.close()
 
@@ -135,8 +141,19 @@ class AudioEngine:
                 "underruns": playout.underruns,
                 "mix_us": round(playout.busy_s / frames * 1e6, 1),
                 "mix_us_max": round(playout.busy_max_s * 1e6, 1),
+                "processing": self._processing.stats(),
             },
         }
+
+    @property
+    def echo_control(self) -> str:
+        """Whether the speaker's sound is taken out of the microphone, and why: "on", "off: ..."."""
+        return self._processing.plan.why
+
+    @property
+    def hears_room(self) -> bool:
+        """Is the microphone a sound card, and no file or test sequence?"""
+        return self._microphone.is_device
 
     def sequence_report(self, band: int, seconds: float | None = None) -> SequenceReport | None:
         """What the speaker ``test`` heard of a box's test sequence, of late; None with any other speaker.
@@ -144,6 +161,14 @@ class AudioEngine:
         Takes some tens of milliseconds: not for the network thread.
         """
         return None if self._detector is None else self._detector.report(band, seconds)
+
+    def _device_changed(self, view: DeviceView) -> None:
+        """On the devices thread: a device came, went or failed."""
+        ends = (getattr(side.opened, "device", None) for side in (self._microphone, self._speaker))
+        decided = plan(self._wishes, *ends)
+        if decided != self._processing.plan:
+            self._processing.plan = decided
+        self._on_state(view)
 
     def _open_speaker(self, spec: Spec) -> Speaker:
         if spec.how == "file":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +21,14 @@ _FADE_OUT = np.linspace(1.0, 0.0, limits.SOUND_FRAME, dtype=np.float32)  # the l
 _CROSS = np.linspace(0.0, 1.0, 480, dtype=np.float32)  # 10 ms from one sound to another
 _QUIET = 30  # dB below the loudest of late: the pauses of a talk
 _FORGET = 0.02  # dB per packet: the loudest of late is a minute old at most
+
+
+class Told(NamedTuple):
+    """How loud a packet's frame is, 0 to 127 -dBov; its RTP time in seconds; when it came."""
+
+    level_dbov: int
+    media_s: float
+    at: float
 
 
 class PeerSound:
@@ -42,7 +51,7 @@ class PeerSound:
         self._told: tuple[int, float] = (SILENCE_DBOV, 0.0)  # level in the last header, when it came
         self._loudest = float(SILENCE_DBOV)  # level of late
         self._heard = SILENCE_DBOV  # level of the last frame played
-        self._levels: deque[int] = deque(maxlen=limits.LEVELS_MAX)  # of the packets since the last look
+        self._levels: deque[Told] = deque(maxlen=limits.LEVELS_MAX)  # by packets since they were looked at
         self._silent = True  # the last frame was silence
 
     def push(
@@ -60,15 +69,15 @@ class PeerSound:
             self._told = (level, now)
             self._loudest = min(self._loudest + _FORGET, level)
             quiet = level >= min(self._loudest + _QUIET, SILENCE_DBOV)
-        self._levels.append(self._heard if level is None else level)
+        self._levels.append(Told(self._heard if level is None else level, timestamp / limits.SOUND_RATE, now))
         with self._lock:
             self._buffer.push(sequence_number, timestamp, payload, now, quiet=quiet)
 
-    def take_levels(self) -> list[int]:
-        """Return the levels of the packets since the last call, each of 20 ms; for the pushing thread."""
-        levels = list(self._levels)
+    def take_levels(self) -> list[Told]:
+        """Return what the packets since the last call told, each of 20 ms; for the pushing thread."""
+        taken = list(self._levels)
         self._levels.clear()
-        return levels
+        return taken
 
     @property
     def level_dbov(self) -> int:
