@@ -130,15 +130,15 @@ class Report:
     @property
     def figures(self) -> str:
         """The measured numbers for a person, empty where nothing was measured."""
-        parts = []
+        parts: list[str] = []
         if self.level_dbfs is not None:
-            parts.append(f"heard at {self.level_dbfs:.0f} dB")
+            parts.append(f"Heard at {self.level_dbfs:.0f} dB")
         if self.delay_ms is not None:
             parts.append(f"after {self.delay_ms:.0f} ms")
         if self.cancelled_db is not None:
             parts.append(f"echo {self.cancelled_db:.0f} dB quieter after cancelling")
         if self.noise_dbfs is not None:
-            parts.append(f"noise {self.noise_dbfs:.0f} dB")
+            parts.append(f"{'noise' if parts else 'Noise'} {self.noise_dbfs:.0f} dB")
         return ", ".join(parts)
 
 

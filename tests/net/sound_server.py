@@ -252,6 +252,11 @@ class SoundServer:
         """Link two ports and see that they are."""
         until(lambda: self._linked(source, sink), self._story)
 
+    def unlink(self, source: str, sink: str) -> None:
+        """Take a link away."""
+        self._tool("pw-link", "-d", source, sink)
+        until(lambda: (source, sink) not in self.links(), self._story)
+
     def _linked(self, source: str, sink: str) -> bool:
         if (source, sink) not in self.links():
             self._tool("pw-link", source, sink)

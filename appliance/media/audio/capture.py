@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from appliance.core import limits
 from appliance.errors import DeviceError
 from appliance.media.audio.level import level_dbov
-from appliance.media.audio.microphone import Microphone
+from appliance.media.audio.microphone import Captured, Microphone
 from appliance.media.audio.opus import Encoder
 from appliance.media.audio.pace import FRAME_NS
+from appliance.media.audio.ring import Samples
 from appliance.media.audio.watch import Side
 
 
@@ -29,6 +30,10 @@ class EncodedSound:
     timestamp: int
     level_dbov: int
     captured_ns: int
+
+
+Tap = Callable[[Captured, Samples | None], None]
+"""Called on the capture thread with a frame, and with what is left of it after echo cancelling."""
 
 
 class MediaClock:
@@ -71,6 +76,7 @@ class Capture:
         self._expected_loss = limits.SOUND_EXPECTED_LOSS
         self._running = True
         self._wake = threading.Event()
+        self._tap: Tap | None = None
         self.sent = 0
         self._thread = threading.Thread(target=self._run, name="sound-capture", daemon=True)
 
@@ -95,7 +101,15 @@ class Capture:
             if active and not muted and not was_open:
                 self._open_since_ns = time.monotonic_ns()
                 self._encoder.reset()
-        if active:
+        self._wake_or_sleep()
+
+    def set_tap(self, tap: Tap | None) -> None:
+        """Have every frame shown, also while nothing is sent and while muted. It stays in this box."""
+        self._tap = tap
+        self._wake_or_sleep()
+
+    def _wake_or_sleep(self) -> None:
+        if self._active or self._tap is not None:
             self._wake.set()
         else:
             self._wake.clear()
@@ -106,7 +120,7 @@ class Capture:
 
     def _run(self) -> None:
         while self._running:
-            if not self._active:
+            if not self._wake.is_set():
                 self._wake.wait()
                 self._side.current().restart()
                 continue
@@ -118,6 +132,8 @@ class Capture:
                 continue
             if frame is None:
                 continue
+            if (tap := self._tap) is not None:
+                tap(frame, None)
             with self._gate:
                 if self._active and not self._muted and frame.captured_ns >= self._open_since_ns:
                     level = level_dbov(frame.samples)

@@ -19,6 +19,7 @@ from appliance.media.audio.microphone import Microphone
 from appliance.media.audio.playout import Playout
 from appliance.media.audio.receive import PeerSound
 from appliance.media.audio.sequence import Detector, SequenceReport
+from appliance.media.audio.sound_check import SoundCheck
 from appliance.media.audio.speaker import Speaker
 from appliance.media.audio.watch import DeviceWatch, Side
 
@@ -63,6 +64,7 @@ class AudioEngine:
         self._capture = Capture(self._microphone, on_sound, self._watch.poke)
         self._playout = Playout(self._speaker, self._watch.poke)
         self._peers: dict[str, PeerSound] = {}
+        self.check = SoundCheck(self._capture, self._playout, self._microphone, self._speaker)
 
     # --- life ------------------------------------------------------------------------------------
 
