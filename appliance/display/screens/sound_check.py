@@ -103,7 +103,7 @@ class SoundCheckScreen:
         check = self._stage.snapshot.sound_check
         if target == "back":
             self._stage.go_home()
-        elif target == "play" and check is not None and not check.running:
+        elif target == "play" and not (check is not None and check.running):
             self._stage.send(CheckSound())
 
     def key(self, key: Key) -> bool:
