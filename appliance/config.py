@@ -46,10 +46,19 @@ class Video(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Audio(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """``microphone``, ``speaker``: auto, device, device:ID, file:PATH, test or none; microphone: test:N."""
+    """``microphone``, ``speaker``: auto, device, device:ID, file:PATH, test or none; microphone: test:N.
+
+    ``echo_control``: auto (for sound cards, but for speakerphones that cancel their own echo), on or off.
+    ``noise_suppression``, ``automatic_gain``: of a sound card's microphone. ``same_room``: look for boxes
+    that share a room with this one.
+    """
 
     microphone: str = "auto"
     speaker: str = "auto"
+    echo_control: str = "auto"
+    noise_suppression: bool = True
+    automatic_gain: bool = False
+    same_room: bool = True
 
 
 class Display(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -35,6 +35,7 @@ from appliance.core.peer import Me
 from appliance.core.view import SELF_TILE, DeviceView, Notice, Picture, Tone
 from appliance.errors import ControlError, StartError
 from appliance.media.audio.engine import AudioEngine
+from appliance.media.audio.processing import Wishes
 from appliance.media.camera_process import CameraProcess
 from appliance.media.fanout import Fanout, Sound, SoundFanout
 from appliance.signaling.client import ServerAddress
@@ -113,6 +114,7 @@ class Box:
         self.engine = AudioEngine(
             config.audio.microphone,
             config.audio.speaker,
+            Wishes(config.audio.echo_control, config.audio.noise_suppression, config.audio.automatic_gain),
             on_sound=self._sound_captured,
             on_state=lambda device: self._call_soon(self._device, device),
         )

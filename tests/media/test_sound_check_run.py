@@ -17,6 +17,7 @@ from appliance.media.audio.devices import Spec
 from appliance.media.audio.engine import AudioEngine
 from appliance.media.audio.microphone import Microphone, NoMicrophone, PacedMicrophone
 from appliance.media.audio.playout import Playout
+from appliance.media.audio.processing import Processing, Wishes, plan
 from appliance.media.audio.ring import Samples
 from appliance.media.audio.sound_check import SoundCheck
 from appliance.media.audio.speaker import PacedSpeaker, Speaker
@@ -61,8 +62,9 @@ class Bench:
             open_device=lambda portaudio, device: PacedSpeaker(),
             stand_in=PacedSpeaker,
         )
-        self.capture = Capture(self.microphone, self.sent.append, lambda: None)
-        self.playout = Playout(self.speaker, lambda: None)
+        self.processing = Processing(plan(Wishes("off"), None, None))
+        self.capture = Capture(self.microphone, self.processing, self.sent.append, lambda: None)
+        self.playout = Playout(self.speaker, self.processing.played, lambda: None)
         self.check = SoundCheck(self.capture, self.playout, self.microphone, self.speaker)
 
     @contextmanager
@@ -78,6 +80,7 @@ class Bench:
         finally:
             self.capture.stop()
             self.playout.stop()
+            self.processing.close()
             self.microphone.close()
             self.speaker.close()
 
@@ -96,6 +99,7 @@ def test_a_check_finds_its_own_chirps_and_nothing_leaves_the_box() -> None:
     assert report.level_dbfs == pytest.approx(-17.0 - 10.5, abs=2.0)
     assert report.delay_ms is not None
     assert 40.0 < report.delay_ms < 300.0
+    assert report.cancelled_db is None  # nothing cancels here
     assert bench.sent == []
 
 

@@ -13,6 +13,7 @@ from appliance.media.audio.level import level_dbov
 from appliance.media.audio.microphone import Captured, Microphone
 from appliance.media.audio.opus import Encoder
 from appliance.media.audio.pace import FRAME_NS
+from appliance.media.audio.processing import Processing
 from appliance.media.audio.ring import Samples
 from appliance.media.audio.watch import Side
 
@@ -62,9 +63,14 @@ class Capture:
     """
 
     def __init__(
-        self, side: Side[Microphone], on_sound: Callable[[EncodedSound], None], on_failure: Callable[[], None]
+        self,
+        side: Side[Microphone],
+        processing: Processing,
+        on_sound: Callable[[EncodedSound], None],
+        on_failure: Callable[[], None],
     ) -> None:
         self._side = side
+        self._processing = processing
         self._on_sound = on_sound
         self._on_failure = on_failure
         self._encoder = Encoder()
@@ -123,6 +129,7 @@ class Capture:
             if not self._wake.is_set():
                 self._wake.wait()
                 self._side.current().restart()
+                self._processing.restart()
                 continue
             try:
                 frame = self._side.current().read(limits.SOUND_WAIT)
@@ -132,8 +139,9 @@ class Capture:
                 continue
             if frame is None:
                 continue
+            captured, frame = frame, self._processing.clean(frame)  # while muted too: it goes on learning
             if (tap := self._tap) is not None:
-                tap(frame, None)
+                tap(captured, frame.samples if self._processing.plan.echo else None)
             with self._gate:
                 if self._active and not self._muted and frame.captured_ns >= self._open_since_ns:
                     level = level_dbov(frame.samples)

@@ -17,6 +17,7 @@ from appliance.media.audio.devices import Spec
 from appliance.media.audio.duplex import open_duplex
 from appliance.media.audio.microphone import Microphone
 from appliance.media.audio.playout import Playout
+from appliance.media.audio.processing import Processing, Wishes, plan
 from appliance.media.audio.receive import PeerSound
 from appliance.media.audio.sequence import Detector, SequenceReport
 from appliance.media.audio.sound_check import SoundCheck
@@ -27,7 +28,7 @@ __all__ = ["AudioEngine", "EncodedSound", "PeerSound"]
 
 
 class AudioEngine:
-    """``microphone_spec``, ``speaker_spec``: see `devices.parse_spec`.
+    """``microphone_spec``, ``speaker_spec``: see `devices.parse_spec`. ``wishes``: what is done to the sound.
 
     ``on_sound`` is called on the capture thread and must hand over; ``on_state`` on the devices
     thread, whenever a device came, went or failed. Raises DeviceError for a spec that means
@@ -41,6 +42,7 @@ class AudioEngine:
         self,
         microphone_spec: str,
         speaker_spec: str,
+        wishes: Wishes | None = None,
         *,
         on_sound: Callable[[EncodedSound], None],
         on_state: Callable[[DeviceView], None],
@@ -60,9 +62,14 @@ class AudioEngine:
             open_device=speaker.open_speaker,
             stand_in=speaker.PacedSpeaker,
         )
-        self._watch = DeviceWatch((self._microphone, self._speaker), on_state, open_pair=open_duplex)
-        self._capture = Capture(self._microphone, on_sound, self._watch.poke)
-        self._playout = Playout(self._speaker, self._watch.poke)
+        self._wishes = wishes or Wishes()
+        self._on_state = on_state
+        self._processing = Processing(plan(self._wishes, None, None))
+        self._watch = DeviceWatch(
+            (self._microphone, self._speaker), self._device_changed, open_pair=open_duplex
+        )
+        self._capture = Capture(self._microphone, self._processing, on_sound, self._watch.poke)
+        self._playout = Playout(self._speaker, self._processing.played, self._watch.poke)
         self._peers: dict[str, PeerSound] = {}
         self.check = SoundCheck(self._capture, self._playout, self._microphone, self._speaker)
 
@@ -79,6 +86,7 @@ class AudioEngine:
         self._capture.stop()
         self._playout.stop()
         self._watch.stop()
+        self._processing.close()
         self._microphone.close()
         self._speaker.close()
 
@@ -127,8 +135,14 @@ class AudioEngine:
                 "underruns": playout.underruns,
                 "mix_us": round(playout.busy_s / frames * 1e6, 1),
                 "mix_us_max": round(playout.busy_max_s * 1e6, 1),
+                "processing": self._processing.stats(),
             },
         }
+
+    @property
+    def echo_control(self) -> str:
+        """Whether the speaker's sound is taken out of the microphone, and why: "on", "off: ..."."""
+        return self._processing.plan.why
 
     def sequence_report(self, band: int) -> SequenceReport | None:
         """What the speaker ``test`` heard of a box's test sequence; None with any other speaker.
@@ -136,6 +150,14 @@ class AudioEngine:
         Takes some tens of milliseconds: not for the network thread.
         """
         return None if self._detector is None else self._detector.report(band)
+
+    def _device_changed(self, view: DeviceView) -> None:
+        """On the devices thread: a device came, went or failed."""
+        ends = (getattr(side.opened, "device", None) for side in (self._microphone, self._speaker))
+        decided = plan(self._wishes, *ends)
+        if decided != self._processing.plan:
+            self._processing.plan = decided
+        self._on_state(view)
 
     def _open_speaker(self, spec: Spec) -> Speaker:
         if spec.how == "file":

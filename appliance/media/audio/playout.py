@@ -23,10 +23,16 @@ class Voice(Protocol):
 
 
 class Playout:
-    """Pulls, decodes and mixes whenever the speaker wants a frame, while active."""
+    """Pulls, decodes and mixes whenever the speaker wants a frame, while active.
 
-    def __init__(self, side: Side[Speaker], on_failure: Callable[[], None]) -> None:
+    ``on_mix`` gets every frame that is handed to the speaker, in order, silent ones too.
+    """
+
+    def __init__(
+        self, side: Side[Speaker], on_mix: Callable[[Samples], None], on_failure: Callable[[], None]
+    ) -> None:
         self._side = side
+        self._on_mix = on_mix
         self._on_failure = on_failure
         self._mixer = Mixer()
         self._peers: tuple[Voice, ...] = ()  # replaced as a whole: the thread needs no lock
@@ -97,4 +103,5 @@ class Playout:
         self.frames += 1
         self.busy_s += busy
         self.busy_max_s = max(self.busy_max_s, busy)
+        self._on_mix(mix)
         speaker.play(mix)

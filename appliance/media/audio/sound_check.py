@@ -15,6 +15,7 @@ import numpy as np
 
 from appliance.core import limits
 from appliance.core.sound_check import DELAY_MAX, PROGRAM, RATE, Outcome, Report, analyse, program
+from appliance.media.audio import speakerphones
 from appliance.media.audio.capture import Capture
 from appliance.media.audio.level import SILENCE_DBOV, level_dbov
 from appliance.media.audio.microphone import Captured
@@ -131,7 +132,11 @@ class SoundCheck:
     def begin(self) -> Check:
         """Play the chirps and record. `end` belongs to it, whatever comes of it."""
         self.end()
-        self._check = Check(one_device=self._one_device(), self_cancelling=False)
+        ear = getattr(self._microphone.opened, "device", None)
+        self._check = Check(
+            one_device=self._one_device(),
+            self_cancelling=ear is not None and speakerphones.cancels_itself(ear),
+        )
         self._tap()
         self._playout.set_peers((self._check,))
         self._playout.set_active(True)
