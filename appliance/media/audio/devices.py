@@ -246,7 +246,7 @@ class PortAudio:
                 device=device,
                 channels=1,
                 dtype="int16",
-                latency="low",
+                latency=limits.DEVICE_LATENCY,
                 callback=callback,
             )
         except (sd.PortAudioError, ValueError) as error:
