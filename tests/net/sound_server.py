@@ -50,10 +50,10 @@ context.modules = [
 ]
 """
 
-# One node group: all of them are driven by one clock, whatever is linked.
+# Those of one group are driven by one clock, whatever is linked.
 _NULL = """    {{ factory = adapter args = {{
         factory.name = support.null-audio-sink node.name = "{name}" node.description = "{name}"
-        media.class = {media_class} audio.position = [ MONO ] node.group = "hall"
+        media.class = {media_class} audio.position = [ MONO ] node.group = "{group}"
         object.linger = true priority.session = {priority}
     }} }}"""
 
@@ -121,9 +121,10 @@ class SoundServer:
             file = self._folder / f"{name}.wav"
             write_wav(file, response, width=4)
             modules.append(_ROOM.format(name=name, response=file))
-        objects = [_NULL.format(name=name, media_class="Audio/Sink", priority=1000) for name in sinks]
-        objects += [
-            _NULL.format(name=name, media_class="Audio/Source/Virtual", priority=1000) for name in microphones
+        objects = [
+            _NULL.format(name=name, media_class=media_class, priority=1000, group="hall")
+            for names, media_class in ((sinks, "Audio/Sink"), (microphones, "Audio/Source/Virtual"))
+            for name in names
         ]
         (self._config / "pipewire/pipewire.conf.d/hall.conf").write_text(
             _SERVER.format(rate=RATE, quantum=QUANTUM, objects="\n".join(objects), modules="\n".join(modules))
@@ -142,6 +143,10 @@ class SoundServer:
             "PIPEWIRE_RUNTIME_DIR": str(self._run),
         }
         self._expected = {*sinks, *microphones, *(f"{room}-in" for room in rooms or {})}
+        # As on a real system: sound has its own priority, whatever else the machine does.
+        in_time = ("chrt", "--rr", "10")
+        allowed = subprocess.run((*in_time, "true"), capture_output=True, check=False).returncode == 0
+        self._in_time = in_time if allowed else ()
         self._processes: list[subprocess.Popen[bytes]] = []
         self._bus: subprocess.Popen[bytes] | None = None
 
@@ -193,7 +198,11 @@ class SoundServer:
     def _begin(self, name: str, *argv: str) -> subprocess.Popen[bytes]:
         with (self._folder / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=self._env()
+                (*self._in_time, *argv),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._env(),
             )
         self._processes.append(process)
         return process
@@ -202,10 +211,11 @@ class SoundServer:
         return {**os.environ, **self.environment, "XDG_CONFIG_HOME": str(self._config), "PIPEWIRE_DEBUG": "2"}
 
     def _story(self) -> str:
+        ended = [f"{p.args} ended: {p.returncode}\n" for p in self._processes if p.poll() is not None]
         logs = (
             f"--- {log.name}\n{log.read_text(errors='replace')[-1500:]}" for log in self._folder.glob("*.log")
         )
-        return "\n".join(logs)
+        return "\n".join((*ended, *logs))
 
     # --- what a box needs ------------------------------------------------------------------------
 
@@ -264,7 +274,7 @@ class SoundServer:
 
     def plug(self, name: str, *, priority: int, media_class: str = "Audio/Sink") -> None:
         """A device appears. The sound server prefers the one with the highest ``priority``."""
-        args = _NULL.format(name=name, media_class=media_class, priority=priority)
+        args = _NULL.format(name=name, media_class=media_class, priority=priority, group=name)
         self._tool("pw-cli", "create-node", "adapter", args.split("args =", 1)[1].rstrip().removesuffix("}"))
         until(lambda: name in self.nodes(), self._story)
 

@@ -39,6 +39,8 @@ SENTENCE = (
 STOI_MIN = 0.9
 MOUTH_TO_EAR_MAX = 0.150  # seconds
 ECHO_DB_MAX = -35.0
+TRIES = 3  # a machine that stopped for a moment while they talked is asked again
+UNDERRUNS_MAX = 2  # in 20 s
 CONVERGED_AFTER = 3.0  # seconds of speech after which the echo is to be gone
 
 pytestmark = needs_pipewire
@@ -95,6 +97,11 @@ def streams(server: SoundServer) -> set[tuple[str, str]]:
     return {(source, sink) for source, sink in nodes if "box-" in source or "box-" in sink}
 
 
+def underruns(hall: Hall) -> int:
+    """How often a loudspeaker of the two had nothing to play in time, since the start."""
+    return sum(int(box.stats()["audio"]["engine"]["underruns"]) for box in (hall.a, hall.b))
+
+
 def conversation(hall: Hall, folder: Path, voice: Sound, *, times: int = 1) -> np.ndarray:
     """The voice speaks at A's microphone; return what the ears heard, one row each."""
     file, heard = folder / "spoken.wav", folder / "heard.wav"
@@ -116,13 +123,17 @@ def decibels(ratio: float) -> float:
 def test_a_sentence_goes_from_mouth_to_ear_and_does_not_come_back(tmp_path: Path) -> None:
     voice = spoken(tmp_path, SENTENCE)
     with hall(tmp_path) as here:
-        mouth, far, near, back = conversation(here, tmp_path, voice, times=2)
-        underruns = [box.stats()["audio"]["engine"]["underruns"] for box in (here.a, here.b)]
+        for _ in range(TRIES):
+            before = underruns(here)
+            mouth, far, near, back = conversation(here, tmp_path, voice, times=2)
+            ran_dry = underruns(here) - before
+            if ran_dry <= UNDERRUNS_MAX:
+                break
     assert loudness(back) > 0.1 * loudness(far), "B's room does not sound: nothing was tested"
     begun = int(np.argmax(np.abs(mouth) > 0.01))
     second = begun + len(voice) + RATE // 4  # the second time, everything has settled
     late = lag(mouth[second:], far[second:])
-    print(f"mouth to ear {late / RATE * 1000:.1f} ms, underruns {underruns}")
+    print(f"mouth to ear {late / RATE * 1000:.1f} ms, underruns {ran_dry}")
     assert 0 < late <= MOUTH_TO_EAR_MAX * RATE
 
     said = mouth[second : len(mouth) - late]
