@@ -211,11 +211,18 @@ def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "Exits with 1 when something is a problem; warnings don't count.",
         epilog="examples:\n"
         "  meetingbox doctor\n"
+        "  meetingbox doctor --sound\n"
         "  meetingbox doctor --json\n\n"
         "`meetingbox ctl doctor` asks the box that is running.",
     )
     _add_config_option(parser)
     parser.add_argument("--json", action="store_true", help="print the report as one line of JSON")
+    parser.add_argument(
+        "--sound",
+        action="store_true",
+        help="also play tones and say what the microphone heard of them; a box that runs does it itself, "
+        "but not in a meeting",
+    )
     parser.set_defaults(run=_doctor)
 
 
@@ -224,7 +231,8 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
     from appliance import config, doctor, probes
 
-    report = doctor.to_dict(doctor.examine(probes.all_probes(config.load(arguments.config))))
+    looks = probes.all_probes(config.load(arguments.config), sound=arguments.sound)
+    report = doctor.to_dict(doctor.examine(looks))
     if arguments.json:
         import json
 

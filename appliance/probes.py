@@ -27,12 +27,16 @@ from appliance.errors import ControlError, DeviceError
 AVAHI_PID = Path("/run/avahi-daemon/pid")
 DRM = Path("/sys/class/drm")
 MDNS_PORT = 5353
+SOUND_CHECK = "sound check"  # the one look that makes a noise: only when asked for
 
 
 def all_probes(
-    loaded: Loaded, state_dir: Path | None = None, socket_path: Path | None = None
+    loaded: Loaded, state_dir: Path | None = None, socket_path: Path | None = None, *, sound: bool = False
 ) -> tuple[Probe, ...]:
-    """Every probe, in the order of the report, for a box with this configuration."""
+    """Every probe, in the order of the report, for a box with this configuration.
+
+    ``sound``: also play tones and listen to them.
+    """
     config = loaded.config
 
     def apart(name: str) -> Probe:
@@ -45,7 +49,8 @@ def all_probes(
         Probe("box", lambda: _box(path)),
         Probe("network", lambda: _network(config)),
         Probe("port", lambda: _port(config, path)),
-        *(apart(name) for name in APART),
+        *(apart(name) for name in APART if name != SOUND_CHECK),
+        *([Probe(SOUND_CHECK, lambda: _check_sound(config, path))] if sound else []),
     )
 
 
@@ -295,6 +300,43 @@ def _codec(_config: Config) -> Finding:
     return ok("sound codec", "Opus")
 
 
+def _check_sound(config: Config, path: Path) -> Finding:
+    """By the box that runs, which has the devices, or by one's own."""
+    if not _running(path):
+        return _in_process(SOUND_CHECK, config, limits.SOUND_CHECK_DOCTOR_WITHIN)
+    from appliance.control.client import ControlClient
+
+    with ControlClient(path, timeout=limits.SOUND_CHECK_DOCTOR_WITHIN) as client:
+        told = client.request("sound-check")
+    return _heard(told["sentence"], told["figures"], well=told["well"], deaf=told["deaf"])
+
+
+def _sound_check(config: Config) -> Finding:
+    from appliance.media.audio.engine import AudioEngine
+
+    def ignore(_: object) -> None:
+        """Nothing is sent and nobody looks."""
+
+    engine = AudioEngine(config.audio.microphone, config.audio.speaker, on_sound=ignore, on_state=ignore)
+    engine.start()
+    try:
+        report = engine.check.obstacle
+        if report is None:
+            check = engine.check.begin()
+            check.wait()
+            engine.check.end()
+            report = check.report()
+    finally:
+        engine.stop()
+    return _heard(report.sentence, report.figures, well=report.well, deaf=report.deaf)
+
+
+def _heard(sentence: str, figures: str, *, well: bool, deaf: bool) -> Finding:
+    if well:
+        return ok(SOUND_CHECK, f"{sentence} {figures}".strip())
+    return (problem if deaf else warning)(SOUND_CHECK, figures or "nothing", sentence, "")
+
+
 APART: dict[str, Callable[[Config], Finding]] = {
     "mdns": _mdns,
     "camera": _camera,
@@ -304,10 +346,11 @@ APART: dict[str, Callable[[Config], Finding]] = {
     "screen": _screen,
     "fonts": _fonts,
     "sound codec": _codec,
+    SOUND_CHECK: _sound_check,
 }
 
 
-def _in_process(name: str, config: Config) -> Finding:
+def _in_process(name: str, config: Config, within: float = limits.DOCTOR_PROBE_WITHIN) -> Finding:
     """Run one of ``APART`` in a process of its own and read its finding."""
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "appliance.probes", name],
@@ -318,15 +361,13 @@ def _in_process(name: str, config: Config) -> Finding:
         env={**os.environ, "PYGAME_HIDE_SUPPORT_PROMPT": "1"},
     )
     try:
-        told, noise = process.communicate(
-            configuration.effective_toml(config, masked=False), limits.DOCTOR_PROBE_WITHIN
-        )
+        told, noise = process.communicate(configuration.effective_toml(config, masked=False), within)
     except subprocess.TimeoutExpired:
         process.kill()
         # A process that hangs in its driver can't be killed: it is left to the kernel.
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.communicate(timeout=limits.CAMERA_END_WAIT)
-        wrong = f"It did not answer within {limits.DOCTOR_PROBE_WITHIN:g} s: its driver hangs."
+        wrong = f"It did not answer within {within:g} s: its driver hangs."
         return problem(name, "nothing", wrong, "Unplug it and plug it in again, or restart the machine.")
     if process.returncode != 0:
         why = (noise.strip().splitlines() or ["it ended without a word"])[-1]

@@ -22,6 +22,7 @@ from appliance.app.lag import LagMeter
 from appliance.app.lines import answer_line
 from appliance.app.peer_shell import MediaParts
 from appliance.app.session import Session, Surroundings
+from appliance.app.sound_checks import SoundChecks
 from appliance.bridge import Bridge
 from appliance.config import Config
 from appliance.control.server import ControlServer
@@ -118,6 +119,7 @@ class Box:
             on_sound=self._sound_captured,
             on_state=lambda device: self._call_soon(self._device, device),
         )
+        self.sound_checks = SoundChecks(self)
         self.camera = CameraProcess(
             config.video.source,
             self.name,
@@ -156,6 +158,7 @@ class Box:
             self.engine.start()
             ends.append(("sound", lambda: asyncio.to_thread(self.engine.stop)))
             ends.append(("tasks", self._end_tasks))
+            ends.append(("sound check", self._end_sound_check))
             self._spawn(self._follow_intents(), "intents")
             ends.append(("session", self._end_meetings))
             self.bridge.listen(lambda intent: self._call_soon(self._intent, intent))
@@ -183,6 +186,9 @@ class Box:
 
     async def _stop_watching(self) -> None:
         self._watcher.stop()
+
+    async def _end_sound_check(self) -> None:
+        self.sound_checks.close()
 
     async def _end_tasks(self) -> None:
         for task in list(self._tasks):
@@ -268,6 +274,12 @@ class Box:
                 self.in_call().close_peer(peer)
             case view.TilesShown(sizes, self_view):
                 self._tiles_shown({peer: (width, height) for peer, width, height in sizes}, self_view)
+            case view.OpenSoundCheck():
+                self.sound_checks.open()
+            case view.CheckSound():
+                self._spawn(self.sound_checks.run_for_screen(), "sound check")
+            case view.CloseSoundCheck():
+                self.sound_checks.close()
             case view.Quit():
                 pass  # the display ends and with it the box
 
@@ -289,6 +301,7 @@ class Box:
 
     def _begin_session(self, room: int, password: str, *, made_up: bool, pressed_at: float) -> None:
         self.refusal = None
+        self.sound_checks.close()  # before the session exists: its sound is the meeting's from here on
         media = MediaParts(
             hosts=lambda: tuple(self._addresses()),
             may_dial=lambda address: may_dial(address, self.interfaces),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from appliance import doctor, probes
-from appliance.app import status
+from appliance.app import sound_checks, status
 from appliance.config import Loaded
 from appliance.control import protocol as p
 from appliance.core.call import CallState
@@ -59,6 +59,8 @@ class Commands:
             case p.Screenshot(file=file):
                 await asyncio.to_thread(box.screen.screenshot, Path(file))
                 return {"file": file}
+            case p.CheckSound():
+                return sound_checks.reply(await box.sound_checks.run())
             case p.RunDoctor():
                 return await asyncio.to_thread(self._doctor)
         return {}

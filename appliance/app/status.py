@@ -71,6 +71,7 @@ def snapshot(box: Box) -> Snapshot:
         refusal=box.refusal,
         refusal_id=box.refusal_id,
         notices=tuple(box.notices),
+        sound_check=box.sound_checks.view,
     )
 
 

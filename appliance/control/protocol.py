@@ -126,6 +126,10 @@ class RunDoctor(_Request, frozen=True, tag="doctor"):
     """Look at every device and the network: the report of ``meetingbox doctor``."""
 
 
+class CheckSound(_Request, frozen=True, tag="sound-check"):
+    """Play tones and say what the microphone heard of them; takes 6 s, and not in a meeting."""
+
+
 Request = (
     GetStatus
     | Join
@@ -141,11 +145,12 @@ Request = (
     | Screenshot
     | GetStats
     | RunDoctor
+    | CheckSound
 )
 
 REQUESTS: tuple[type[_Request], ...] = (
     GetStatus, Join, Leave, SwitchRoom, Mute, Camera, AllowJoining, Peer, Layout, Tiles, Press,
-    Screenshot, GetStats, RunDoctor,
+    Screenshot, GetStats, RunDoctor, CheckSound,
 )  # fmt: skip
 VERBS: tuple[str, ...] = tuple(str(request.__struct_config__.tag) for request in REQUESTS)
 

@@ -151,6 +151,21 @@ class CallView:
 
 
 @dataclass(frozen=True, slots=True)
+class SoundCheckView:
+    """The sound check while its screen is open. ``level``: the microphone's, 0 to 1.
+
+    ``sentence``: the last check's result or why there was none, empty before one; ``figures``: what
+    was measured.
+    """
+
+    level: float = 0.0
+    running: bool = False
+    sentence: str = ""
+    figures: str = ""
+    tone: Tone = Tone.CALM
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything the screen needs, at one moment.
 
@@ -168,6 +183,7 @@ class Snapshot:
     refusal: str | None = None
     refusal_id: int = 0
     notices: tuple[Notice, ...] = ()
+    sound_check: SoundCheckView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +299,21 @@ class TilesShown:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenSoundCheck:
+    """Show the microphone's level; not in a meeting."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSound:
+    """Play the sound check's tones and say what the microphone heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSoundCheck:
+    """Nobody looks at it any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quit:
     """The window was closed, or the box was told to stop."""
 
@@ -300,6 +331,9 @@ Intent = (
     | MutePeer
     | ClosePeer
     | TilesShown
+    | OpenSoundCheck
+    | CheckSound
+    | CloseSoundCheck
     | Quit
 )
 

@@ -1,7 +1,7 @@
 """Which screen is shown, where the focus is, and what a key or a touch does. No pygame in here.
 
 the snapshot says       shown
-IDLE                    home, or the keypad when somebody opened it
+IDLE                    home, or the keypad or the sound check when somebody opened it
 JOINING                 joining (also from the last key until the snapshot answers)
 IN_CALL                 start, while a meeting made up here waits for its first guest; else call
 """
@@ -15,10 +15,12 @@ from dataclasses import dataclass, replace
 from appliance.core import focus, keypad, limits
 from appliance.core.view import (
     SELF_TILE,
+    CloseSoundCheck,
     Intent,
     Join,
     Leave,
     Notice,
+    OpenSoundCheck,
     Phase,
     Snapshot,
     StartMeeting,
@@ -30,6 +32,7 @@ from appliance.display.screens.call import Call
 from appliance.display.screens.home import Home
 from appliance.display.screens.joining import Joining
 from appliance.display.screens.keypad import KeypadScreen
+from appliance.display.screens.sound_check import SoundCheckScreen
 from appliance.display.screens.start import Start
 from appliance.display.stage import Key, Moment, Screen
 
@@ -58,9 +61,11 @@ class Navigator:
         self._snapshot = Snapshot(snapshot.name)  # the real one is adopted like every later one
         self._send = send
         self._keypad_open = False
+        self._check_open = False  # the sound check's screen
         self._sent_at: float | None = None  # a join or a start that the snapshot does not show yet
         self._home = Home(self)
         self._keypad = KeypadScreen(self)
+        self._check = SoundCheckScreen(self)
         self._joining = Joining(self)
         self._start = Start(self)
         self._call = Call(self)
@@ -90,6 +95,13 @@ class Navigator:
 
     def go_home(self) -> None:
         self._keypad_open = False
+        if self._check_open:
+            self._check_open = False
+            self._send(CloseSoundCheck())
+
+    def open_sound_check(self) -> None:
+        self._check_open = True
+        self._send(OpenSoundCheck())
 
     def open_keypad(self, room: int | None = None, char: str = "") -> None:
         valid = room is not None and limits.ROOM_MIN <= room <= limits.ROOM_MAX
@@ -119,6 +131,8 @@ class Navigator:
         refused = snapshot.refusal_id > before.refusal_id
         if snapshot.phase is not Phase.IDLE or refused:
             self._sent_at = None
+        if snapshot.phase is not Phase.IDLE:
+            self._check_open = False  # the box closed it: its sound is the meeting's
         if snapshot.phase is Phase.IDLE and before.phase is not Phase.IDLE:
             self._joining.room = None
         if snapshot.phase is Phase.IN_CALL and before.phase is not Phase.IN_CALL:
@@ -168,6 +182,8 @@ class Navigator:
             self._sent_at = None
         if snapshot.phase is Phase.JOINING or self._sent_at is not None:
             return self._joining
+        if self._check_open:
+            return self._check
         return self._keypad if self._keypad_open else self._home
 
     def _ring_of(self, view: View, moment: Moment) -> tuple[Box, ...]:

@@ -18,6 +18,7 @@ import pygame
 
 from appliance import config
 from appliance.bridge import Bridge
+from appliance.core.sound_check import Outcome, Report
 from appliance.core.view import (
     SELF_TILE,
     BoxSeen,
@@ -31,6 +32,7 @@ from appliance.core.view import (
     Picture,
     Preset,
     Snapshot,
+    SoundCheckView,
     TilesShown,
     TileState,
     TileView,
@@ -69,6 +71,16 @@ TROUBLE = Snapshot(
 )
 REFUSED = replace(
     HOME, refusal="That is not the right number or password. Check both with the others.", refusal_id=1
+)
+TO_CHECK = "down down ok"  # from home to the sound check
+CHECKING = replace(HOME, sound_check=SoundCheckView(0.45))
+CHECKED = SoundCheckView(
+    0.1,
+    sentence=Report(Outcome.GOOD).sentence,
+    figures=Report(Outcome.GOOD, -62.0, -31.0, 74.0, 38.0, -69.0).figures,
+)
+NOT_HEARD = SoundCheckView(
+    0.1, sentence=Report(Outcome.WRONG_DEVICE).sentence, figures="Noise -58 dB", tone=Tone.BAD
 )
 OPEN = JoiningView(True, NOW + 462)
 PEERS = (
@@ -115,6 +127,10 @@ SCENES = (
     Scene("keypad-range", HOME, "4 2 0 1"),
     Scene("keypad", HOME, "4 2 ok 1 7 4 0 2 ok", REFUSED),
     Scene("keyboard", HOME, "4 2 ok down ok S e a"),
+    Scene("sound-check", CHECKING, TO_CHECK),
+    Scene("sound-check-running", replace(CHECKING, sound_check=SoundCheckView(0.7, True)), TO_CHECK),
+    Scene("sound-check-good", replace(CHECKING, sound_check=CHECKED), TO_CHECK),
+    Scene("sound-check-bad", replace(CHECKING, sound_check=NOT_HEARD), TO_CHECK),
     Scene("joining", HOME, "4 2 ok 1 2 3 4 ok", replace(HOME, phase=Phase.JOINING)),
     Scene("start", in_call(CallView(417, NOW - 12, JoiningView(True, NOW + 588), password="502938"))),  # noqa: S106
     Scene("call", in_call(CALL, JOINED)),

@@ -59,6 +59,8 @@ class Stage(Protocol):
     def open_keypad(self, room: int | None = None, char: str = "") -> None:
         """Show the keypad, empty or with a preset's room, and type ``char`` if there is one."""
 
+    def open_sound_check(self) -> None: ...
+
     def focus(self, target: str) -> None: ...
 
 

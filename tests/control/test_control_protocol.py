@@ -29,6 +29,7 @@ EXAMPLES: list[tuple[dict[str, object], protocol.Request]] = [
     ({"verb": "stats"}, protocol.GetStats()),
     ({"verb": "stats", "since": 12.5}, protocol.GetStats(since=12.5)),
     ({"verb": "doctor"}, protocol.RunDoctor()),
+    ({"verb": "sound-check"}, protocol.CheckSound()),
 ]
 
 

@@ -10,6 +10,7 @@ import pygame
 import pytest
 
 from appliance.core.grid import Rect
+from appliance.core.sound_check import SENTENCES, Outcome, Report
 from appliance.core.view import (
     SELF_TILE,
     BoxSeen,
@@ -22,6 +23,7 @@ from appliance.core.view import (
     Phase,
     Preset,
     Snapshot,
+    SoundCheckView,
     TileState,
     TileView,
     Tone,
@@ -29,7 +31,7 @@ from appliance.core.view import (
 from appliance.display import theme as t
 from appliance.display.fonts import Fonts
 from appliance.display.navigator import Navigator
-from appliance.display.preview import HOME, NOW, SCENES, TROUBLE, WALL, Scene
+from appliance.display.preview import HOME, NOW, SCENES, TO_CHECK, TROUBLE, WALL, Scene
 from appliance.display.render import layout
 from appliance.display.scene import Box, Text, View
 from appliance.display.stage import Key, Moment
@@ -50,6 +52,17 @@ WORST = (
             devices=(DeviceView("camera", "", LONG * 4), DeviceView("microphone", "", LONG * 4)),
             presets=tuple(Preset(LONG, 1000) for _ in range(9)),
         ),
+    ),
+    Scene(
+        "sound-check-worst",
+        replace(
+            HOME,
+            devices=(DeviceView("microphone", LONG * 4), DeviceView("speaker", "", LONG * 4)),
+            sound_check=SoundCheckView(
+                1.0, True, max(SENTENCES.values(), key=len), Report(Outcome.GOOD, *[-100.4] * 5).figures
+            ),
+        ),
+        TO_CHECK,
     ),
     Scene(
         "call-worst",

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -132,10 +132,11 @@ class Boxes:
         uplink_kbps: int = 0,
         servers: Sequence[str] = (),
         ready: bool = True,
+        environment: Mapping[str, str] | None = None,
     ) -> TestBox:
         """Start a box. ``band``: of its test sound, else another one for each; ``size``: of its screen.
 
-        ``extra``: further lines for the end of its configuration.
+        ``extra``: further lines for the end of its configuration. ``environment``: of its process, on top.
         """
         index = len(self.all)
         folder = self._folder / f"box-{index}"
@@ -162,7 +163,7 @@ class Boxes:
                 "stdin": subprocess.DEVNULL,
                 "stdout": log,
                 "stderr": subprocess.STDOUT,
-                "env": {**os.environ, "PYTHONWARNINGS": "error::ResourceWarning"},
+                "env": {**os.environ, "PYTHONWARNINGS": "error::ResourceWarning", **(environment or {})},
             }
             process = subprocess.Popen(argv, **options) if host is None else host.popen(argv, **options)
         box = TestBox(name, folder, process)

@@ -20,6 +20,7 @@ NETWORKS = {
     "wireless": "Wireless network",
     "local": "This computer only",
 }
+CHECK = "Sound check"
 NO_NETWORK = "No network. Plug in a network cable."
 DEVICE_WORDS = {"camera": "camera", "microphone": "microphone", "speaker": "loudspeaker"}
 
@@ -131,7 +132,10 @@ class Home:
         wide = page.measure(network, t.NOTE) + 2
         right = page.rect(page.w - MARGIN - wide, middle - 16, wide, 32)
         page.text(right, network, t.NOTE, t.DIM if network_ok else t.WARNING_TEXT, align="right")
-        room = page.w - 2 * MARGIN - wide - 60
+        check = page.measure(CHECK, t.NOTE) + 66
+        button = page.rect(page.w - MARGIN - wide - 30 - check, middle - 26, check, 52)
+        page.button("sound-check", button, CHECK, t.NOTE, fill=t.PANEL, color=t.DIM, icon="sound", radius=12)
+        room = page.w - 2 * MARGIN - wide - 30 - check - 30
         devices = page.moment.snapshot.devices
         problems = [d.problem for d in devices if d.problem]
         if problems:
@@ -151,6 +155,8 @@ class Home:
             self._stage.send(StartMeeting(at))
         elif target == "join":
             self._stage.open_keypad()
+        elif target == "sound-check":
+            self._stage.open_sound_check()
         elif target.startswith("preset:"):
             presets = self._stage.snapshot.presets
             index = int(target.partition(":")[2])

@@ -22,6 +22,7 @@ from appliance.media.audio.microphone import Captured, Microphone
 from appliance.media.audio.opus import Encoder, end_of_spurt
 from appliance.media.audio.pace import FRAME_NS
 from appliance.media.audio.processing import Processing
+from appliance.media.audio.ring import Samples
 from appliance.media.audio.watch import Side
 
 
@@ -43,6 +44,10 @@ class EncodedSound:
     def ends_spurt(self) -> bool:
         """There is no sound in it, only that none follows."""
         return len(self.data) == 1
+
+
+Tap = Callable[[Captured, Samples | None], None]
+"""Called on the capture thread with a frame, and with what is left of it after echo cancelling."""
 
 
 class MediaClock:
@@ -105,6 +110,7 @@ class Capture:
         self.expected_loss = limits.SOUND_EXPECTED_LOSS  # percent
         self._running = True
         self._wake = threading.Event()
+        self._tap: Tap | None = None
         self.levels: deque[int] = deque(maxlen=limits.LEVELS_MAX)  # of the packets since they were looked at
         self.sent = 0  # packets
         self.silent = 0  # frames that were not worth one
@@ -135,7 +141,15 @@ class Capture:
             elif was_open and not is_open:
                 self._before = None
                 self._end_spurt()
-        if active:
+        self._wake_or_sleep()
+
+    def set_tap(self, tap: Tap | None) -> None:
+        """Have every frame shown, also while nothing is sent and while muted. It stays in this box."""
+        self._tap = tap
+        self._wake_or_sleep()
+
+    def _wake_or_sleep(self) -> None:
+        if self._active or self._tap is not None:
             self._wake.set()
         else:
             self._wake.clear()
@@ -146,7 +160,7 @@ class Capture:
 
     def _run(self) -> None:
         while self._running:
-            if not self._active:
+            if not self._wake.is_set():
                 self._wake.wait()
                 self._side.current().restart()
                 self._processing.restart()
@@ -159,7 +173,9 @@ class Capture:
                 continue
             if frame is None:
                 continue
-            frame = self._processing.clean(frame)  # while muted too: it goes on learning the room
+            captured, frame = frame, self._processing.clean(frame)  # while muted too: it goes on learning
+            if (tap := self._tap) is not None:
+                tap(captured, frame.samples if self._processing.plan.echo else None)
             with self._gate:
                 timestamp = self._clock.timestamp(frame.captured_ns)
                 if self._active and not self._muted and frame.captured_ns >= self._open_since_ns:

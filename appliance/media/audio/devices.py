@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from appliance.core import limits
 from appliance.errors import DeviceError
@@ -85,14 +85,20 @@ def read_cards(path: Path = CARDS) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SoundDevice:
-    """``index``: PortAudio's, until it is begun again. ``inputs``, ``outputs``: channels."""
+    """``index``: PortAudio's, until it is begun again. ``inputs``, ``outputs``: channels.
+
+    ``clock``: what paces it; two devices of one clock can share a stream. ``on_server``: behind it is a
+    sound server, which by itself moves our streams when a device comes or goes.
+    """
 
     id: str
     label: str
     index: int
     inputs: int
     outputs: int
+    clock: str = ""
     usb: bool = False
+    on_server: bool = False
     default_input: bool = False
     default_output: bool = False
 
@@ -108,6 +114,8 @@ def describe(
 ) -> list[SoundDevice]:
     """Turn PortAudio's list into ours, with the cards' ids and names."""
     by_index = {card.index: card for card in cards}
+    # Where a sound server has an ALSA device, ALSA's default is that server.
+    leading = (*_SERVERS, "default") if any(info["name"] in _SERVERS for info in found) else _SERVERS
     devices = []
     for index, info in enumerate(found):
         name = str(info["name"])
@@ -124,7 +132,9 @@ def describe(
                 index,
                 int(info["max_input_channels"]),
                 int(info["max_output_channels"]),
+                card.id if card is not None else "server" if name in leading else name,
                 card is not None and card.driver.startswith("USB"),
+                name in leading,
                 index == default[0],
                 index == default[1],
             )
@@ -151,23 +161,31 @@ def choose(devices: Sequence[SoundDevice], spec: Spec, kind: Kind) -> SoundDevic
     return next((device for device in able if device.usb), default)
 
 
-class Stream(Protocol):
-    """An open PortAudio stream."""
+class Stream:
+    """An open PortAudio stream; `PortAudio.close` closes it."""
+
+    def __init__(self, raw: Any) -> None:
+        self.raw = raw
+        self.closed = False
 
     @property
-    def active(self) -> bool: ...
+    def active(self) -> bool:
+        """Does it run? Not any more once it was closed, or its device has gone."""
+        return not self.closed and bool(self.raw.active)
 
 
 class PortAudio:
     """The one user of PortAudio in this process: lists devices, opens and closes streams.
 
-    Every method may take as long as a driver likes; none is for the network thread.
+    Every method may take as long as a driver likes; none is for the network thread. ``cards``: reads
+    /proc/asound/cards.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, cards: Callable[[], str] = read_cards) -> None:
+        self.cards = cards
         self._sd: Any = None
         self._absent: DeviceError | None = None  # why there is no library; looked for once
-        self._open: list[Any] = []
+        self._open: list[Stream] = []
         self._lock = threading.Lock()
 
     def devices(self) -> list[SoundDevice]:
@@ -178,7 +196,7 @@ class PortAudio:
                 found, default = list(sd.query_devices()), tuple(sd.default.device)
             except sd.PortAudioError as error:
                 raise DeviceError("sound.portaudio", f"The sound system does not answer: {error}.") from error
-        return describe(found, (default[0], default[1]), parse_cards(read_cards()))
+        return describe(found, (default[0], default[1]), parse_cards(self.cards()))
 
     def rescan(self) -> bool:
         """Have PortAudio look again for devices; False while a stream is open."""
@@ -200,33 +218,56 @@ class PortAudio:
         with self._lock:
             sd = self._library()
             make = sd.RawInputStream if kind == "microphone" else sd.RawOutputStream
-            try:
-                stream = make(
-                    samplerate=limits.SOUND_RATE,
-                    blocksize=limits.SOUND_BLOCK,
-                    device=device.index,
-                    channels=1,
-                    dtype="int16",
-                    latency="low",
-                    callback=callback,
-                )
-            except (sd.PortAudioError, ValueError) as error:
-                raise _refused(kind, device, error) from error
-            try:
-                stream.start()
-            except sd.PortAudioError as error:
-                stream.close(ignore_errors=True)
-                raise _refused(kind, device, error) from error
-            self._open.append(stream)
-            return stream  # type: ignore[no-any-return]
+            return self._start(make, device.index, callback, lambda error: _refused(kind, device, error))
+
+    def open_duplex(
+        self, microphone: SoundDevice, speaker: SoundDevice, callback: Callable[..., None]
+    ) -> Stream:
+        """Open and start one stream both ways, as `open` does. Raises DeviceError."""
+        with self._lock:
+            make = self._library().RawStream
+            indices = (microphone.index, speaker.index)
+            return self._start(
+                make, indices, callback, lambda error: _not_together(microphone, speaker, error)
+            )
+
+    def _start(
+        self,
+        make: Callable[..., Any],
+        device: int | tuple[int, int],
+        callback: Callable[..., None],
+        refused: Callable[[Exception], DeviceError],
+    ) -> Stream:
+        sd = self._library()
+        try:
+            raw = make(
+                samplerate=limits.SOUND_RATE,
+                blocksize=limits.SOUND_BLOCK,
+                device=device,
+                channels=1,
+                dtype="int16",
+                latency=limits.DEVICE_LATENCY,
+                callback=callback,
+            )
+        except (sd.PortAudioError, ValueError) as error:
+            raise refused(error) from error
+        try:
+            raw.start()
+        except sd.PortAudioError as error:
+            raw.close(ignore_errors=True)
+            raise refused(error) from error
+        stream = Stream(raw)
+        self._open.append(stream)
+        return stream
 
     def close(self, stream: Stream) -> None:
-        """Close a stream, at once and whatever its device does."""
+        """Close a stream, at once and whatever its device does; one that is closed stays so."""
         with self._lock:
             if stream in self._open:
                 self._open.remove(stream)
-                stream.abort(ignore_errors=True)  # type: ignore[attr-defined]
-                stream.close(ignore_errors=True)  # type: ignore[attr-defined]
+                stream.closed = True
+                stream.raw.abort(ignore_errors=True)
+                stream.raw.close(ignore_errors=True)
 
     def _library(self) -> Any:
         if self._absent is not None:
@@ -251,6 +292,11 @@ def _refused(kind: Kind, device: SoundDevice, error: Exception) -> DeviceError:
         f"The {kind} {device.label} can't be opened. Another program may be using it: close that, "
         "or unplug the device and plug it in again.",
     )
+
+
+def _not_together(microphone: SoundDevice, speaker: SoundDevice, error: Exception) -> DeviceError:
+    log.info("%s and %s as one stream: %s", microphone.id, speaker.id, error)
+    return DeviceError("sound.duplex.refused", "Microphone and speaker can't be opened together.")
 
 
 def missing(spec: Spec, kind: Kind) -> DeviceError:

@@ -14,11 +14,13 @@ from appliance.core.view import DeviceView
 from appliance.media.audio import devices, microphone, speaker
 from appliance.media.audio.capture import Capture, EncodedSound
 from appliance.media.audio.devices import Spec
+from appliance.media.audio.duplex import open_duplex
 from appliance.media.audio.microphone import Microphone
 from appliance.media.audio.playout import Playout
 from appliance.media.audio.processing import Processing, Wishes, plan
 from appliance.media.audio.receive import PeerSound
 from appliance.media.audio.sequence import Detector, SequenceReport
+from appliance.media.audio.sound_check import SoundCheck
 from appliance.media.audio.speaker import Speaker
 from appliance.media.audio.watch import DeviceWatch, Side
 
@@ -51,23 +53,26 @@ class AudioEngine:
             "microphone",
             devices.parse_spec(microphone_spec, "microphone"),
             open_plain=_open_microphone,
-            open_device=microphone.DeviceMicrophone,
+            open_device=microphone.open_microphone,
             stand_in=microphone.NoMicrophone,
         )
         self._speaker: Side[Speaker] = Side(
             "speaker",
             devices.parse_spec(speaker_spec, "speaker"),
             open_plain=self._open_speaker,
-            open_device=speaker.DeviceSpeaker,
+            open_device=speaker.open_speaker,
             stand_in=speaker.PacedSpeaker,
         )
         self._wishes = wishes or Wishes()
         self._on_state = on_state
         self._processing = Processing(plan(self._wishes, None, None))
-        self._watch = DeviceWatch((self._microphone, self._speaker), self._device_changed)
+        self._watch = DeviceWatch(
+            (self._microphone, self._speaker), self._device_changed, open_pair=open_duplex
+        )
         self._capture = Capture(self._microphone, self._processing, on_sound, self._watch.poke)
         self._playout = Playout(self._speaker, self._processing.played, self._watch.poke)
         self._peers: dict[str, PeerSound] = {}
+        self.check = SoundCheck(self._capture, self._playout, self._microphone, self._speaker)
 
     # --- life ------------------------------------------------------------------------------------
 

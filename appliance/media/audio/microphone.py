@@ -18,7 +18,7 @@ import numpy as np
 from appliance.core import limits
 from appliance.errors import DeviceError
 from appliance.media.audio import sequence
-from appliance.media.audio.devices import PortAudio, SoundDevice
+from appliance.media.audio.devices import PortAudio, SoundDevice, Stream
 from appliance.media.audio.pace import FRAME_NS, Pace
 from appliance.media.audio.ring import Doorbell, Ring, Samples
 
@@ -184,20 +184,26 @@ class _FileLoop:
 
 
 class DeviceMicrophone:
-    """A sound card, or what a sound server makes of one. Raises DeviceError."""
+    """A sound card, or what a sound server makes of one. `duplex` opens it together with its speaker."""
 
     def __init__(self, portaudio: PortAudio, device: SoundDevice) -> None:
         self.label = device.label
         self.device = device
+        self.overruns = 0  # times that the sound card's own buffer was full
         self._ring = Ring(limits.SOUND_RING)
         self._bell = Doorbell()
         self._stamp = (0, time.monotonic_ns())  # (samples ever captured, when the last of them was)
         self._called_at = time.monotonic()
         self._portaudio = portaudio
-        self._stream = portaudio.open("microphone", device, self._callback)
+        self._stream: Stream | None = None
 
-    def _callback(self, data: Any, _frames: int, when: Any, _status: Any) -> None:
-        """On PortAudio's thread."""
+    def use(self, stream: Stream) -> None:
+        """Belong to a stream whose callback calls `captured`."""
+        self._called_at = time.monotonic()
+        self._stream = stream
+
+    def captured(self, data: Any, when: Any, status: Any) -> None:
+        """Take what was captured, on PortAudio's thread."""
         samples = np.frombuffer(data, np.int16)
         age = max(0.0, when.currentTime - when.inputBufferAdcTime)  # of the first sample
         now = time.monotonic_ns()
@@ -205,6 +211,8 @@ class DeviceMicrophone:
         first_ns = now - int(min(age, limits.JITTER_CAP) * 1e9)
         self._stamp = (self._ring.written, first_ns + len(samples) * 1_000_000_000 // limits.SOUND_RATE)
         self._called_at = now / 1e9
+        if status.input_overflow:
+            self.overruns += 1
         self._bell.ring()
 
     def read(self, timeout: float) -> Captured | None:
@@ -225,7 +233,23 @@ class DeviceMicrophone:
     @property
     def alive(self) -> bool:
         """Does the sound card still call back?"""
-        return self._stream.active and time.monotonic() - self._called_at < limits.DEVICE_SILENT
+        stream = self._stream
+        return (
+            stream is not None and stream.active and time.monotonic() - self._called_at < limits.DEVICE_SILENT
+        )
 
     def close(self) -> None:
-        self._portaudio.close(self._stream)
+        """Close the stream, and with it the other end of one that goes both ways."""
+        if self._stream is not None:
+            self._portaudio.close(self._stream)
+
+
+def open_microphone(portaudio: PortAudio, device: SoundDevice) -> DeviceMicrophone:
+    """Open a microphone on its own. Raises DeviceError."""
+    microphone = DeviceMicrophone(portaudio, device)
+
+    def callback(data: Any, _frames: int, when: Any, status: Any) -> None:
+        microphone.captured(data, when, status)
+
+    microphone.use(portaudio.open("microphone", device, callback))
+    return microphone

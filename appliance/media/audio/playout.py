@@ -5,14 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from appliance.core import limits
 from appliance.errors import DeviceError
 from appliance.media.audio.mixer import Mixer
-from appliance.media.audio.receive import PeerSound
 from appliance.media.audio.ring import Samples
 from appliance.media.audio.speaker import Speaker
 from appliance.media.audio.watch import Side
+
+
+class Voice(Protocol):
+    """What goes into the mix: a peer's sound, or a sound of the box's own."""
+
+    def pull(self, now: float) -> Samples | None:
+        """Return the next 20 ms, or None for silence (playout thread only)."""
 
 
 class Playout:
@@ -28,7 +35,7 @@ class Playout:
         self._on_mix = on_mix
         self._on_failure = on_failure
         self._mixer = Mixer()
-        self._peers: tuple[PeerSound, ...] = ()  # replaced as a whole: the thread needs no lock
+        self._peers: tuple[Voice, ...] = ()  # replaced as a whole: the thread needs no lock
         self._active = False
         self._running = True
         self._wake = threading.Event()
@@ -54,7 +61,7 @@ class Playout:
         else:
             self._wake.clear()
 
-    def set_peers(self, peers: tuple[PeerSound, ...]) -> None:
+    def set_peers(self, peers: tuple[Voice, ...]) -> None:
         """Mix these from now on."""
         self._peers = peers
 

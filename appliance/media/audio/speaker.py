@@ -14,7 +14,7 @@ import numpy as np
 
 from appliance.core import limits
 from appliance.errors import DeviceError
-from appliance.media.audio.devices import PortAudio, SoundDevice
+from appliance.media.audio.devices import PortAudio, SoundDevice, Stream
 from appliance.media.audio.pace import Pace
 from appliance.media.audio.ring import Doorbell, Ring, Samples
 from appliance.media.audio.sequence import Detector
@@ -164,7 +164,7 @@ class RecordingSpeaker(PacedSpeaker):
 
 
 class DeviceSpeaker:
-    """A sound card, or what a sound server makes of one. Raises DeviceError."""
+    """A sound card, or what a sound server makes of one. `duplex` opens it together with its microphone."""
 
     def __init__(self, portaudio: PortAudio, device: SoundDevice) -> None:
         self.label = device.label
@@ -176,17 +176,22 @@ class DeviceSpeaker:
         self._called_at = time.monotonic()
         self._clock = (0, self._called_at)  # samples taken from the ring, and when the next one is heard
         self._portaudio = portaudio
-        self._stream = portaudio.open("speaker", device, self._callback)
+        self._stream: Stream | None = None
 
-    def _callback(self, data: Any, _frames: int, when: Any, _status: Any) -> None:
-        """On PortAudio's thread."""
+    def use(self, stream: Stream) -> None:
+        """Belong to a stream whose callback calls `fill`."""
+        self._called_at = time.monotonic()
+        self._stream = stream
+
+    def fill(self, data: Any, when: Any, status: Any) -> None:
+        """Give what is to be played next, on PortAudio's thread."""
         out = np.frombuffer(data, np.int16)
         ahead = min(max(0.0, when.outputBufferDacTime - when.currentTime), limits.OUTPUT_DELAY_MAX)
         count = self._ring.take(out)
         if count < len(out):
             out[count:] = 0
-            if self._expecting:
-                self.underruns += 1
+        if self._expecting and (count < len(out) or status.output_underflow):
+            self.underruns += 1
         self._called_at = now = time.monotonic()
         self._clock = (self._ring.taken, now + ahead + len(out) / limits.SOUND_RATE)
         self._bell.ring()
@@ -217,7 +222,28 @@ class DeviceSpeaker:
     @property
     def alive(self) -> bool:
         """Does the sound card still call back?"""
-        return self._stream.active and time.monotonic() - self._called_at < limits.DEVICE_SILENT
+        stream = self._stream
+        return (
+            stream is not None and stream.active and time.monotonic() - self._called_at < limits.DEVICE_SILENT
+        )
+
+    @property
+    def delay(self) -> float:
+        taken, heard_at = self._clock
+        return max(0.0, heard_at + (self._ring.written - taken) / limits.SOUND_RATE - time.monotonic())
 
     def close(self) -> None:
-        self._portaudio.close(self._stream)
+        """Close the stream, and with it the other end of one that goes both ways."""
+        if self._stream is not None:
+            self._portaudio.close(self._stream)
+
+
+def open_speaker(portaudio: PortAudio, device: SoundDevice) -> DeviceSpeaker:
+    """Open a speaker on its own. Raises DeviceError."""
+    speaker = DeviceSpeaker(portaudio, device)
+
+    def callback(data: Any, _frames: int, when: Any, status: Any) -> None:
+        speaker.fill(data, when, status)
+
+    speaker.use(portaudio.open("speaker", device, callback))
+    return speaker

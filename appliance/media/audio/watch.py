@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -85,7 +86,10 @@ class Side(Generic[End]):
 
     def open(self, portaudio: PortAudio, device: SoundDevice | None) -> None:
         """Begin to use what is wanted. Raises DeviceError."""
-        opened = self._open_device(portaudio, device) if device else self._open_plain(self.spec)
+        self.adopt(self._open_device(portaudio, device) if device else self._open_plain(self.spec))
+
+    def adopt(self, opened: End) -> None:
+        """Begin to use what was opened."""
         self.failure = None
         self.opened = opened
         self.view = DeviceView(self.kind, opened.label)
@@ -123,13 +127,29 @@ class Side(Generic[End]):
 
 
 class DeviceWatch:
-    """Opens both sides and keeps them open. ``on_state`` is called on the watch's thread."""
+    """Opens both sides and keeps them open. ``on_state`` is called on the watch's thread.
 
-    def __init__(self, sides: tuple[Side[Any], ...], on_state: Callable[[DeviceView], None]) -> None:
+    ``open_pair``: opens a microphone and a speaker of one clock as one stream. Where that does not
+    work they are opened apart, until the sound cards change.
+    """
+
+    def __init__(
+        self,
+        sides: tuple[Side[Any], Side[Any]],
+        on_state: Callable[[DeviceView], None],
+        *,
+        open_pair: Callable[[PortAudio, SoundDevice, SoundDevice], tuple[Any, Any]],
+        portaudio: PortAudio | None = None,
+    ) -> None:
         self._sides = sides
         self._on_state = on_state
-        self._portaudio = PortAudio()
-        self._cards: str | None = None  # /proc/asound/cards when the devices were last listed
+        self._open_pair = open_pair
+        self._portaudio = portaudio or PortAudio()
+        self._cards: str | None = None  # what it said when the devices were last listed
+        self._servers: set[Kind] = set()  # sides whose device a sound server has behind it
+        self._apart: set[str] = set()  # clocks whose devices don't work as one stream
+        self._pair = ""  # the clock of the stream that goes both ways, if one is open
+        self._pair_since = 0.0
         self._told: dict[Kind, DeviceView] = {}
         self._looked = threading.Event()
         self._poked = threading.Event()
@@ -187,27 +207,66 @@ class DeviceWatch:
     def _drop_failed(self) -> None:
         for side in self._sides:
             if side.opened is not None and not side.alive:
+                self._judge_pair()
                 side.drop(side.failure or devices.missing(side.spec, side.kind))
 
+    def _judge_pair(self) -> None:
+        """One stream for both that fell silent soon is tried as two."""
+        if self._pair and time.monotonic() - self._pair_since < limits.DUPLEX_PROVEN:
+            log.info("%s fell silent as one stream; microphone and speaker get one each", self._pair)
+            self._apart.add(self._pair)
+        self._pair = ""
+
     def _look_for_cards(self, sides: list[Side[Any]]) -> None:
-        now = devices.read_cards()
+        now = self._portaudio.cards()
         changed, self._cards = now != self._cards, now
-        if not changed and all(side.opened is not None for side in sides):
+        if changed:
+            self._apart.clear()
+        if all(side.opened is not None and (not changed or side.kind in self._servers) for side in sides):
             return
         if changed:  # a better one may be there, and PortAudio sees it only when nothing is open
             for side in sides:
                 side.drop(None)
+            self._pair = ""
         self._portaudio.rescan()
         found = self._portaudio.devices()
+        chosen = {side.kind: devices.choose(found, side.spec, side.kind) for side in sides}
+        if len(sides) == 2 and all(side.opened is None for side in sides):
+            self._open_together(chosen["microphone"], chosen["speaker"])
         for side in sides:
             if side.opened is None:
-                device = devices.choose(found, side.spec, side.kind)
-                try:
-                    if device is None:
-                        raise devices.missing(side.spec, side.kind)
-                    side.open(self._portaudio, device)
-                except DeviceError as error:
-                    side.drop(error)
+                self._open_alone(side, chosen[side.kind])
+
+    def _open_together(self, microphone: SoundDevice | None, speaker: SoundDevice | None) -> None:
+        if microphone is None or speaker is None:
+            return
+        clock = microphone.clock
+        if clock != speaker.clock or clock in self._apart:
+            return
+        try:
+            pair = self._open_pair(self._portaudio, microphone, speaker)
+        except DeviceError:
+            self._apart.add(clock)
+            return
+        for side, opened, device in zip(self._sides, pair, (microphone, speaker), strict=True):
+            self._adopted(side, device)
+            side.adopt(opened)
+        self._pair, self._pair_since = clock, time.monotonic()
+
+    def _open_alone(self, side: Side[Any], device: SoundDevice | None) -> None:
+        try:
+            if device is None:
+                raise devices.missing(side.spec, side.kind)
+            side.open(self._portaudio, device)
+        except DeviceError as error:
+            side.drop(error)
+        else:
+            self._adopted(side, device)
+
+    def _adopted(self, side: Side[Any], device: SoundDevice) -> None:
+        self._servers.discard(side.kind)
+        if device.on_server:
+            self._servers.add(side.kind)
 
     def _tell(self) -> None:
         for side in self._sides:
