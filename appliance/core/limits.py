@@ -383,7 +383,9 @@ JITTER_SEEN = 256  # sequence numbers remembered for duplicates: 5 s of speech
 CONCEAL_MAX = 6  # frames concealed in a row: 100 ms at full level and one that fades
 SOUND_RING = 9_600  # samples between a sound card's callback and its thread, 200 ms; the oldest are dropped
 SOUND_BLOCK = 480  # samples per callback, 10 ms
-DEVICE_LATENCY = 0.020  # asked of PortAudio: three blocks in the sound card's buffer; two ran dry now and then
+DEVICE_LATENCY = (
+    0.020  # asked of PortAudio, three blocks in the sound card's buffer: two ran dry now and then
+)
 OUTPUT_DELAY_MAX = 0.5  # that a sound card says it has in its buffer; more is a wrong clock
 SPEAKER_LOW = 960  # samples left in the ring when the next frame is mixed: a block and 10 ms of slack
 SOUND_BEHIND = 0.060  # a paced source or sink later than this skips ahead; up to it, it catches up

@@ -57,7 +57,7 @@ from appliance.media.audio.opus import Encoder
 from appliance.media.audio.pace import Pace
 from appliance.media.audio.playout import Playout
 from appliance.media.audio.receive import PeerSound
-from appliance.media.audio.speaker import DeviceSpeaker, PacedSpeaker, Speaker
+from appliance.media.audio.speaker import PacedSpeaker, Speaker, open_speaker
 from appliance.media.audio.watch import Side
 from appliance.media.decoder import Decoder
 from appliance.media.encoded import EncodedFrame
@@ -210,8 +210,8 @@ def _speaker(card: Card) -> Side[Speaker]:
     side: Side[Speaker] = Side(
         "speaker",
         parse_spec("none", "speaker"),
-        open_plain=lambda _spec: DeviceSpeaker(card, device),  # type: ignore[arg-type]
-        open_device=DeviceSpeaker,
+        open_plain=lambda _spec: open_speaker(card, device),  # type: ignore[arg-type]
+        open_device=open_speaker,
         stand_in=PacedSpeaker,
     )
     side.open(card, None)  # type: ignore[arg-type]
@@ -236,7 +236,7 @@ def run(minutes: float, film: Path) -> dict[str, Any]:
     bridge.listen(_sizes(decoders))
     card = Card()
     side = _speaker(card)
-    playout = Playout(side, lambda: None)
+    playout = Playout(side, lambda _mix: None, lambda: None)
     playout.set_peers(tuple(sounds))
     workers = [Voice("voice"), network]
     figures: dict[str, Any] = {}

@@ -21,12 +21,14 @@ from appliance.media.audio.engine import AudioEngine
 from appliance.media.audio.level import BANDS, band_levels
 from appliance.media.audio.microphone import Microphone, NoMicrophone, PacedMicrophone
 from appliance.media.audio.pace import FRAME_NS
+from appliance.media.audio.processing import Plan, Processing
 from appliance.media.audio.receive import PeerSound
 from appliance.media.audio.ring import Samples
 from appliance.media.audio.sequence import generate
 from appliance.media.audio.watch import Side
 
 FRAME = limits.SOUND_FRAME
+OFF = Plan(False, False, False, "a test")
 LEAD = 7 * room.RATE  # of the room alone, before and after speech
 
 
@@ -107,7 +109,7 @@ def capturing(make: Callable[[int], Samples], on_sound: Callable[[EncodedSound],
         open_device=lambda *_: NoMicrophone(),
         stand_in=lambda: PacedMicrophone("made", make),
     )
-    capture = Capture(side, on_sound, lambda: None)
+    capture = Capture(side, Processing(OFF), on_sound, lambda: None)
     capture.start()
     try:
         capture.set_active(True)

@@ -18,8 +18,11 @@ from appliance.media.audio.watch import Side
 class Voice(Protocol):
     """What goes into the mix: a peer's sound, or a sound of the box's own."""
 
-    def pull(self, now: float) -> Samples | None:
-        """Return the next 20 ms, or None for silence (playout thread only)."""
+    def pull(self, now: float, output_delay: float = 0.0) -> Samples | None:
+        """Return the next 20 ms, or None for silence (playout thread only).
+
+        ``output_delay``: seconds until they are heard.
+        """
 
 
 class Playout:

@@ -227,11 +227,6 @@ class DeviceSpeaker:
             stream is not None and stream.active and time.monotonic() - self._called_at < limits.DEVICE_SILENT
         )
 
-    @property
-    def delay(self) -> float:
-        taken, heard_at = self._clock
-        return max(0.0, heard_at + (self._ring.written - taken) / limits.SOUND_RATE - time.monotonic())
-
     def close(self) -> None:
         """Close the stream, and with it the other end of one that goes both ways."""
         if self._stream is not None:
