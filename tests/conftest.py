@@ -9,6 +9,10 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+from hypothesis import settings
+
+settings.register_profile("meetingbox", deadline=None)  # no test asserts on wall-clock speed
+settings.load_profile("meetingbox")
 
 SETTLE_S = 2.0  # how long something that is on its way out may take to be gone
 
