@@ -281,6 +281,8 @@ def _status(reply: dict[str, Any]) -> str:
         lines.append("Boxes seen: " + ", ".join(named))
     else:
         lines.append("Boxes seen: none")
+    if reply.get("echo_control"):
+        lines.append(f"Echo control: {reply['echo_control']}")
     if reply["peers"]:
         lines += ["", *_table([_PEER_COLUMNS, *(_peer(peer) for peer in reply["peers"])])]
     noted = {name: count for name, count in reply["counters"].items() if count}

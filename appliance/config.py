@@ -50,7 +50,7 @@ class Audio(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     ``echo_control``: auto (for sound cards, but for speakerphones that cancel their own echo), on or off.
     ``noise_suppression``, ``automatic_gain``: of a sound card's microphone. ``same_room``: look for boxes
-    that share a room with this one.
+    that share a room with this one; auto (with a sound card's microphone), on or off.
     """
 
     microphone: str = "auto"
@@ -58,7 +58,7 @@ class Audio(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     echo_control: str = "auto"
     noise_suppression: bool = True
     automatic_gain: bool = False
-    same_room: bool = True
+    same_room: str = "auto"
 
 
 class Display(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -157,6 +157,7 @@ RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
         is_microphone,
     ),
     "audio.speaker": ("auto, none, device, device:ID, file:PATH or test", is_speaker),
+    "audio.same_room": ("auto, on or off", lambda text: text in ("auto", "on", "off")),
     "audio.echo_control": ("auto, on or off", lambda text: text in ("auto", "on", "off")),
     "display.mode": (
         "auto, fullscreen, window or headless",

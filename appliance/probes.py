@@ -183,6 +183,33 @@ def _speaker(config: Config) -> Finding:
     return _sound("speaker", config.audio.speaker)
 
 
+def _echo_control(config: Config) -> Finding:
+    from appliance.media.audio import devices
+    from appliance.media.audio.processing import Wishes, plan
+    from appliance.media.audio.webrtc_apm import AudioProcessing
+
+    audio = config.audio
+    wishes = Wishes(audio.echo_control, audio.noise_suppression, audio.automatic_gain)
+    try:
+        found = devices.PortAudio().devices()
+    except DeviceError:
+        found = []  # said where the microphone is looked for
+    specs = devices.parse_spec(audio.microphone, "microphone"), devices.parse_spec(audio.speaker, "speaker")
+    cards = [spec.how in ("auto", "device") for spec in specs]
+    microphone = devices.choose(found, specs[0], "microphone") if cards[0] else None
+    speaker = devices.choose(found, specs[1], "speaker") if cards[1] else None
+    chosen = plan(wishes, microphone, speaker)
+    named = (("noise suppression", chosen.noise), ("automatic gain", chosen.gain))
+    with_it = [name for name, on in named if on]
+    sentence = chosen.why + (f"; with {' and '.join(with_it)}" if with_it else "")
+    try:
+        if chosen.anything:
+            AudioProcessing(echo=chosen.echo, noise=chosen.noise, gain=chosen.gain).close()
+    except DeviceError as error:
+        return problem("echo control", sentence, error.sentence, "")
+    return ok("echo control", sentence)
+
+
 def _sound(kind: Literal["microphone", "speaker"], wanted: str) -> Finding:
     from appliance.media.audio import devices
 
@@ -315,6 +342,7 @@ APART: dict[str, Callable[[Config], Finding]] = {
     "camera": _camera,
     "microphone": _microphone,
     "speaker": _speaker,
+    "echo control": _echo_control,
     "screen": _screen,
     "fonts": _fonts,
     "sound codec": _codec,

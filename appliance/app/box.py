@@ -326,6 +326,8 @@ class Box:
             relay_lost=self._relay_lost,
             alone=memory.give_back,
             close_room=self.server.close_room,
+            same_room=self._looks_for_same_room,
+            mute=lambda: self.set_media(muted=True),
         )
         self.engine.set_active(True)
         self.session = Session(around, room, password, made_up=made_up, pressed_at=pressed_at)
@@ -397,6 +399,11 @@ class Box:
             state_files.save(self.state_dir, state_files.MET, self._met.to_state())
         return met
 
+    @property
+    def _looks_for_same_room(self) -> bool:
+        wish = self.config.audio.same_room
+        return wish == "on" or (wish == "auto" and self.engine.hears_room)
+
     def set_media(self, muted: bool | None = None, camera_on: bool | None = None) -> None:
         """Mute or open the microphone, switch the camera off or on."""
         if muted is not None:
@@ -433,7 +440,12 @@ class Box:
         self.camera.request_keyframe(stream)
 
     def _sound_captured(self, sound: Sound) -> None:
-        self._call_soon(self.sound.publish, sound)
+        self._call_soon(self._publish_sound, sound)
+
+    def _publish_sound(self, sound: Sound) -> None:
+        self.sound.publish(sound)
+        if self.session is not None:
+            self.session.heard_here(sound.level_dbov, sound.captured_ns / 1e9)
 
     def _self_view(self, picture: Picture) -> None:
         if self.camera_on:

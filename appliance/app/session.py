@@ -29,6 +29,7 @@ from appliance.core.line import LineSecrets
 from appliance.core.peer import Me, Peer, PeerState
 from appliance.core.peer_effects import GoneReason
 from appliance.core.room import Roster
+from appliance.core.same_room import SameRoom, keeps_microphone
 from appliance.core.sending import decide
 from appliance.core.speaker import ActiveSpeaker
 from appliance.core.view import Tone
@@ -60,6 +61,8 @@ class Surroundings:
     relay_lost: Callable[[str], None]  # the server with this key went: is its box still there?
     alone: Callable[[], None]  # everybody else has left
     close_room: Callable[[int], None]  # our own server: everybody out of this room
+    same_room: bool  # look for boxes that share a room with this one
+    mute: Callable[[], None]  # switch our microphone off
 
 
 class Session:
@@ -106,6 +109,9 @@ class Session:
             [],
             None,
         )  # and the active speaker; told to the screen
+        self._same_room = SameRoom() if around.same_room else None
+        self._sharing: set[str] = set()  # peers that share our room, told once
+        self._silent_for: str | None = None  # the one that our microphone was switched off for
         self._timer: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._over = False
@@ -127,6 +133,8 @@ class Session:
     def set_media(self, muted: bool, camera_on: bool) -> None:
         """Our microphone and camera, as the others should show them."""
         self.muted, self.camera_on = muted, camera_on
+        if not muted:
+            self._silent_for = None
         for shell in self.peers.values():
             shell.run(shell.machine.say_media(muted, camera_on))
 
@@ -138,11 +146,51 @@ class Session:
         before = self._speaking
         for shell in self.peers.values():
             shell.listen()
+        self._look_for_same_room()
         heard = [peer for peer, shell in self.peers.items() if shell.speaking.now and not shell.muted_here]
         self.speaker.update(heard, self.peers)
         speaking = [peer for peer, shell in self.peers.items() if shell.speaking.now]
         self._speaking = (speaking, self.speaker.peer)
         return self._speaking != before
+
+    # --- boxes in one room ------------------------------------------------------------------------
+
+    def heard_here(self, level_dbov: int, captured_at: float) -> None:
+        """A frame of our own microphone was sent."""
+        if self._same_room is not None:
+            self._same_room.own(level_dbov, captured_at)
+
+    def _look_for_same_room(self) -> None:
+        if self._same_room is None:
+            return
+        for peer_id, shell in self.peers.items():
+            for level, media_s, at in shell.sound.take_levels() if shell.sound is not None else ():
+                self._same_room.other(peer_id, level, media_s, at)
+        for peer_id in self._same_room.look(self._around.now()):
+            shell = self.peers[peer_id]
+            shell.run(shell.machine.say_same_room())
+            self._share_room(shell.machine)
+
+    def heard_same_room(self, peer: Peer) -> None:
+        """A peer found that it is in our room; that is believed if it looks so from here too."""
+        if self._same_room is not None and self._same_room.likely(peer.peer_id, self._around.now()):
+            self._share_room(peer)
+        else:
+            self._around.count("same-room.not-here")
+
+    def _share_room(self, peer: Peer) -> None:
+        """Of two boxes in one room, one is silent; who switches it on again is left alone."""
+        if peer.peer_id in self._sharing:
+            return
+        self._sharing.add(peer.peer_id)
+        self._around.count("same-room.found")
+        both = f"This box and {peer.name} are in one room"
+        if keeps_microphone(self._me.identity.box_id_hex, peer.box_id):
+            self._around.notify(f"{both}: only this microphone stays on.", Tone.WARNING)
+        elif not self.muted:
+            self._around.mute()
+            self._silent_for = peer.peer_id
+            self._around.notify(f"{both}: this microphone was switched off.", Tone.WARNING)
 
     def look_at_links(self) -> None:
         """Look at what the receivers report; a link that carries less gets less."""
@@ -336,6 +384,11 @@ class Session:
         if shell is None or shell.machine is not peer:  # a newer pair with it took over
             return
         del self.peers[peer.peer_id]
+        if self._same_room is not None:
+            self._same_room.forget(peer.peer_id)
+        if self._silent_for == peer.peer_id and not self._over:
+            self._silent_for = None
+            self._around.notify("Nobody in this room is heard now: switch the microphone on.", Tone.WARNING)
         self._around.count(reason.value)
         self.roster.remove(peer.peer_id)
         if reason in (GoneReason.LEFT, GoneReason.LEAVING):

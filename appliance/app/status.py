@@ -165,6 +165,8 @@ def status(box: Box) -> dict[str, Any]:
             for shell in (session.peers.values() if session is not None else ())
             if shell.machine.state in _TILE_STATES
         ),
+        muted=box.muted,
+        echo_control=box.engine.echo_control,
         counters=counters(box),
     ).reply()
 

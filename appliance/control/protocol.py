@@ -207,7 +207,10 @@ class PeerStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """The box at one moment. ``state``: idle, joining or in-call. ``room``: the one on the screen."""
+    """The box at one moment. ``state``: idle, joining or in-call. ``room``: the one on the screen.
+
+    ``muted``: its own microphone. ``echo_control``: "on" or "off", and why if not as usual.
+    """
 
     v: int = 1
     id: str
@@ -218,6 +221,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     joining: JoiningStatus = JoiningStatus()
     boxes: tuple[BoxStatus, ...] = ()
     peers: tuple[PeerStatus, ...] = ()
+    muted: bool = False
+    echo_control: str = ""
     counters: Mapping[str, int] = {}
 
     def reply(self) -> dict[str, Any]:

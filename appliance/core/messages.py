@@ -322,7 +322,11 @@ class MediaState(_Message, frozen=True, kw_only=True, tag_field="type", tag="med
     camera_on: bool
 
 
-Control = Bind | Heartbeat | Constraints | MediaState | Leaving
+class SameRoom(_Message, frozen=True, kw_only=True, tag_field="type", tag="sameRoom"):
+    """Both our microphones hear the same people: one of us must be silent (``core/same_room.py``)."""
+
+
+Control = Bind | Heartbeat | Constraints | MediaState | SameRoom | Leaving
 
 
 def _check_name(name: str) -> None:

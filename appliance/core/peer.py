@@ -42,6 +42,7 @@ from appliance.core.peer_effects import (
     GoneReason,
     HeardDoor,
     HeardRoster,
+    HeardSameRoom,
     Identified,
     MakeAnswer,
     MakeOffer,
@@ -492,6 +493,8 @@ class Peer:
                 effects.append(Changed())
             case m.Constraints():
                 effects += self._obey(self._their_constraints.want(message, now))
+            case m.SameRoom():
+                effects.append(HeardSameRoom())
             case m.Leaving():
                 effects += self._end(GoneReason.LEFT)
         return effects
@@ -522,6 +525,10 @@ class Peer:
         """Tell the other box whether our microphone and camera are on."""
         self._my_media = m.MediaState(muted=muted, camera_on=camera_on)
         return [self._to_control(self._my_media)] if self._bound is not None else []
+
+    def say_same_room(self) -> list[Effect]:
+        """Tell the other box that both are in one room."""
+        return [self._to_control(m.SameRoom())] if self._bound is not None else []
 
     def say_constraints(self, max_height: int, max_fps: int, visible: bool, now: float) -> list[Effect]:
         """Tell the other box how large its picture is drawn here; changes in quick succession are merged."""

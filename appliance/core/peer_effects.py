@@ -124,6 +124,11 @@ class HeardDoor:
 
 
 @dataclass(frozen=True, slots=True)
+class HeardSameRoom:
+    """The other box found that both are in one room."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """A frame of this peer was dropped; count it under its code."""
 
@@ -153,6 +158,7 @@ Effect = (
     | Wants
     | HeardRoster
     | HeardDoor
+    | HeardSameRoom
     | Refused
     | Ended
 )

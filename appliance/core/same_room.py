@@ -1,8 +1,8 @@
 """Do two boxes of a meeting stand in one room? Then each plays what the other hears, and they howl.
 
-Known by the sign that is there before any howling: both microphones hear the same voices at the same time. What is
-compared are levels only, one number per 20 ms (RFC 6464, as the packets' headers have them), over some
-seconds and with the time between the two as it fits best:
+Known by the sign that is there before any howling: both microphones hear the same voices at the same time.
+What is compared are levels only, one number per 20 ms (RFC 6464, as the packets' headers have them), over
+some seconds and with the time between the two as it fits best:
 
 * in one room, the other box's level comes as much later as a packet takes: within ``SAME_ROOM_LATER``;
 * our own voice that comes back from another room's loudspeaker takes longer: not one room;
@@ -10,8 +10,8 @@ seconds and with the time between the two as it fits best:
 * a third box's voice that both loudspeakers play and both microphones hear is explained by that third box's
   own level, which then fits our microphone too: not one room.
 
-Slow changes are taken out first, or every two people who start and stop at the same time would do. And there is
-howling itself: both microphones loud without a pause, as speech never is.
+Slow changes are taken out first, or every two people who start and stop at the same time would do. And there
+is howling itself: both microphones loud without a pause, as speech never is.
 
 Of two boxes in one room the one with the smaller box id keeps its microphone; both know that without a word.
 """
@@ -72,13 +72,13 @@ class _Track:
         found: Levels = np.where(known, self._levels[slots % _SLOTS], np.float32(_FLOOR_DBOV))
         # Two boxes' frames begin at different times, and their stamps jitter by half a frame.
         padded = np.pad(found, 1, mode="edge")
-        return (padded[:-2] + padded[1:-1] + padded[2:]) / 3
+        return ((padded[:-2] + padded[1:-1] + padded[2:]) / 3).astype(np.float32)
 
 
 def _quick(levels: Levels) -> Levels:
     """Only what changes within half a second."""
     sums = np.cumsum(np.pad(levels, (_SLOW // 2 + 1, _SLOW // 2), mode="edge"))
-    return levels - (sums[_SLOW:] - sums[:-_SLOW]) / _SLOW
+    return (levels - (sums[_SLOW:] - sums[:-_SLOW]) / _SLOW).astype(np.float32)
 
 
 def _means(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -144,7 +144,7 @@ class SameRoom:
         fits = {peer: self._fit(mine, other, last) for peer, other in self._others.items()}
         for peer, other in self._others.items():
             howls = self._howls(mine, other, last)
-            together, echo = fits[peer]
+            together, _ = fits[peer]
             if together is None and not howls:
                 continue  # nobody talks: no sign for it, and none against
             explained = max((e for _, e in fits.values()), default=0.0)

@@ -14,18 +14,25 @@ import numpy.typing as npt
 Sound = npt.NDArray[np.float64]  # full scale 1.0
 RATE = 48_000
 
-_TEXTS = (
-    "The survey of the harbour was finished before noon, and the captain asked everybody to come on deck. "
-    "Nobody had seen the second boat since the storm, but its lights were reported near the southern pier.",
-    "Please open the window, it is getting warm in here. I would rather talk about the budget of next year, "
-    "because the figures that we were given do not add up. Who can explain the difference?",
-    "We should begin with the patient in room seven. Her temperature went down over night, she slept well and "
-    "asked for breakfast. The doctor wants to see the results again at three o'clock this afternoon.",
-    "My grandfather used to repair clocks in a small shop behind the station. He always said that time is "
-    "patient with people who are careful, and he never sold a watch that he had not worn himself for a week.",
-    "Forty boxes were packed and sent to the school yesterday, eight of them with the wrong cable. If you give "
-    "me the numbers on the labels, then I can tell you which ones have to come back.",
-)
+_SPOKEN = """\
+The survey of the harbour was finished before noon, and the captain asked everybody to come on deck.
+Nobody had seen the second boat since the storm, but its lights were reported near the southern
+pier.
+
+Please open the window, it is getting warm in here. I would rather talk about the budget of next
+year, because the figures that we were given do not add up. Who can explain the difference?
+
+We should begin with the patient in room seven. Her temperature went down over night, she slept well
+and asked for breakfast. The doctor wants to see the results again at three o'clock this afternoon.
+
+My grandfather used to repair clocks in a small shop behind the station. He always said that time is
+patient with people who are careful, and he never sold a watch that he had not worn himself for a
+week.
+
+Forty boxes were packed and sent to the school yesterday, eight of them with the wrong cable. If you
+give me the numbers on the labels, then I can tell you which ones have to come back.
+"""
+_TEXTS = _SPOKEN.split("\n\n")
 _VOICES = ("en-us+m3", "en-gb+f2", "en-us+m7", "en-gb+f4", "en-gb-x-rp+m1")
 VOICES = len(_VOICES)
 

@@ -125,7 +125,8 @@ def test_a_status_has_the_documented_shape() -> None:
     reply = json.loads(protocol.encode_reply(status.reply()))
     assert reply["ok"] is True
     assert list(reply) == [
-        "v", "id", "name", "state", "room", "rooms", "joining", "boxes", "peers", "counters", "ok",
+        "v", "id", "name", "state", "room", "rooms", "joining", "boxes", "peers", "muted",
+        "echo_control", "counters", "ok",
     ]  # fmt: skip
     assert reply["joining"] == {"open": True, "closes_in_s": 12.5}
     assert list(reply["peers"][0]) == [

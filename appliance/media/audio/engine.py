@@ -144,6 +144,11 @@ class AudioEngine:
         """Whether the speaker's sound is taken out of the microphone, and why: "on", "off: ..."."""
         return self._processing.plan.why
 
+    @property
+    def hears_room(self) -> bool:
+        """Is the microphone a sound card, and no file or test sequence?"""
+        return self._microphone.is_device
+
     def sequence_report(self, band: int) -> SequenceReport | None:
         """What the speaker ``test`` heard of a box's test sequence; None with any other speaker.
 

@@ -107,7 +107,8 @@ class Processing:
             return captured
         if self._restarting:
             self._restarting = False
-            self._queue.clear()
+            while len(self._queue) > 1:  # of before
+                self._queue.popleft()
             self._stages.restart()
         started = time.thread_time()
         try:
@@ -122,7 +123,7 @@ class Processing:
     def _change(self, wanted: Plan) -> None:
         self.close()
         self._running, self._problem = wanted, ""
-        self._queue.clear()
+        self._restarting = True
         if not wanted.anything:
             return
         try:
@@ -172,6 +173,9 @@ class _Stages:
         self.realigned = 0
         self._filter = echo_filter
         self._turn_down = _TurnDown()
+        self._line = np.zeros(2 * limits.SOUND_FRAME, np.float32)  # what the filter left
+        self._share = 0.0  # of it in the last sample
+        self._kept_power = self._sound_power = 0.0
         self._owed = 0  # of the newest frames, so many were not played yet when they were wanted
         self._aligned = 0  # frames since the alignment was looked at
         self._spare = self._lack = limits.ECHO_REFERENCE_MAX  # the least that waited, and was owed, since
@@ -202,7 +206,27 @@ class _Stages:
         samples = _to_samples(left)
         if self.module is not None:
             samples = self.module.forward(samples)
+            samples = self._keep_person(left, samples)
         return self._turn_down.apply(samples, gain)
+
+    def _keep_person(self, left: Signal, samples: Samples) -> Samples:
+        """While both talk, mix some of what the filter left into what the module makes of it."""
+        line = self._line
+        line[: -len(left)] = line[len(left) :]
+        line[-len(left) :] = left
+        late = len(line) - len(left) - self.delay_ns * limits.SOUND_RATE // 1_000_000_000
+        kept = line[late : late + len(left)]
+        sound = samples.astype(np.float32) / _FULL_SCALE
+        self._kept_power += _SMOOTH * (_power(kept) - self._kept_power)
+        self._sound_power += _SMOOTH * (_power(sound) - self._sound_power)
+        before, self._share = self._share, 0.0
+        if self._turn_down.both:
+            passed_db = 10 * np.log10((self._sound_power + _POWER_TINY) / (self._kept_power + _POWER_TINY))
+            self._share = _KEPT * min(max((passed_db - _KEPT_FROM_DB) / _KEPT_RISE_DB, 0.0), 1.0)
+        if before == self._share == 0.0:
+            return samples
+        share = np.linspace(before, self._share, len(left), dtype=np.float32)
+        return _to_samples(sound + share * (kept - sound))
 
     # --- the reference -------------------------------------------------------------------------------
 
@@ -227,10 +251,10 @@ class _Stages:
         self._lack = min(self._lack, self._owed)
         self._aligned += 1
         if self._aligned >= limits.ECHO_ALIGN_FRAMES:
-            if self._spare > 1:  # one may: it is what a late frame is taken from
+            for _ in range(self._spare - 1):  # one may: it is what a late frame is taken from
                 echo_filter.skip(self._take(queue))
                 self.realigned += 1
-            elif self._lack:
+            for _ in range(self._lack):
                 echo_filter.retreat()
                 self._owed -= 1
                 self.realigned += 1
@@ -244,8 +268,12 @@ class _Stages:
         return played.astype(np.float32) / _FULL_SCALE
 
 
+_KEPT = 0.65  # share of the filter's own sound while both talk: at least -4 dB of a person stay
+_KEPT_FROM_DB = -13.0  # what the module lets pass of it: less is an echo that it takes away, ...
+_KEPT_RISE_DB = 6.0  # ... so much more is somebody who talks
 _SMOOTH = 0.6  # of powers, a frame: a syllable, not a glottal pulse
 _FAR = 0.25  # share of echo in the microphone from which on the loudspeaker is what is heard
+_HEARD = 0.001  # share of echo below which the loudspeaker is as good as silent
 _DOWN = 10 ** (-12 / 20)  # while only the loudspeaker talks
 _NEAR = 10 ** (6 / 10)  # more is left than is usual, by so much: somebody talks
 _USUAL_DOWN = 0.3  # how fast the usual rest follows a smaller one, a frame
@@ -264,6 +292,8 @@ class _TurnDown:
     def __init__(self) -> None:
         self.harmful = False
         """The filter adds more than it takes away: a room that has just changed."""
+        self.both = False
+        """The loudspeaker and somebody in the room talk at once, and the filter knows the room."""
         self._near = self._left = self._echo = 0.0  # powers
         self._usual = _USUAL_MAX  # share of the microphone's power left by the filter
         self._gain = 1.0
@@ -281,6 +311,7 @@ class _TurnDown:
         self._left += _SMOOTH * (_power(left) - self._left)
         self._echo += _SMOOTH * (_power(echo) - self._echo)
         self.harmful = self._left > 2 * self._near
+        self.both = self._echo > _HEARD * self._near
         if self._echo <= _FAR * self._near:
             return 1.0
         rest = self._left / (self._near + _POWER_TINY)
@@ -310,4 +341,5 @@ def _power(signal: Signal) -> float:
 
 
 def _to_samples(signal: Signal) -> Samples:
-    return np.clip(np.rint(signal * _FULL_SCALE), -32768, 32767).astype(np.int16)
+    samples: Samples = np.clip(np.rint(signal * _FULL_SCALE), -32768, 32767).astype(np.int16)
+    return samples

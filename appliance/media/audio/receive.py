@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 
 import numpy as np
 
@@ -36,6 +37,7 @@ class PeerSound:
         self._told: tuple[int, float] = (SILENCE_DBOV, 0.0)  # level in the last header, when it came
         self._heard = SILENCE_DBOV  # level of the last frame played
         self._silent = True  # the last frame was silence
+        self._levels: deque[tuple[int, float, float]] = deque(maxlen=limits.SOUND_LEVELS_MAX)
 
     def push(
         self, sequence_number: int, timestamp: int, payload: bytes, now: float, level: int | None = None
@@ -51,6 +53,13 @@ class PeerSound:
             self._buffer.push(sequence_number, timestamp, payload, now)
         if level is not None:
             self._told = (level, now)
+            self._levels.append((level, timestamp / limits.SOUND_RATE, now))
+
+    def take_levels(self) -> list[tuple[int, float, float]]:
+        """Return (level, RTP time in seconds, arrival) of the packets since the last call."""
+        taken = list(self._levels)
+        self._levels.clear()
+        return taken
 
     @property
     def level_dbov(self) -> int:

@@ -66,11 +66,10 @@ def terminal_types(descriptors: bytes) -> set[int]:
     in_control = False  # inside an interface of class audio, subclass control
     at = 0
     while at + 2 <= len(descriptors) and descriptors[at] >= 2:
-        length, kind = descriptors[at], descriptors[at + 1]
-        body = descriptors[at : at + length]
-        if kind == 0x04 and length >= 9:
+        body = descriptors[at : at + descriptors[at]]
+        if body[1] == 0x04 and len(body) >= 9:
             in_control = (body[5], body[6]) == (1, 1)
-        elif kind == 0x24 and in_control and length >= 6 and body[2] in (0x02, 0x03):
+        elif body[1] == 0x24 and in_control and len(body) >= 6 and body[2] in (0x02, 0x03):
             found.add(int.from_bytes(body[4:6], "little"))
-        at += length
+        at += len(body)
     return found
