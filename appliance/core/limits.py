@@ -383,9 +383,7 @@ JITTER_SEEN = 256  # sequence numbers remembered for duplicates: 5 s of speech
 CONCEAL_MAX = 6  # frames concealed in a row: 100 ms at full level and one that fades
 SOUND_RING = 9_600  # samples between a sound card's callback and its thread, 200 ms; the oldest are dropped
 SOUND_BLOCK = 480  # samples per callback, 10 ms
-DEVICE_LATENCY = (
-    0.020  # asked of PortAudio, three blocks in the sound card's buffer: two ran dry now and then
-)
+DEVICE_LATENCY = 0.020  # asked of PortAudio, three blocks in its buffer: two ran dry now and then
 OUTPUT_DELAY_MAX = 0.5  # that a sound card says it has in its buffer; more is a wrong clock
 SPEAKER_LOW = 960  # samples left in the ring when the next frame is mixed: a block and 10 ms of slack
 SOUND_BEHIND = 0.060  # a paced source or sink later than this skips ahead; up to it, it catches up
@@ -395,8 +393,10 @@ SOUND_GAP_FRAMES = 2048  # of the last so many frames, 40 s: a drift of 100 ppm 
 SOUND_STOP = 3.0  # for a sound thread to end; one in a hung driver is abandoned
 SOUND_START = 3.0  # for the sound card to be opened before start() goes on without it
 DEVICE_POLL = 1.0  # between looks at the sound cards: with DEVICE_SILENT and opening one, sound moves in 3 s
+DEVICE_RETRY = 2.0  # between tries to open what is missing: a list of devices costs 30 ms of CPU here
+DEVICE_BEGIN = 1.0  # for an opened sound card to call back; PipeWire opens also what has nothing behind it
+DEVICE_BEGIN_POLL = 0.01  # between looks whether it did
 DEVICE_SILENT = 1.0  # a sound card whose callback was not called for so long is gone
-DUPLEX_PROVEN = 10.0  # one stream for microphone and speaker that dies sooner is tried as two
 SOUND_CHECK_WITHIN = 9.0  # the 6 s of a sound check, and devices that begin slowly
 SOUND_CHECK_DOCTOR_WITHIN = 18.0  # the doctor's sound check: with a process of its own, or asked of the box
 METER_DBOV = (60, 6)  # what the meter's ends stand for: a quiet room, and a voice that nearly overdrives

@@ -62,6 +62,7 @@ class StandIn:
         self.running: set[StandInStream] = set()
         self.duplex_works = True
         self.duplex_calls = True
+        self.dead: set[str] = set()  # "in", "out": ways in which no sound moves
         self.default = SimpleNamespace(device=[-1, -1])
         self._initialize()
 
@@ -125,6 +126,8 @@ class StandInStream:
         tone = np.full(480, TONE[self.card], np.int16).tobytes()
         while not self._ended.wait(0.01):
             if self.card != "server" and self.card not in self._sd.cards.plugged:
+                continue
+            if self._ways in self._sd.dead:
                 continue
             if self._ways == "both" and not self._sd.duplex_calls:
                 continue
@@ -245,7 +248,22 @@ def test_a_card_that_does_not_go_both_ways_at_once_gets_two_streams() -> None:
         assert room.sd.opened == ["in", "out"]
 
 
-def test_one_stream_that_falls_silent_soon_is_tried_as_two() -> None:
+def test_a_sound_server_without_a_loudspeaker_has_none_and_the_microphone_works() -> None:
+    room = Room(Cards(server=True))
+    room.sd.duplex_calls = False
+    room.sd.dead.add("out")
+    with room.running():
+        room.until(lambda: room.heard == TONE["server"])
+        room.until(lambda: len(room.told) == 2)
+        assert [view.problem[:20] for view in room.told] == ["", "No speaker was found"]
+        frames = room.frames
+        room.until(lambda: room.frames > frames + 10)  # the call goes on
+        room.sd.dead.clear()
+        assert room.until(lambda: room.sounds("server")) <= MOVED_WITHIN
+        assert not room.told[-1].problem
+
+
+def test_one_stream_through_which_no_sound_moves_is_tried_as_two() -> None:
     room = Room(Cards("Jabra"))
     room.sd.duplex_calls = False
     with room.running():

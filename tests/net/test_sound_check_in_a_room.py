@@ -21,6 +21,7 @@ from appliance.errors import ControlError
 pytestmark = needs_pipewire
 
 PASSWORD = f"{os.getpid():06d}"  # another test on this loopback may use the same room
+HEARD = ("good", "late")  # late: a machine that stopped for a moment
 NODES = {"microphone": "mic", "speaker": "speaker"}
 
 
@@ -76,8 +77,9 @@ def test_a_script_a_finger_and_the_doctor_check_the_sound(tmp_path: Path) -> Non
         box = here.box
         reply = box.ask("sound-check")
         print(reply)
-        assert reply["outcome"] == "good", reply
-        assert 20 < reply["delay_ms"] < 200
+        assert reply["outcome"] in HEARD, reply
+        assert reply["delay_ms"] > 20
+        assert reply["cancelled_db"] > 20
         assert -40 < reply["level_dbfs"] < -20
 
         # By keys: down to the button on the home screen, then the one that plays.
@@ -89,7 +91,7 @@ def test_a_script_a_finger_and_the_doctor_check_the_sound(tmp_path: Path) -> Non
             box.ask("sound-check")
         assert caught.value.code == "sound-check.running"
         box.press("back")  # nobody looks any more: it ends
-        here.boxes.wait(lambda: checked(box) == "good", within=20.0)
+        here.boxes.wait(lambda: checked(box) in HEARD, within=20.0)
 
         # The room falls silent, as when somebody turned the loudspeaker down.
         here.sound(False)
@@ -114,7 +116,7 @@ def test_a_script_a_finger_and_the_doctor_check_the_sound(tmp_path: Path) -> Non
         assert doctor(tmp_path, here.environment, "--config", config) == {}
         here.sound(True)
         finding = doctor(tmp_path, here.environment, "--sound", "--config", config)
-        assert finding["level"] == "ok", finding
+        assert finding["level"] != "problem", finding
 
 
 def test_the_doctor_checks_the_sound_where_no_box_runs(tmp_path: Path) -> None:
@@ -126,8 +128,8 @@ def test_the_doctor_checks_the_sound_where_no_box_runs(tmp_path: Path) -> None:
         config = tmp_path / "meetingbox.toml"
         config.write_text('interfaces = ["lo"]\n[video]\nsource = "none"\n')
         finding = doctor(tmp_path, server.box_environment("box", **NODES), "--sound", "--config", str(config))
-    assert finding["level"] == "ok", finding
-    assert "work well together" in finding["found"]
+    assert finding["level"] != "problem", finding
+    assert "Heard at" in finding["found"]
 
 
 def checked(box: TestBox) -> str:

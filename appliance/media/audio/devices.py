@@ -11,10 +11,11 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from appliance.core import limits
 from appliance.errors import DeviceError
@@ -297,6 +298,32 @@ def _refused(kind: Kind, device: SoundDevice, error: Exception) -> DeviceError:
 def _not_together(microphone: SoundDevice, speaker: SoundDevice, error: Exception) -> DeviceError:
     log.info("%s and %s as one stream: %s", microphone.id, speaker.id, error)
     return DeviceError("sound.duplex.refused", "Microphone and speaker can't be opened together.")
+
+
+class Called(Protocol):
+    """An end of a stream. ``calls``: how often its callback was called."""
+
+    device: SoundDevice
+    calls: int
+
+
+def await_calls(portaudio: PortAudio, stream: Stream, ends: Mapping[Kind, Called]) -> None:
+    """Return when sound moves through all ends of a stream; else close it. Raises DeviceError."""
+    deadline = time.monotonic() + limits.DEVICE_BEGIN
+    while silent := [kind for kind, end in ends.items() if not end.calls]:
+        if time.monotonic() >= deadline:
+            portaudio.close(stream)
+            raise _silent(silent[0], ends[silent[0]].device)
+        time.sleep(limits.DEVICE_BEGIN_POLL)
+
+
+def _silent(kind: Kind, device: SoundDevice) -> DeviceError:
+    if device.on_server:  # which has none
+        return missing(Spec("auto"), kind)
+    return DeviceError(
+        f"sound.{kind}.silent",
+        f"The {kind} {device.label} was opened, but no sound moves. Unplug it and plug it in again.",
+    )
 
 
 def missing(spec: Spec, kind: Kind) -> DeviceError:

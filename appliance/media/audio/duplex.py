@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from appliance.media.audio.devices import PortAudio, SoundDevice
+from appliance.media.audio.devices import PortAudio, SoundDevice, await_calls
 from appliance.media.audio.microphone import DeviceMicrophone
 from appliance.media.audio.speaker import DeviceSpeaker
 
@@ -27,4 +27,5 @@ def open_duplex(
     stream = portaudio.open_duplex(microphone, speaker, callback)
     ear.use(stream)
     mouth.use(stream)
+    await_calls(portaudio, stream, {"microphone": ear, "speaker": mouth})
     return ear, mouth

@@ -18,7 +18,7 @@ import numpy as np
 from appliance.core import limits
 from appliance.errors import DeviceError
 from appliance.media.audio import sequence
-from appliance.media.audio.devices import PortAudio, SoundDevice, Stream
+from appliance.media.audio.devices import PortAudio, SoundDevice, Stream, await_calls
 from appliance.media.audio.pace import FRAME_NS, Pace
 from appliance.media.audio.ring import Doorbell, Ring, Samples
 
@@ -189,6 +189,7 @@ class DeviceMicrophone:
     def __init__(self, portaudio: PortAudio, device: SoundDevice) -> None:
         self.label = device.label
         self.device = device
+        self.calls = 0
         self.overruns = 0  # times that the sound card's own buffer was full
         self._ring = Ring(limits.SOUND_RING)
         self._bell = Doorbell()
@@ -211,6 +212,7 @@ class DeviceMicrophone:
         first_ns = now - int(min(age, limits.JITTER_CAP) * 1e9)
         self._stamp = (self._ring.written, first_ns + len(samples) * 1_000_000_000 // limits.SOUND_RATE)
         self._called_at = now / 1e9
+        self.calls += 1
         if status.input_overflow:
             self.overruns += 1
         self._bell.ring()
@@ -251,5 +253,7 @@ def open_microphone(portaudio: PortAudio, device: SoundDevice) -> DeviceMicropho
     def callback(data: Any, _frames: int, when: Any, status: Any) -> None:
         microphone.captured(data, when, status)
 
-    microphone.use(portaudio.open("microphone", device, callback))
+    stream = portaudio.open("microphone", device, callback)
+    microphone.use(stream)
+    await_calls(portaudio, stream, {"microphone": microphone})
     return microphone

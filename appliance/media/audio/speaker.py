@@ -14,7 +14,7 @@ import numpy as np
 
 from appliance.core import limits
 from appliance.errors import DeviceError
-from appliance.media.audio.devices import PortAudio, SoundDevice, Stream
+from appliance.media.audio.devices import PortAudio, SoundDevice, Stream, await_calls
 from appliance.media.audio.pace import Pace
 from appliance.media.audio.ring import Doorbell, Ring, Samples
 from appliance.media.audio.sequence import Detector
@@ -169,6 +169,7 @@ class DeviceSpeaker:
     def __init__(self, portaudio: PortAudio, device: SoundDevice) -> None:
         self.label = device.label
         self.device = device
+        self.calls = 0
         self.underruns = 0
         self._ring = Ring(limits.SOUND_RING)
         self._bell = Doorbell()
@@ -193,6 +194,7 @@ class DeviceSpeaker:
         if self._expecting and (count < len(out) or status.output_underflow):
             self.underruns += 1
         self._called_at = now = time.monotonic()
+        self.calls += 1
         self._clock = (self._ring.taken, now + ahead + len(out) / limits.SOUND_RATE)
         self._bell.ring()
 
@@ -240,5 +242,7 @@ def open_speaker(portaudio: PortAudio, device: SoundDevice) -> DeviceSpeaker:
     def callback(data: Any, _frames: int, when: Any, status: Any) -> None:
         speaker.fill(data, when, status)
 
-    speaker.use(portaudio.open("speaker", device, callback))
+    stream = portaudio.open("speaker", device, callback)
+    speaker.use(stream)
+    await_calls(portaudio, stream, {"speaker": speaker})
     return speaker

@@ -148,8 +148,7 @@ class DeviceWatch:
         self._cards: str | None = None  # what it said when the devices were last listed
         self._servers: set[Kind] = set()  # sides whose device a sound server has behind it
         self._apart: set[str] = set()  # clocks whose devices don't work as one stream
-        self._pair = ""  # the clock of the stream that goes both ways, if one is open
-        self._pair_since = 0.0
+        self._try_at = 0.0  # what is missing is looked for again then, if nothing happens before
         self._told: dict[Kind, DeviceView] = {}
         self._looked = threading.Event()
         self._poked = threading.Event()
@@ -207,15 +206,8 @@ class DeviceWatch:
     def _drop_failed(self) -> None:
         for side in self._sides:
             if side.opened is not None and not side.alive:
-                self._judge_pair()
+                self._try_at = 0.0
                 side.drop(side.failure or devices.missing(side.spec, side.kind))
-
-    def _judge_pair(self) -> None:
-        """One stream for both that fell silent soon is tried as two."""
-        if self._pair and time.monotonic() - self._pair_since < limits.DUPLEX_PROVEN:
-            log.info("%s fell silent as one stream; microphone and speaker get one each", self._pair)
-            self._apart.add(self._pair)
-        self._pair = ""
 
     def _look_for_cards(self, sides: list[Side[Any]]) -> None:
         now = self._portaudio.cards()
@@ -227,7 +219,9 @@ class DeviceWatch:
         if changed:  # a better one may be there, and PortAudio sees it only when nothing is open
             for side in sides:
                 side.drop(None)
-            self._pair = ""
+        elif time.monotonic() < self._try_at:
+            return
+        self._try_at = time.monotonic() + limits.DEVICE_RETRY
         self._portaudio.rescan()
         found = self._portaudio.devices()
         chosen = {side.kind: devices.choose(found, side.spec, side.kind) for side in sides}
@@ -245,13 +239,13 @@ class DeviceWatch:
             return
         try:
             pair = self._open_pair(self._portaudio, microphone, speaker)
-        except DeviceError:
+        except DeviceError as error:
+            log.info("%s: %s; microphone and speaker get a stream each", clock, error.code)
             self._apart.add(clock)
             return
         for side, opened, device in zip(self._sides, pair, (microphone, speaker), strict=True):
             self._adopted(side, device)
             side.adopt(opened)
-        self._pair, self._pair_since = clock, time.monotonic()
 
     def _open_alone(self, side: Side[Any], device: SoundDevice | None) -> None:
         try:

@@ -1,0 +1,49 @@
+"""A sound check that can't be made says why, at once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from net.boxes import Boxes
+
+from appliance.errors import ControlError
+
+PASSWORD = f"{os.getpid():06d}"  # another test on this loopback may use the same room
+
+
+def test_without_a_microphone_and_in_a_meeting_no_tone_is_played(tmp_path: Path) -> None:
+    with Boxes(tmp_path) as boxes:
+        box = boxes.start("Bridge", microphone="none", speaker="test", video="none")
+        reply = box.ask("sound-check")
+        assert reply["outcome"] == "no-microphone"
+        assert reply["deaf"]
+        assert "Plug in a speakerphone" in reply["sentence"]
+        assert reply["level_dbfs"] is None
+        box.ask("join", room=7, password=PASSWORD)
+        with pytest.raises(ControlError, match="in a meeting") as caught:
+            box.ask("sound-check")
+        assert caught.value.code == "sound-check.meeting"
+        boxes.wait(lambda: box.status()["state"] == "in-call")
+        box.ask("leave")
+        boxes.wait(lambda: box.status()["state"] == "idle")
+        assert box.ask("sound-check")["outcome"] == "no-microphone"
+
+
+def test_a_meeting_that_begins_ends_the_check(tmp_path: Path) -> None:
+    with Boxes(tmp_path) as boxes:
+        box = boxes.start("Bridge", microphone="test:1", speaker="test", video="none")
+        box.press("down", "ok")
+        box.ask("screenshot", file=str(tmp_path / "opened.png"))  # drawn, so the next key is that screen's
+        box.press("ok")
+        box.ask("screenshot", file=str(tmp_path / "pressed.png"))
+        with pytest.raises(ControlError) as caught:
+            box.ask("sound-check")
+        assert caught.value.code == "sound-check.running"
+        played = box.stats()["audio"]["engine"]["played"]
+        box.ask("join", room=8, password=PASSWORD)
+        boxes.wait(lambda: box.status()["state"] == "in-call")
+        boxes.wait(lambda: box.stats()["audio"]["engine"]["played"] > played + 10)
+        box.ask("leave")
+        boxes.wait(lambda: box.status()["state"] == "idle")
