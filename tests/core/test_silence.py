@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.core import limits
@@ -100,6 +100,7 @@ def test_somebody_who_speaks_from_the_first_moment_on_is_heard() -> None:
     assert all(sent)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.floats(-130, 0), min_size=BANDS, max_size=BANDS), max_size=120))
 def test_whatever_comes_sent_stretches_are_never_short(frames: list[list[float]]) -> None:
     detector = settled()

@@ -6,7 +6,7 @@ import itertools
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.core import limits
@@ -103,6 +103,7 @@ def test_a_new_connection_counts_anew() -> None:
     assert link.loss.expected == FEC
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(-100, 2**32), st.integers(-(2**23), 2**23), st.floats(0, 1e6))))
 def test_whatever_is_reported_it_is_one_of_two(reports: list[tuple[int, int, float]]) -> None:
     loss = SoundLoss()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.core import limits
@@ -89,6 +89,7 @@ def test_a_meter_shows_what_a_room_hears() -> None:
     assert shown == {127: 0, 60: 0, 59: 1, 45: 2, 30: 4, 22: 5, 0: 5}
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.lists(st.integers(0, 127), max_size=64), st.floats(0, 2)), max_size=50))
 def test_whatever_is_heard_a_meter_stays_on_its_scale(looks) -> None:
     speaking, now = Speaking(), 0.0

@@ -157,8 +157,10 @@ def test_a_talk_spurt_has_the_frame_before_it_and_an_end() -> None:
     assert spurt[1].level_dbov < 35  # the voice
     assert spurt[-1].level_dbov == 127
     assert opus.packet_samples(spurt[-1].data) == FRAME
-    steps = {b.timestamp - a.timestamp for a, b in itertools.pairwise(spurt)}
-    assert steps == {FRAME}
+    for a, b in itertools.pairwise(spurt):
+        # A machine that stops for a moment leaves frames out, and says so.
+        step = (b.captured_ns - a.captured_ns) * room.RATE / 1e9
+        assert b.timestamp - a.timestamp == pytest.approx(step, abs=2)
     # Between the spurts time went on.
     leap = spurt[0].timestamp - sounds[first - 1].timestamp
     passed = (spurt[0].captured_ns - sounds[first - 1].captured_ns) * room.RATE / 1e9
@@ -197,7 +199,10 @@ def test_a_listener_hears_spurts_and_silence_and_misses_nothing() -> None:
         now += FRAME_NS / 1e9
     stats = listener.stats()
     assert (stats["received"], stats["lost"], stats["late"], stats["resets"]) == (len(received), 0, 0, 0)
-    assert stats["concealed"] - stats["inserted"] == 0
+    # Where this machine stopped for a moment there was nothing to play.
+    steps = [(a, b.timestamp - a.timestamp) for (_, a, _), (_, b, _) in itertools.pairwise(received)]
+    stops = sum(step > FRAME and not a.ends_spurt for a, step in steps)
+    assert stats["concealed"] - stats["inserted"] <= stops * limits.CONCEAL_MAX
     assert kinds[-10:] == [True] * 10
     assert listener.level_dbov == 127
 
