@@ -67,7 +67,8 @@ class Frame:
     missing here, or it may still come: the frame only makes time, and what comes next continues
     from before it.
     ``skipped``: the payload of the first frame that is left out to catch up: decode it and cross-fade
-    from it into this one.
+    from it into this one. ``resumed``: the first frame of a talk spurt, with nothing but silence between
+    it and the spurt before, and maybe the silence's announcement.
     """
 
     kind: Kind
@@ -75,6 +76,7 @@ class Frame:
     run: int = 0
     inserted: bool = False
     skipped: bytes | None = None
+    resumed: bool = False
 
 
 _SILENCE = Frame(Kind.SILENCE)
@@ -420,9 +422,10 @@ class JitterBuffer:
                 return _SILENCE
             overdue = delay > limits.JITTER_CAP or (delay > self._target + _OVER and len(self._packets) > 1)
             if not overdue:
+                resumed = self._last is not None and 1 <= self._packets[first][0] - self._last[1] <= 2
                 self._idle = False
                 self._delay = delay
-                return Frame(Kind.PACKET, self._play(first))
+                return Frame(Kind.PACKET, self._play(first), resumed=resumed)
             self._take(first)
             self._next = first + self._frame
             self.counters.dropped += 1

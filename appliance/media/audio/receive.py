@@ -47,6 +47,7 @@ class PeerSound:
         self._buffer = JitterBuffer()
         self._decoder = Decoder()
         self._before_insertion: bytes | None = None  # the decoder's state, to go on from
+        self._before_silence: bytes | None = None  # and its state when packets ended
         self._malformed = 0
         self._told: tuple[int, float] = (SILENCE_DBOV, 0.0)  # level in the last header, when it came
         self._loudest = float(SILENCE_DBOV)  # level of late
@@ -120,6 +121,8 @@ class PeerSound:
     def _decode(self, frame: Frame) -> Samples:
         decoder = self._decoder
         if frame.kind is Kind.CONCEAL:
+            if frame.run == 1:
+                self._before_silence = decoder.save()
             if not frame.inserted:
                 self._before_insertion = None
             elif self._before_insertion is None:
@@ -128,6 +131,11 @@ class PeerSound:
             if frame.run >= limits.CONCEAL_MAX:
                 samples = (samples * _FADE_OUT).astype(np.int16)
             return samples
+        if frame.kind is Kind.PACKET and len(frame.payload) <= DTX_BYTES:
+            return self._end()
+        if frame.resumed and self._before_silence is not None:
+            decoder.restore(self._before_silence)
+        self._before_silence = None
         left: Samples | None = None  # what the listener would have heard next
         if self._before_insertion is not None:
             left = decoder.conceal()
@@ -138,12 +146,18 @@ class PeerSound:
             left = skipped if left is None else left
         decode = decoder.recover if frame.kind is Kind.FEC else decoder.decode
         samples = decode(frame.payload)
-        if frame.kind is Kind.PACKET and len(frame.payload) <= DTX_BYTES:
-            samples = (samples * _FADE_OUT).astype(np.int16)
         if left is not None:
             head = samples[: len(_CROSS)].astype(np.float32)
             from_left = left[: len(_CROSS)].astype(np.float32)
             samples[: len(_CROSS)] = (from_left + (head - from_left) * _CROSS).astype(np.int16)
+        return samples
+
+    def _end(self) -> Samples:
+        """The sound fades away; the decoder goes on from here when it comes back, as the encoder does."""
+        state = self._before_insertion or self._before_silence or self._decoder.save()
+        samples = (self._decoder.conceal() * _FADE_OUT).astype(np.int16)
+        self._before_insertion = None
+        self._before_silence = state
         return samples
 
     @property
