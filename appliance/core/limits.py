@@ -452,5 +452,5 @@ MEMORY_KEPT = 60.0  # seconds without a meeting until free memory goes back to t
 MALLOC_KEEP = 16 << 20  # bytes a heap keeps free at its end: pictures come and go in the same memory
 MALLOC_MMAP_FROM = 8 << 20  # larger blocks get pages of their own; an RGB picture of 1080p has 6 MB
 GC_THRESHOLD = 20_000  # new containers until young garbage is looked for: a tenth of a second of packets
-MALLOC_ARENAS = 2  # glibc's heaps: with one per decode thread a hundred meetings cost 10 MB
+MALLOC_ARENAS = 1  # glibc's heaps: each grows to the most that its threads ever wanted. CPU does not notice
 LINE_FLUSH_WITHIN = 0.3  # what was said last ("leaving") goes out before its line is closed

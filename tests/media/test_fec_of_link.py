@@ -43,15 +43,15 @@ def test_fec_comes_with_loss_and_only_then() -> None:
             try:
                 await until(lambda: a.link.audio_feedback.reports >= 4, 10.0)
                 assert loss.expected == limits.SOUND_EXPECTED_LOSS
-                calm = len(b.ear.heard)
+                calm = len(b.ear.pushed)
                 lose_packets(a, 0.15, seed=5)
                 await until(lambda: loss.expected == limits.SOUND_FEC_LOSS, 10.0)
                 assert a.link.audio_feedback.packets_lost >= limits.FEC_LOST_MIN
-                since = len(b.ear.heard)
-                await until(lambda: len(b.ear.heard) >= since + 100, 10.0)
+                since = len(b.ear.pushed)
+                await until(lambda: len(b.ear.pushed) >= since + 100, 10.0)
             finally:
                 talking.cancel()
-            heard = [payload for _, _, payload, _ in b.ear.heard]
+            heard = [payload for _, _, payload, _ in b.ear.pushed]
             assert not any(opus.has_fec(payload) for payload in heard[:calm])
             assert sum(opus.has_fec(payload) for payload in heard[since + 5 :]) >= 40
 

@@ -67,10 +67,10 @@ def test_while_muted_no_packet_of_sound_goes_into_the_socket() -> None:
             assert len({packet.ssrc for _, packet in wire}) == 1  # no pictures in this meeting
             for began, ended in muted:
                 assert not [at for at, _ in wire if began <= at <= ended]
-            await until(lambda: len(b.ear.heard) == len(wire))
+            await until(lambda: len(b.ear.pushed) == len(wire))
             # The last packet before a silence says so, and no number is missing: nothing was lost.
-            assert sum(len(payload) == 1 for _, _, payload, _ in b.ear.heard) == 3
-            numbers = [number for number, *_ in b.ear.heard]
+            assert sum(len(payload) == 1 for _, _, payload, _ in b.ear.pushed) == 3
+            numbers = [number for number, *_ in b.ear.pushed]
             assert numbers == [(numbers[0] + n) & 0xFFFF for n in range(len(numbers))]
             assert a.link.audio_feedback.packets_lost == b.link.stats().sounds_lost == 0
             begins = [packet.marker for _, packet in wire]
