@@ -171,6 +171,26 @@ class TestSetup:
         assert not RUN_PACKAGES & set(" ".join(lines).split())
         assert [line for line in lines if line.startswith("uv ")] == []
 
+    def test_benchmarks_need_a_compiler_and_one_more_group(self, checkout: Checkout) -> None:
+        checkout.fake("gcc", "")
+        assert checkout.dev("bench", "cpu").stdout == "ran:-P -m appliance bench cpu\n"
+        lines = checkout.log
+        assert set(next(line for line in lines if " install " in line).split()) > RUN_PACKAGES | {
+            "gcc",
+            "xvfb",
+        }
+        assert [line for line in lines if line.startswith("uv sync") and "--group=bench" in line]
+        for command in ("version", "test", "bench"):
+            checkout.dev(command)
+        assert checkout.log == []
+
+    def test_after_testing_benchmarks_add_only_what_they_need(self, checkout: Checkout) -> None:
+        checkout.fake("gcc", "")
+        checkout.dev("setup", "test")
+        assert not any("--group" in line for line in checkout.log)
+        checkout.dev("setup", "bench")
+        assert any("--group=bench" in line for line in checkout.log)
+
     def test_a_user_with_sudo_uses_it(self, checkout: Checkout) -> None:
         done = checkout.dev("version", FAKE_UID="1000", FAKE_SUDO="yes")
         assert done.returncode == 0

@@ -14,7 +14,7 @@ Rules:
    hears it, the band is narrow; in speech what is a little outside waits ``JITTER_PATIENCE`` for a
    quiet frame. Above the cap playout leaps to the target.
 4. A missing frame is taken from its successor's FEC if that is there; else it is waited for, by
-   inserting one, if the band has room for it and the network hardly loses any; else it is
+   inserting one, if the band has room for it and the network lost none of late; else it is
    concealed. After
    ``CONCEAL_MAX`` of them, or when the sender has stopped sending (DTX), there is silence, and the
    next talk spurt starts afresh at the target.
@@ -44,7 +44,6 @@ _OVER_FAR = 0.075  # ... at once
 _FALL = 0.050  # seconds that the target may fall in a second
 _MEASURE_EVERY = 10  # packets between two measurements of jitter
 _SAMPLES_MIN = 25  # packets known before the target may fall
-_LOSSES_FEW = 2  # of the last JITTER_SEEN packets: more is a network that loses, fewer one that delays
 _UNSETTLED = 8  # the newest sequence numbers: who is missing there may still come
 _AFTER_STALL = 0.05  # seconds for the packets that queued up in a pause of this process to be taken in
 DTX_BYTES = 2  # an Opus packet this short says "silence from here", RFC 6716 section 3.2.1
@@ -397,16 +396,17 @@ class JitterBuffer:
         """Seconds above the target up to which a missing frame is waited for, by inserting one."""
         if first is not None:
             return -_UNDER
-        if self._losses() > _LOSSES_FEW:
-            return 0.0  # it is lost, and will hardly come: concealed it costs no time
+        if self._has_lost():
+            return 0.0  # so is this one, most likely: concealed it costs no time
         return _OVER - self._frame / self._rate
 
-    def _losses(self) -> int:
-        """Packets missing among the last ``JITTER_SEEN``, without those that may still come."""
+    def _has_lost(self) -> bool:
+        """Did the network lose any of the last ``JITTER_SEEN`` packets, without those that may still come?"""
         known = min(self._highest - self._first + 1, limits.JITTER_SEEN) - _UNSETTLED
         if known <= 0:
-            return 0
-        return known - (self._seen >> _UNSETTLED & ((1 << known) - 1)).bit_count()
+            return False
+        all_of_them = (1 << known) - 1
+        return self._seen >> _UNSETTLED & all_of_them != all_of_them
 
     def _onto(self, first: int, delay: float) -> int:
         """The frame that is played at the target instead of ``first``: one cut, and not one a frame."""
