@@ -34,6 +34,7 @@ _WINDOW = round(limits.SAME_ROOM_WINDOW / SLOT)
 _LATER = round(limits.SAME_ROOM_LATER / SLOT)
 _SOONER = round(limits.SAME_ROOM_ECHO / SLOT)
 _FLOOR_DBOV = 65  # levels below are as good as silence: rooms and noise suppressors differ there
+_HOLE_MAX = 2  # slots
 _SLOW = 25  # slots, half a second: changes slower than this are left out
 _SPREAD_MIN = 3.0  # dB of what is left: less is no voice
 _ACTIVE_DBOV = 55  # somebody is heard ...
@@ -55,12 +56,14 @@ class _Track:
         self._at = -1  # the newest slot written
 
     def put(self, level_dbov: int, at: float) -> None:
-        slot = int(at / SLOT)
+        slot = round(at / SLOT)
         if slot <= self._at - _SLOTS:
             return
         if slot > self._at:
             first = max(self._at + 1, slot - _SLOTS + 1)
-            self._levels[np.arange(first, slot + 1) % _SLOTS] = _FLOOR_DBOV
+            # Stamps jitter: a frame or two between two that came are not silence.
+            filled = level_dbov if slot - self._at - 1 <= _HOLE_MAX else _FLOOR_DBOV
+            self._levels[np.arange(first, slot + 1) % _SLOTS] = filled
             self._at = slot
         place = slot % _SLOTS
         self._levels[place] = min(float(level_dbov), float(self._levels[place]))
