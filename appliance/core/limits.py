@@ -374,6 +374,7 @@ SAME_ROOM_WINDOW = 4.0  # levels compared at once: a dozen syllables
 SAME_ROOM_LOOK_EVERY = 1.0  # a look costs a fraction of a millisecond
 SAME_ROOM_LOOKS = 4  # looks in a row that must find it: seven seconds of talking
 SAME_ROOM_LATER = 0.140  # a packet's way from a microphone in this room to our network thread, at most ...
+SAME_ROOM_SOONER = 0.060  # ... before our own, which some sound cards stamp so late ...
 SAME_ROOM_ECHO = 0.400  # ... and an echo's way from there through our loudspeaker to our microphone
 SAME_ROOM_SURE = 0.68  # correlation of the levels: below 0.5 for any two rooms, above 0.75 in one
 SAME_ROOM_LIKELY = 0.5  # enough to believe another box that is sure
