@@ -117,7 +117,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "sound-check",
         "play tones and say what the microphone heard of them",
         words=_sound_check,
-        epilog="Takes 6 seconds. Refused while the box is in a meeting. Exits with 1 when in a meeting\n"
+        epilog="Takes 7 seconds. Refused while the box is in a meeting. Exits with 1 when in a meeting\n"
         "nobody would be heard, or hear anything.",
     )
 

@@ -57,7 +57,7 @@ class SoundChecks:
         self._box.changed()
 
     async def run(self) -> Report:
-        """Play and listen, 6 s. Raises ControlError in a meeting, during another check, and when a
+        """Play and listen, 7 s. Raises ControlError in a meeting, during another check, and when a
         meeting began meanwhile.
         """
         self._refuse_in_meeting()

@@ -127,7 +127,7 @@ class RunDoctor(_Request, frozen=True, tag="doctor"):
 
 
 class CheckSound(_Request, frozen=True, tag="sound-check"):
-    """Play tones and say what the microphone heard of them; takes 6 s, and not in a meeting."""
+    """Play tones and say what the microphone heard of them; takes 7 s, and not in a meeting."""
 
 
 Request = (

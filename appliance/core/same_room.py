@@ -4,7 +4,8 @@ Known by the sign that is there before any howling: both microphones hear the sa
 What is compared are levels only, one number per 20 ms (RFC 6464, as the packets' headers have them), over
 some seconds and with the time between the two as it fits best:
 
-* in one room, the other box's level comes as much later as a packet takes: within ``SAME_ROOM_LATER``;
+* in one room, the other box's level comes as much later as a packet takes: within ``SAME_ROOM_LATER``, or
+  a little sooner, where a sound card does not tell how late its sound is;
 * our own voice that comes back from another room's loudspeaker takes longer: not one room;
 * what that other box says and our loudspeaker plays, our microphone hears later, not sooner: an echo;
 * a third box's voice that both loudspeakers play and both microphones hear is explained by that third box's
@@ -32,8 +33,10 @@ SLOT = 0.020  # seconds: a frame
 _SLOTS = round(limits.SAME_ROOM_KEPT / SLOT)
 _WINDOW = round(limits.SAME_ROOM_WINDOW / SLOT)
 _LATER = round(limits.SAME_ROOM_LATER / SLOT)
-_SOONER = round(limits.SAME_ROOM_ECHO / SLOT)
+_SOONER = round(limits.SAME_ROOM_SOONER / SLOT)
+_ECHO = round(limits.SAME_ROOM_ECHO / SLOT)
 _FLOOR_DBOV = 65  # levels below are as good as silence: rooms and noise suppressors differ there
+_HOLE_MAX = 2  # slots
 _SLOW = 25  # slots, half a second: changes slower than this are left out
 _SPREAD_MIN = 3.0  # dB of what is left: less is no voice
 _ACTIVE_DBOV = 55  # somebody is heard ...
@@ -55,12 +58,14 @@ class _Track:
         self._at = -1  # the newest slot written
 
     def put(self, level_dbov: int, at: float) -> None:
-        slot = int(at / SLOT)
+        slot = round(at / SLOT)
         if slot <= self._at - _SLOTS:
             return
         if slot > self._at:
             first = max(self._at + 1, slot - _SLOTS + 1)
-            self._levels[np.arange(first, slot + 1) % _SLOTS] = _FLOOR_DBOV
+            # Stamps jitter: a frame or two between two that came are not silence.
+            filled = level_dbov if slot - self._at - 1 <= _HOLE_MAX else _FLOOR_DBOV
+            self._levels[np.arange(first, slot + 1) % _SLOTS] = filled
             self._at = slot
         place = slot % _SLOTS
         self._levels[place] = min(float(level_dbov), float(self._levels[place]))
@@ -164,7 +169,7 @@ class SameRoom:
         spread = float(np.std(own))
         if spread < _SPREAD_MIN or float(np.mean(mine <= _ACTIVE_DBOV)) < _ACTIVE_MIN:
             return None, 0.0
-        levels = other.track.between(last - _WINDOW - _SOONER, last + _LATER)
+        levels = other.track.between(last - _WINDOW - _ECHO, last + _LATER)
         spoken = _means(levels <= _ACTIVE_DBOV) >= _ACTIVE_MIN
         if not spoken.any():
             return 0.0, 0.0
@@ -173,7 +178,8 @@ class SameRoom:
         deviations = np.sqrt(np.maximum(_means(theirs**2) - _means(theirs) ** 2, 0.0))
         spoken &= deviations >= _SPREAD_MIN
         fits = np.where(spoken, products / np.maximum(deviations, _SPREAD_MIN), 0.0)
-        return float(np.max(fits[_SOONER:])), float(np.max(fits[: _SOONER - 1]))
+        # Where the two begin to overlap, neither is told by its time.
+        return float(np.max(fits[_ECHO - _SOONER :])), float(np.max(fits[: _ECHO - _SOONER - 1]))
 
     def _howls(self, mine: Levels, other: _Other, last: int) -> bool:
         span = round(limits.SAME_ROOM_HOWL / SLOT)

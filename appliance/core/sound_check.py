@@ -1,9 +1,9 @@
 """The sound check: what a chirp that the loudspeaker played tells about a room and its devices.
 
 The box plays `program`: a second of silence, in which the room is listened to, then the same
-exponential chirp a few times. A matched filter finds it in what the microphone heard, far below
-the noise, and knows how long it took. What is left of the last chirp after echo cancelling, which
-has heard the others by then, says how well the canceller does.
+exponential chirp twice, then a rush in the rhythm of syllables. A matched filter finds them in what the
+microphone heard, far below the noise, and knows how long they took. What is left of the rush's end
+after echo cancelling says how well the canceller does: it learns by what is like speech, not by chirps.
 
 Everything is 48 kHz mono; samples are int16, levels dBFS (a full-scale square wave is 0).
 """
@@ -28,15 +28,17 @@ CHIRP_FROM, CHIRP_TO = 250.0, 7000.0  # Hz: what every speakerphone plays and he
 CHIRP = int(0.7 * RATE)  # samples
 CHIRP_PEAK = 0.2  # of full scale: as loud as a person who speaks up
 PERIOD = RATE  # samples from one chirp to the next
-CHIRPS = 4  # the canceller learns on the first three
+CHIRPS = 2
 LEAD = RATE  # samples of silence before them
-PROGRAM = LEAD + CHIRPS * PERIOD  # samples
+RUSH = 5 * RATE // 2  # samples; a canceller has learned a room after 2 s
+RUSH_END = RATE // 2  # the last of it, by which cancelling is judged
+RUSH_RMS = 0.05  # of full scale: as loud as a voice
+PROGRAM = LEAD + CHIRPS * PERIOD + RUSH  # samples
 _FADE = RATE // 50
 
 DELAY_MAX = 0.9  # seconds; further out is the next chirp
 _FOUND = 14.0  # the filter's peak over its median: noise alone has 7, a chirp in a room hundreds
 _FIRST = 0.5  # of the peak: the direct sound, which a reflection may top
-_DECAY = int(0.2 * RATE)  # a chirp's time in the recording goes on for so long: the room, and processing
 
 MUTED_DBFS = -90.0  # quieter than any microphone's own noise: zeros, with a step of one or two now and then
 QUIET_DBFS = -55.0  # of the chirp, as heard
@@ -102,7 +104,7 @@ class Report:
 
     ``noise_dbfs``: the room before the chirps. ``level_dbfs``: the chirps as the microphone heard them.
     ``delay_ms``: from the mix to the microphone's frame, all buffers and the air included.
-    ``cancelled_db``: by how much echo cancelling made the last chirp quieter. ``left_dbfs``: what is left
+    ``cancelled_db``: by how much echo cancelling made the rush's end quieter. ``left_dbfs``: what is left
     of it.
     """
 
@@ -163,8 +165,20 @@ def program() -> Samples:
     samples = np.zeros(PROGRAM, np.int16)
     for start in _starts():
         samples[start : start + CHIRP] = chirp()
+    samples[-RUSH:] = _rush()
     samples.flags.writeable = False
     return samples
+
+
+def _rush() -> Samples:
+    """Pink noise in the chirp's band, four syllables a second, always the same."""
+    spectrum = np.fft.rfft(np.random.default_rng(1).standard_normal(RUSH))
+    hertz = np.fft.rfftfreq(RUSH, 1 / RATE)
+    inside = (hertz >= CHIRP_FROM) & (hertz <= CHIRP_TO)
+    noise = np.fft.irfft(np.where(inside, spectrum / np.sqrt(np.maximum(hertz, 1.0)), 0.0), RUSH)
+    noise *= 0.6 - 0.4 * np.cos(2 * np.pi * 4.0 * np.arange(RUSH) / RATE)
+    noise *= RUSH_RMS / np.sqrt(np.mean(noise**2))
+    return np.rint(np.clip(noise, -CHIRP_PEAK, CHIRP_PEAK) * 32767).astype(np.int16)
 
 
 def _starts() -> list[int]:
@@ -203,9 +217,9 @@ def _judge(heard: Samples, sound: _Floats, cleaned: Samples | None, noise: float
     level = max(power - noise, 0.0)
     left = cancelled = None
     if cleaned is not None and len(cleaned) >= PROGRAM:
-        last = _starts()[-1] + delay
-        before = max(_power(_chirp_of(sound, last)) - noise, 1e-12)
-        after = _power(_chirp_of(cleaned.astype(np.float64) / 32768.0, last, _DECAY // 2))
+        end = slice(PROGRAM - RUSH_END + delay, PROGRAM + delay)
+        before = max(_power(sound[end]) - noise, 1e-12)
+        after = _power(cleaned[end].astype(np.float64) / 32768.0)
         left = _decibels(after)
         cancelled = _decibels(before) - left
     report = (_decibels(noise), _decibels(level), 1000.0 * delay / RATE, cancelled, left)
@@ -227,9 +241,9 @@ def _judge(heard: Samples, sound: _Floats, cleaned: Samples | None, noise: float
     return Report(outcome, *report)
 
 
-def _chirp_of(sound: npt.NDArray[np.generic], start: int, more: int = 0) -> npt.NDArray[np.generic]:
+def _chirp_of(sound: npt.NDArray[np.generic], start: int) -> npt.NDArray[np.generic]:
     """The chirp that begins at ``start``, as far as it was recorded."""
-    return sound[start : start + CHIRP + more]
+    return sound[start : start + CHIRP]
 
 
 def _find(sound: _Floats) -> int | None:

@@ -105,7 +105,8 @@ def test_a_good_room() -> None:
     assert report.level_dbfs == pytest.approx(played - 10.0, abs=1.5)
     assert report.noise_dbfs == pytest.approx(-65 - 10 * np.log10(24_000 / 6750), abs=1.0)
     assert report.cancelled_db == pytest.approx(35.0, abs=1.5)
-    assert report.left_dbfs == pytest.approx(report.level_dbfs - 35.0, abs=1.5)
+    assert report.left_dbfs is not None
+    assert report.left_dbfs < -60.0
     assert "after 80 ms" in report.figures
 
 

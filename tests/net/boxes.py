@@ -126,6 +126,7 @@ class Boxes:
         band: int | None = None,
         microphone: str | None = None,
         speaker: str = "none",
+        same_room: str = "auto",
         size: tuple[int, int] = (640, 360),
         extra: Sequence[str] = (),
         video: str = "test",
@@ -151,6 +152,7 @@ class Boxes:
             f"[signaling]\nport = {0 if host is None else 8787}\n"
             f"[video]\nsource = {json.dumps(video)}\nuplink_kbps = {uplink_kbps}\n"
             f"[audio]\nmicrophone = {json.dumps(microphone)}\nspeaker = {json.dumps(speaker)}\n"
+            f"same_room = {json.dumps(same_room)}\n"
             f'[display]\nmode = "headless"\nwidth = {size[0]}\nheight = {size[1]}\nmeasure = true\n'
             + "\n".join(extra)
         )

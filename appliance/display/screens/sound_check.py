@@ -16,7 +16,7 @@ RESULT_TOP = PANEL_TOP + PANEL_HEIGHT + 22
 RESULT_HEIGHT = 104.0
 METER_HEIGHT = 18.0
 FOOTER = 62.0
-HINT = "Press the button, then be quiet for six seconds: the box plays four tones and listens to them."
+HINT = "Press the button, then be quiet for seven seconds: the box plays tones and listens to them."
 
 
 class SoundCheckScreen:

@@ -26,7 +26,7 @@ _FORGET = np.float32(0.998)  # of the learned room a frame: what moves in it is 
 _PRIOR = 0.03  # power of the echo path at first, in the first partition
 _PRIOR_DECAY = 0.85  # ... and how it fades, a partition: what is said of rooms before one is known
 _NOISE_SMOOTH = np.float32(0.5)  # of the spectrum of what is no echo, a frame
-_TINY = np.float32(1e-9)
+_HUSH = np.float32(4e-3)  # power a bin always counts as no echo: what is hardly played teaches nothing
 _SILENT = 1e-7  # power of everything that was played and may still be heard: there is no echo
 
 
@@ -96,7 +96,7 @@ class EchoFilter:
         self._residual[_BLOCK:] = left
         error = np.fft.rfft(self._residual)[: _BAND + 1].astype(np.complex64)
         self._rest += (1 - _NOISE_SMOOTH) * (error.real**2 + error.imag**2 - self._rest)
-        gain = self._uncertain / (0.5 * (power * self._uncertain).sum(axis=0) + self._rest + _TINY)
+        gain = self._uncertain / (0.5 * (power * self._uncertain).sum(axis=0) + self._rest + _HUSH)
         kept = _FORGET * _FORGET
         self._uncertain *= kept * (1 - 0.5 * gain * power)
         self._uncertain += (1 - kept) * (self._path.real**2 + self._path.imag**2)

@@ -110,14 +110,14 @@ class Processing:
             while len(self._queue) > 1:  # of before
                 self._queue.popleft()
             self._stages.restart()
-        started = time.thread_time()
+        started = time.perf_counter()
         try:
             samples = self._stages.run(captured.samples, self._queue)
         except DeviceError as error:
             self._fail(error)
             return captured
         self._frames += 1
-        self._busy_s += time.thread_time() - started
+        self._busy_s += time.perf_counter() - started
         return Captured(samples, captured.captured_ns - self._stages.delay_ns)
 
     def _change(self, wanted: Plan) -> None:
@@ -160,7 +160,7 @@ class Processing:
             "problem": self._problem,
             "echo_removed_db": stages.removed_db if stages is not None else None,  # by the filter alone
             "realigned": stages.realigned if stages is not None else 0,  # frames, between the two clocks
-            "process_us": round(self._busy_s / max(self._frames, 1) * 1e6, 1),  # of CPU, per frame
+            "process_us": round(self._busy_s / max(self._frames, 1) * 1e6, 1),  # per frame
         }
 
 
