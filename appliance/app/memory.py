@@ -1,9 +1,9 @@
 """Keeping a process that runs for months as small as on its first day, and its memory warm in a call.
 
 Links, decoders and their buffers die in reference cycles, on threads that come and go. glibc gives each
-thread a heap of its own and returns little of it; one heap is enough for all of ours. The cycles of a closed link
-are collected soon after it, for the next one to use their memory; a while after a meeting, when nobody waits
-for the loop, what is free goes back to the system.
+thread a heap of its own and returns little of it; one heap is enough for all of ours. The cycles of a closed
+link are collected soon after it, for the next one to use their memory; a while after a meeting, when nobody
+waits for the loop, what is free goes back to the system.
 
 In a call the opposite counts: every picture is half a megabyte that is freed 33 ms later. By default glibc
 returns it to the kernel each time, which has to clear the same pages again: 7000 page faults a second
