@@ -9,7 +9,8 @@ The sound card is a thread that calls `DeviceSpeaker` back every 10 ms at absolu
 it sleeps, then waits for the interpreter like everybody. It has no real-time priority.
 
 ``late_p99_ms``: from when a callback was due to when it had run (wake-up plus run), 99th percentile of all.
-``machine_late_p99_ms``, ``machine_late_max_ms``: the same of a program beside it that only sleeps; where these
+``machine_late_p99_ms``, ``machine_late_max_ms``: the same of a program beside it that only sleeps; where
+these
 are bad, the machine had other things to do. ``underruns``: callbacks that found less than they needed.
 ``fps_min``: pictures drawn of the slowest tile. ``cores``: what the whole process used.
 
