@@ -20,7 +20,8 @@ from appliance.errors import ControlError
 
 pytestmark = needs_pipewire
 
-PASSWORD = f"{os.getpid():06d}"  # another test on this loopback may use the same room
+ROOM = 100 + os.getpid() % 900  # other tests on this loopback have theirs
+PASSWORD = f"{os.getpid():06d}"
 HEARD = ("good", "late")  # late: a machine that stopped for a moment
 NODES = {"microphone": "mic", "speaker": "speaker"}
 
@@ -100,7 +101,7 @@ def test_a_script_a_finger_and_the_doctor_check_the_sound(tmp_path: Path) -> Non
         assert reply["deaf"]
 
         # In a meeting the others would hear it.
-        box.ask("join", room=7, password=PASSWORD)
+        box.ask("join", room=ROOM, password=PASSWORD)
         here.boxes.wait(lambda: box.status()["state"] == "in-call")
         with pytest.raises(ControlError, match="in a meeting") as caught:
             box.ask("sound-check")

@@ -12,7 +12,8 @@ from net.sound_server import SoundServer, end, needs_pipewire, read_wav
 
 pytestmark = needs_pipewire
 
-PASSWORD = f"{os.getpid():06d}"  # another test on this loopback may use the same room
+ROOM = 100 + os.getpid() % 900  # other tests on this loopback have theirs
+PASSWORD = f"{os.getpid():06d}"
 MOVED_WITHIN = 3.0  # seconds
 BUILT_IN = {("box:output_MONO", "built-in:playback_MONO"), ("built-in-mic:capture_MONO", "box:input_MONO")}
 JABRA = {("box:output_MONO", "jabra:playback_MONO"), ("jabra-mic:capture_MONO", "box:input_MONO")}
@@ -54,7 +55,7 @@ def test_the_sound_follows_a_speakerphone_and_the_call_goes_on(tmp_path: Path) -
         b = boxes.start("Galley", band=1, video="none")
         boxes.wait(lambda: a.sees("Galley") and b.sees("Bridge"))
         for box in (a, b):
-            box.ask("join", room=9, password=PASSWORD)
+            box.ask("join", room=ROOM, password=PASSWORD)
         boxes.wait(lambda: a.peers() == {"Galley": "live"} and b.peers() == {"Bridge": "live"})
         moved_to(JABRA)
         assert loud(server, tmp_path, "jabra")
