@@ -106,6 +106,7 @@ class Box:
         self._changing = asyncio.Lock()  # one at a time joins, leaves or is thrown out
         self._stopping = False
         self._view_timer: asyncio.TimerHandle | None = None
+        self._rest_timer: asyncio.TimerHandle | None = None
         self._looks = 0
 
         self.video = Fanout(on_wanted=self._streams_wanted, on_keyframe=self._keyframe_wanted)
@@ -175,6 +176,9 @@ class Box:
         while self._ends:
             what, end = self._ends.pop()
             await self._step(what, end())
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
+            self._rest_timer = None
         log.info("box.stopped")
 
     async def _stop_watching(self) -> None:
@@ -311,7 +315,7 @@ class Box:
             changed=self.changed,
             refused=self._refused,
             relay_lost=self._relay_lost,
-            alone=memory.give_back,
+            alone=self._rest_soon,
             close_room=self.server.close_room,
             same_room=self._looks_for_same_room,
             mute=lambda: self.set_media(muted=True),
@@ -375,7 +379,8 @@ class Box:
             await session.leave()
         finally:
             self._save_budgets()
-            memory.give_back()
+            memory.collect()
+            self._rest_soon()
 
     def _save_budgets(self) -> None:
         state_files.save(self.state_dir, state_files.GUESSES, self._budgets.to_state(self.now()))
@@ -541,6 +546,17 @@ class Box:
 
     def _link_closed(self) -> None:
         self._garbage = True
+
+    def _rest_soon(self) -> None:
+        """Give memory back if nobody is met for a while: who comes again finds it warm."""
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
+        self._rest_timer = self._loop.call_later(limits.MEMORY_KEPT, self._rest)
+
+    def _rest(self) -> None:
+        self._rest_timer = None
+        if self.session is None or not self.session.peers:
+            memory.give_back()
 
     def _publish(self) -> None:
         self._stale = False

@@ -2,8 +2,8 @@
 
 Links, decoders and their buffers die in reference cycles, on threads that come and go. glibc gives each
 thread a heap of its own and returns little of it; two heaps are enough for ours. The cycles of a closed link
-are collected soon after it, for the next one to use their memory; after a meeting, when nobody waits for
-the loop, what is free goes back to the system.
+are collected soon after it, for the next one to use their memory; a while after a meeting, when nobody waits
+for the loop, what is free goes back to the system.
 
 In a call the opposite counts: every picture is half a megabyte that is freed 33 ms later. By default glibc
 returns it to the kernel each time, which has to clear the same pages again: 7000 page faults a second
@@ -35,11 +35,11 @@ def prepare() -> None:
 
 
 def collect() -> None:
-    """Free what a closed link left behind, for the next one to use; takes some milliseconds.
+    """Free what closed links left behind, for the next ones to use; takes some milliseconds.
 
-    Only what was made since the last time is looked at: in a call everybody waits for it.
+    All that was made since ``prepare`` is looked at: a link that lasted is old.
     """
-    gc.collect(1)
+    gc.collect()
 
 
 def give_back() -> None:

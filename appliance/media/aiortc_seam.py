@@ -438,6 +438,15 @@ def attach_sender(
     return ours
 
 
+# What aiortc's receiver keeps for its own way of receiving: 2000 objects a connection, which every
+# collection of garbage would walk over.
+_UNUSED = (
+    "_RTCRtpReceiver__jitter_buffer",
+    "_RTCRtpReceiver__nack_generator",
+    "_RTCRtpReceiver__remote_bitrate_estimator",
+)
+
+
 def attach_receiver(
     connection: Connection, transceiver: RTCRtpTransceiver, sink: PacketSink
 ) -> PacketReceiver:
@@ -458,4 +467,6 @@ def attach_receiver(
 
     theirs.receive = receive
     theirs.stop = connection.reports.stop
+    for unused in _UNUSED:
+        setattr(theirs, unused, None)
     return ours

@@ -28,6 +28,7 @@ from appliance.core.limits import (
     CAMERA_PROBE_EVERY,
     CAMERA_RETRY_EVERY,
     CAMERA_SOCKET_BYTES,
+    ENCODERS_KEPT,
 )
 from appliance.errors import DeviceError
 from appliance.media.encoder import StreamEncoders
@@ -169,6 +170,8 @@ class Camera:
                 self._close_source()
                 self._retry_at = now + CAMERA_PROBE_EVERY
             return
+        if now - self._idle_since >= ENCODERS_KEPT:
+            self._encoders.close()
         if now >= self._retry_at:
             self._source.probe()
             self._retry_at = now + CAMERA_PROBE_EVERY

@@ -1,4 +1,9 @@
-"""Encoding: every stream that somebody watches is encoded once, the others not at all."""
+"""Encoding: every stream that somebody watches is encoded once, the others not at all.
+
+An encoder of software that nobody needs any more sleeps, and goes on with a keyframe when it is needed again:
+it is there at once, and its memory, 20 MB of H, does not come and go with every change of a layout.
+Hardware has few encoders and is given back.
+"""
 
 from __future__ import annotations
 
@@ -36,10 +41,11 @@ class RateGate:
 
 
 class _StreamWork:
-    """What one wanted stream needs: its encoder, and whether its next picture is to be a keyframe."""
+    """A stream's encoder, whether somebody needs it, and whether its next picture is to be a keyframe."""
 
     def __init__(self, stream: Stream, choice: EncoderChoice) -> None:
         self.encoder = SafeEncoder(stream, choice)
+        self.awake = True
         self.keyframe = True
 
 
@@ -50,6 +56,10 @@ class _LayerWork:
         self.scaler = Scaler(layer.spec.width, layer.spec.height)
         self.gate = RateGate(layer.spec.fps)
         self.streams: dict[Codec, _StreamWork] = {}
+
+    @property
+    def awake(self) -> list[_StreamWork]:
+        return [stream for stream in self.streams.values() if stream.awake]
 
 
 class StreamEncoders:
@@ -66,25 +76,38 @@ class StreamEncoders:
 
     @property
     def names(self) -> dict[Stream, str]:
-        """FFmpeg's name of every encoder that is open, largest layer first."""
+        """FFmpeg's name of every encoder that works, largest layer first."""
         return {
             Stream(layer, codec): stream.encoder.name
             for layer, work in self._work.items()
             for codec, stream in work.streams.items()
+            if stream.awake
         }
 
     def want(self, streams: Iterable[Stream]) -> None:
-        """Open the encoders that are missing, close those that nobody needs any more."""
-        wanted = set(streams)
-        for open_stream in self.names:
-            if open_stream not in wanted:
-                self._work[open_stream.layer].streams.pop(open_stream.codec).encoder.close()
-        layers = {stream.layer for stream in wanted}
-        self._work = {
-            layer: self._work.get(layer) or _LayerWork(layer) for layer in reversed(Layer) if layer in layers
-        }
-        for stream in wanted - self.names.keys():
-            self._work[stream.layer].streams[stream.codec] = _StreamWork(stream, self._choice)
+        """Have an encoder for each of these and no work for any other."""
+        wanted, working = set(streams), self.names.keys()
+        for stream in working - wanted:
+            self._rest(stream)
+        for stream in wanted - working:
+            self._begin(stream)
+
+    def _rest(self, stream: Stream) -> None:
+        streams = self._work[stream.layer].streams
+        if streams[stream.codec].encoder.may_sleep:
+            streams[stream.codec].awake = False
+        else:
+            streams.pop(stream.codec).encoder.close()
+
+    def _begin(self, stream: Stream) -> None:
+        if stream.layer not in self._work:
+            work = {**self._work, stream.layer: _LayerWork(stream.layer)}
+            self._work = {layer: work[layer] for layer in reversed(Layer) if layer in work}
+        streams = self._work[stream.layer].streams
+        if (asleep := streams.get(stream.codec)) is not None:
+            asleep.awake = asleep.keyframe = True
+        else:
+            streams[stream.codec] = _StreamWork(stream, self._choice)
 
     def keyframe(self, stream: Stream) -> None:
         """Make the stream's next picture a keyframe."""
@@ -100,13 +123,17 @@ class StreamEncoders:
         """
         frame, pixel_aspect = captured.frame, captured.pixel_aspect
         for work in self._work.values():
-            if not work.gate.passes(captured.captured_ns):
+            streams = work.awake
+            if not streams or not work.gate.passes(captured.captured_ns):
                 continue
             frame, pixel_aspect = work.scaler.scale(frame, pixel_aspect), 1.0
-            for stream in work.streams.values():
+            for stream in streams:
                 keyframe, stream.keyframe = stream.keyframe, False
                 yield from stream.encoder.encode(frame, captured.captured_ns, keyframe=keyframe)
 
     def close(self) -> None:
-        """Close every encoder."""
-        self.want(())
+        """Close every encoder, those that sleep too."""
+        for work in self._work.values():
+            for stream in work.streams.values():
+                stream.encoder.close()
+        self._work = {}

@@ -225,12 +225,14 @@ class MediaLink:
         if self._opened or self._closing is not None:
             return
         writable = self._connection.path.writable
-        codec = Codec(self._video_out.codec or Codec.H264)
-        self._frames_out = self._video_fanout.subscribe(self._send_frame, writable, codec)
-        self._sounds_out = self._audio_fanout.subscribe(self._send_sound, writable)
+        if self._video_out.started:  # the other side may take no pictures, or no sound
+            codec = Codec(self._video_out.codec)
+            self._frames_out = self._video_fanout.subscribe(self._send_frame, writable, codec)
+            self._frames_out.set_layer(self._layer)
+        if self._audio_out.started:
+            self._sounds_out = self._audio_fanout.subscribe(self._send_sound, writable)
         self._opened = True
         self._pictures.start(self._video_in)
-        self._frames_out.set_layer(self._layer)
 
     def set_layer(self, layer: Layer | None) -> None:
         """What this peer gets from us, from the next keyframe of that layer on; None: no pictures."""

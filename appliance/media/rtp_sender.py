@@ -145,6 +145,9 @@ class PacketSender:
 
     def stop(self) -> None:
         """Say goodbye (RFC 3550 section 6.6). Raises ConnectionError when there is nobody to say it to."""
+        self._history = [
+            None
+        ] * limits.RTP_HISTORY  # half a megabyte, and the garbage collector takes its time
         if self.packets:
             self._path.send_rtcp(bytes(RtcpByePacket([self._ssrc])))
 

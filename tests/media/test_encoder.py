@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from appliance.core import vp8
 from appliance.core.keyframes import KeyframeMerger
 from appliance.core.layers import Codec, Layer, Stream
-from appliance.core.limits import CAMERA_MESSAGE_MAX_BYTES, ENCODED_FRAME_MAX_BYTES
+from appliance.core.limits import CAMERA_MESSAGE_MAX_BYTES, ENCODED_FRAME_MAX_BYTES, ENCODER_VBV_SECONDS
 from appliance.errors import LocalProtocolError
 from appliance.media import wire
 from appliance.media.encoded import EncodedFrame, rtp_timestamp
@@ -166,6 +166,29 @@ class TestLayers:
         frames = encode(encoders, captured[8:])
         assert next(f.keyframe for f in frames if f.layer is Layer.L)
         assert not any(f.keyframe for f in frames if f.layer is Layer.M)
+
+    @pytest.mark.parametrize("stream", [M, M8])
+    def test_an_encoder_that_slept_for_an_hour_goes_on_within_its_bitrate(self, stream: Stream) -> None:
+        captured = pictures(90)
+        later = [
+            CapturedFrame(one.frame, one.captured_ns + 3_600_000_000_000, one.pixel_aspect)
+            for one in captured[45:]
+        ]
+        slept = StreamEncoders()
+        slept.want({stream})
+        encode(slept, captured[:45])
+        opened = slept._work[stream.layer].streams[stream.codec].encoder
+        slept.want(())
+        assert encode(slept, captured[45:48]) == []
+        assert slept.names == {}
+        slept.want({stream})
+        assert slept._work[stream.layer].streams[stream.codec].encoder is opened
+        frames = encode(slept, later)
+        assert [f.keyframe for f in frames] == [True] + [False] * 44
+        assert len(decode(frames, {M: "h264", M8: "vp8"}[stream])) == 45
+        bytes_per_s = stream.layer.spec.bitrate / 8
+        assert max(len(f.data) for f in frames) < bytes_per_s * ENCODER_VBV_SECONDS
+        assert sum(len(f.data) for f in frames) < bytes_per_s * (1.5 + ENCODER_VBV_SECONDS)
 
     def test_nothing_wanted_is_nothing_encoded(self) -> None:
         encoders = StreamEncoders()

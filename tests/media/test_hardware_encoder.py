@@ -268,3 +268,16 @@ def test_a_picture_that_is_no_younger_is_passed_over() -> None:
     frame, now = av.VideoFrame(320, 180, "yuv420p"), time.monotonic_ns()
     encoder.encode(frame, now, keyframe=True)
     assert encoder.encode(frame, now, keyframe=False) == []
+
+
+def test_hardware_that_nobody_needs_is_given_back():
+    encoders = StreamEncoders(choice(Like))
+    encoders.want({M})
+    encode(encoders, pictures(4))
+    hardware_encoder = encoders._work[Layer.M].streams[Codec.H264].encoder._encoder
+    encoders.want(())
+    assert hardware_encoder._context is None
+    assert not encoders._work[Layer.M].streams
+    encoders.want({M})
+    assert encode(encoders, pictures(8))[0].keyframe
+    encoders.close()

@@ -118,6 +118,16 @@ def test_aiortc_has_nothing_of_its_own_that_rtp_or_rtcp_could_reach():
     asyncio.run(run())
 
 
+def test_what_is_taken_out_of_aiortcs_receiver_is_there():
+    async def run():
+        pc = RTCPeerConnection()
+        theirs = pc.addTransceiver("video").receiver
+        assert all(getattr(theirs, name) is not None for name in seam._UNUSED)
+        await pc.close()
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize(
     ("owner", "name", "parameters", "is_async"),
     [

@@ -76,6 +76,11 @@ class SafeEncoder:
         """FFmpeg's name of the encoder in use."""
         return self._encoder.name
 
+    @property
+    def may_sleep(self) -> bool:
+        """Whether it may stay open while nobody needs it."""
+        return not isinstance(self._encoder, HardwareEncoder)
+
     def encode(self, frame: av.VideoFrame, captured_ns: int, *, keyframe: bool) -> list[EncodedFrame]:
         """As ``Encoder.encode``; raises av.FFmpegError only for a software encoder."""
         try:
