@@ -41,6 +41,7 @@ CONTROL: list[m.Control] = [
     m.Heartbeat(seq=7, echo=0, held_ms=12),
     m.Constraints(max_height=360, max_fps=30, visible=True),
     m.MediaState(muted=True, camera_on=False),
+    m.SameRoom(),
     m.Leaving(),
 ]
 FAMILIES = [

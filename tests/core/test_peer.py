@@ -17,7 +17,7 @@ from appliance.core.direct_line import LineState
 from appliance.core.identity import BoxIdentity
 from appliance.core.keys import PairKeys
 from appliance.core.peer import TABLE, Ends, Me, Peer, PeerState
-from appliance.core.peer_effects import GoneReason
+from appliance.core.peer_effects import GoneReason, HeardSameRoom
 
 KEYS = PairKeys(*(bytes([n]) * 32 for n in range(1, 6)))
 LINE_KEYS = PairKeys(*(bytes([n]) * 32 for n in range(11, 16)))
@@ -322,6 +322,14 @@ class TestLive:
         live.settle()
         assert live.b.machine.muted
         assert not live.b.machine.camera_on
+
+    def test_one_room_is_told_to_the_other_side(self, live: Pair) -> None:
+        live.a.run(live.a.machine.say_same_room())
+        live.settle()
+        assert live.b.did(HeardSameRoom) == [HeardSameRoom()]
+
+    def test_one_room_is_not_told_before_the_bind(self) -> None:
+        assert Pair().a.machine.say_same_room() == []
 
     def test_what_was_said_before_the_bind_is_told_after_it(self) -> None:
         pair = Pair()

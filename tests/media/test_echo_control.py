@@ -367,7 +367,7 @@ class TestFilter:
         echo_filter.skip(far[400])
         after = removed([step(number, 1) for number in range(400, 450)])
         assert before > 12
-        assert after > before - 4
+        assert after > before - 8  # learned anew it would take a second to get half as far
 
 
 def test_the_chosen_plan_needs_both_ends(monkeypatch: pytest.MonkeyPatch) -> None:
