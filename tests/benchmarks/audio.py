@@ -4,7 +4,7 @@ One call of 48 s (six talks, see `_speech`) for each loss and seed goes from the
 simulated network and clock (`_sound_paths`): independent random loss, and delays above the shortest that are
 half-normal with a p95 of ``jitter_ms``, so that packets overtake each other. A call begins with nothing
 known about its network, and its beginning counts. Our encoder is told what receivers' reports of such a loss
-make of it: `TOLD`.
+make of it: `told`.
 
 ``pesq``: PESQ-WB (P.862.2, 16 kHz) of each talk against what was said, the mean of all. ``stoi``: the same.
 ``delivered``, ``stall_ms_max``: see `_hearing`; of all calls together, and the longest of all.
@@ -40,6 +40,7 @@ from _sound_paths import PHASE_S, TICK, ours, plain, shortest_delay, trace
 from _sound_paths import Path as SoundPath
 from _speech import FRAME, RATE, Samples, resampled, talks
 
+from appliance.core.sound_loss import SoundLoss
 from appliance.media.audio.level import level_dbov
 from appliance.media.audio.mixer import Mixer
 from appliance.media.audio.opus import Encoder
@@ -56,9 +57,17 @@ JITTER_MS = 20
 SCORE_RATE = 16_000
 PESQ_BOUNDS = {0: 3.7, 1: 3.5, 5: 3.2, 10: 2.9}
 DELIVERED_BOUND, BUFFER_BOUND_MS, STALL_BOUND_MS, MIX_BOUND_MS = 0.99, 80.0, 60.0, 1.0
-TOLD = {0: 1, 1: 1, 5: 6, 10: 6}  # percent, by the loss there is
 MIX_PEERS, MIX_LOSS = 15, 0.05
 TICK_MS = TICK * 1000
+
+
+def told(loss: int) -> int:
+    """What `SoundLoss` makes the encoder expect after half a minute of so many lost percent."""
+    rules, packets = SoundLoss(), 0
+    for second in range(30):
+        rules.report(packets, packets * loss // 100, float(second))
+        packets += round(1 / TICK)
+    return rules.expected
 
 
 @dataclass
@@ -194,7 +203,7 @@ def main() -> int:
         figures, plain_figures = Figures(), Figures()
         for seed in range(arguments.seeds):
             network = trace(len(call), loss / 100, JITTER_MS / 1000, seed)
-            figures.add(ours(call, network, TOLD[loss]))
+            figures.add(ours(call, network, told(loss)))
             plain_figures.add(plain(call, network))
         row = {"loss": loss, "jitter_ms": JITTER_MS, **figures.row(), **plain_figures.row("plain_")}
         rows.append(row)
