@@ -127,6 +127,15 @@ class TestEcho:
         left = run(processing, talk, captured)
         assert removed_db(captured, left, 6, 8) > 30
 
+    def test_what_was_learned_outlasts_a_microphone_without_a_sound(
+        self, processing: Processing, talk: Sound
+    ) -> None:
+        run(processing, talk, echo_of(talk) + hiss(talk))
+        learned = processing.stats()["echo_removed_db"]
+        nothing = np.zeros(RATE * 40, talk.dtype)
+        run(processing, nothing, nothing)
+        assert processing.stats()["echo_removed_db"] == pytest.approx(learned, abs=6.0)
+
     def test_late_playout_frames_are_put_in_their_place(self, talk: Sound) -> None:
         """A frame that was played 20 ms too late for its partner spoils nothing and moves nothing."""
         captured = echo_of(talk) + hiss(talk)

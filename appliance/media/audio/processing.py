@@ -282,6 +282,7 @@ _USUAL_MAX = 0.5
 _LEARNED = 0.2  # usual rest from which on the filter knows enough to tell the two apart
 _FLOOR_UP = 1.01  # how fast the noise floor follows a louder one, a frame
 _POWER_TINY = 1e-12
+_POWER_MIN = 1e-10  # -100 dBFS: in less there is nothing to learn from, a muted microphone say
 
 
 class _TurnDown:
@@ -312,7 +313,7 @@ class _TurnDown:
         self._echo += _SMOOTH * (_power(echo) - self._echo)
         self.harmful = self._left > 2 * self._near
         self.both = self._echo > _HEARD * self._near
-        if self._echo <= _FAR * self._near:
+        if self._echo <= _FAR * self._near or self._near < _POWER_MIN:
             return 1.0
         rest = self._left / (self._near + _POWER_TINY)
         if rest < self._usual:
