@@ -31,6 +31,7 @@ from appliance.core.layers import Codec
 from appliance.core.lip_sync import Shown
 from appliance.core.pacing import PicturePacer
 from appliance.core.view import Picture
+from appliance.media.priority import be_nice
 from appliance.wake import Wake
 
 log = logging.getLogger(__name__)
@@ -185,6 +186,7 @@ class Decoder:
     # --- decode thread --------------------------------------------------------------------------
 
     def _run(self) -> None:
+        be_nice(limits.DECODER_NICE)
         context: VideoCodecContext | None = None
         converter = Converter()
         while True:

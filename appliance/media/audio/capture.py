@@ -24,6 +24,7 @@ from appliance.media.audio.pace import FRAME_NS
 from appliance.media.audio.processing import Processing
 from appliance.media.audio.ring import Samples
 from appliance.media.audio.watch import Side
+from appliance.media.priority import be_nice
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ class Capture:
         self.expected_loss = percent
 
     def _run(self) -> None:
+        be_nice(limits.SOUND_NICE)
         while self._running:
             if not self._wake.is_set():
                 self._wake.wait()

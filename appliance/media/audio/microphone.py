@@ -77,8 +77,11 @@ class PacedMicrophone:
     def read(self, timeout: float) -> Captured | None:
         if not self._pace.tick(timeout):
             return None
-        samples = self._make((self._pace.index - 1) * limits.SOUND_FRAME)
-        return Captured(samples, self._pace.due_ns - FRAME_NS)
+        captured_ns = self._pace.due_ns - FRAME_NS
+        return Captured(self._samples((self._pace.index - 1) * limits.SOUND_FRAME, captured_ns), captured_ns)
+
+    def _samples(self, position: int, _captured_ns: int) -> Samples:
+        return self._make(position)
 
     def restart(self) -> None:
         self._pace.restart()
@@ -114,14 +117,11 @@ class _TurnMicrophone(PacedMicrophone):
         )
         self._noise: Samples = (amplitude * noise).astype(np.int16)  # a second of it
 
-    def read(self, timeout: float) -> Captured | None:
-        captured = super().read(timeout)
-        if captured is None:
-            return None
+    def _samples(self, position: int, captured_ns: int) -> Samples:
         noise: Samples = self._noise[self._pace.index % len(self._noise)]
-        if not sequence.is_turn(captured.captured_ns, self._band, self._voices):
-            return captured._replace(samples=noise)
-        return captured._replace(samples=captured.samples + noise)
+        if not sequence.is_turn(captured_ns, self._band, self._voices):
+            return noise
+        return self._make(position) + noise
 
 
 def file_microphone(path: str) -> PacedMicrophone:

@@ -13,6 +13,7 @@ from appliance.media.audio.mixer import Mixer
 from appliance.media.audio.ring import Samples
 from appliance.media.audio.speaker import Speaker
 from appliance.media.audio.watch import Side
+from appliance.media.priority import be_nice
 
 
 class Voice(Protocol):
@@ -75,6 +76,7 @@ class Playout:
         return self._underruns + (last.underruns if last is not None else 0)
 
     def _run(self) -> None:
+        be_nice(limits.SOUND_NICE)
         while self._running:
             speaker = self._current()
             if not self._active:

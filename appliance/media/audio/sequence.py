@@ -168,9 +168,12 @@ class Detector:
         self._odd = samples[whole:].copy()
         if not whole:
             return
-        history = np.concatenate([self._tail, samples[:whole].astype(np.float32)])
-        self._tail = history[len(history) - len(self._tail) :].copy()
-        thinned = np.convolve(history, self._taps, "valid")[::_DECIMATE].astype(np.int16)
+        if samples.any() or self._tail.any():
+            history = np.concatenate([self._tail, samples[:whole].astype(np.float32)])
+            self._tail = history[len(history) - len(self._tail) :].copy()
+            thinned = np.convolve(history, self._taps, "valid")[::_DECIMATE].astype(np.int16)
+        else:  # nobody speaks, nearly all the time
+            thinned = np.zeros(whole // _DECIMATE, np.int16)
         with self._lock:
             start = self._count % len(self._kept)
             head = min(len(thinned), len(self._kept) - start)
