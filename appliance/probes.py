@@ -313,11 +313,14 @@ def _check_sound(config: Config, path: Path) -> Finding:
 
 def _sound_check(config: Config) -> Finding:
     from appliance.media.audio.engine import AudioEngine
+    from appliance.media.audio.processing import Wishes
 
     def ignore(_: object) -> None:
         """Nothing is sent and nobody looks."""
 
-    engine = AudioEngine(config.audio.microphone, config.audio.speaker, on_sound=ignore, on_state=ignore)
+    audio = config.audio
+    wishes = Wishes(audio.echo_control, audio.noise_suppression, audio.automatic_gain)
+    engine = AudioEngine(audio.microphone, audio.speaker, wishes, on_sound=ignore, on_state=ignore)
     engine.start()
     try:
         report = engine.check.obstacle

@@ -394,6 +394,7 @@ class Session:
         del self.peers[peer.peer_id]
         if self._same_room is not None:
             self._same_room.forget(peer.peer_id)
+            self._sharing.discard(peer.peer_id)  # who comes back is found again
         if self._silent_for == peer.peer_id and not self._over:
             self._silent_for = None
             self._around.notify("Nobody in this room is heard now: switch the microphone on.", Tone.WARNING)

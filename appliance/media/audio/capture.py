@@ -112,6 +112,7 @@ class Capture:
         self._running = True
         self._wake = threading.Event()
         self._tap: Tap | None = None
+        self._read_from: Microphone | None = None
         self.levels: deque[int] = deque(maxlen=limits.LEVELS_MAX)  # of the packets since they were looked at
         self.sent = 0  # packets
         self.silent = 0  # frames that were not worth one
@@ -167,8 +168,12 @@ class Capture:
                 self._side.current().restart()
                 self._processing.restart()
                 continue
+            microphone = self._side.current()
+            if microphone is not self._read_from:  # what was played meanwhile belongs to none of its frames
+                self._read_from = microphone
+                self._processing.restart()
             try:
-                frame = self._side.current().read(limits.SOUND_WAIT)
+                frame = microphone.read(limits.SOUND_WAIT)
             except DeviceError as error:
                 self._side.fail(error)
                 self._on_failure()
@@ -186,7 +191,8 @@ class Capture:
     def _take(self, frame: Captured, timestamp: int) -> None:
         if self._silence.hear(band_levels(frame.samples)):
             if self._before is not None:
-                self._send(*self._before)
+                if (timestamp - self._before[1]) & 0xFFFFFFFF == limits.SOUND_FRAME:  # not before a hole
+                    self._send(*self._before)
                 self._before = None
             self._send(frame, timestamp)
             return

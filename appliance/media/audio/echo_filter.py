@@ -71,12 +71,18 @@ class EchoFilter:
             learned[1:] = learned[:-1].copy()
             learned[0] = nothing
 
-    def retreat(self) -> None:
-        """Forget the last frame, which was never played: from now on everything is heard 20 ms sooner."""
-        for history in (self._played, self._reference, self._power, self._path):
+    def retreat(self, *, drifted: bool = True) -> None:
+        """Forget the last frame, which was never played.
+
+        ``drifted``: what was learned had followed, so from now on everything is heard 20 ms sooner.
+        """
+        for history in (self._played, self._reference, self._power):
             history[:-1] = history[1:].copy()
             history[-1] = 0.0
-        self._uncertain[:-1] = self._uncertain[1:].copy()
+        if drifted:
+            self._path[:-1] = self._path[1:].copy()
+            self._path[-1] = 0.0
+            self._uncertain[:-1] = self._uncertain[1:].copy()
 
     def _transform(self, age: int) -> None:
         both = np.concatenate((self._played[age + 1], self._played[age]))

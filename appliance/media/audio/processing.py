@@ -235,7 +235,8 @@ class _Stages:
 
         Both threads have a frame every 20 ms, now and then some milliseconds late: a frame that was not
         played yet is owed, and put in its place when it comes. When too many or too few wait all the time,
-        the two sound cards' clocks differ, or frames got lost: then the two are aligned anew, by a frame.
+        the two are aligned anew. By one frame the clocks of the sound cards drifted, and what was learned of
+        the room did so with them; by more, frames were lost, and the room is where it was.
         """
         while self._owed and queue:
             self._owed -= 1
@@ -251,11 +252,16 @@ class _Stages:
         self._lack = min(self._lack, self._owed)
         self._aligned += 1
         if self._aligned >= limits.ECHO_ALIGN_FRAMES:
-            for _ in range(self._spare - 1):  # one may: it is what a late frame is taken from
-                echo_filter.skip(self._take(queue))
+            spare = self._spare - 1  # one may: it is what a late frame is taken from
+            for _ in range(spare):
+                if spare == 1:
+                    echo_filter.skip(self._take(queue))
+                else:
+                    echo_filter.advance(self._take(queue))
                 self.realigned += 1
+            drifted = self._lack == 1
             for _ in range(self._lack):
-                echo_filter.retreat()
+                echo_filter.retreat(drifted=drifted)
                 self._owed -= 1
                 self.realigned += 1
             self._aligned = 0
