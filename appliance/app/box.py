@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from appliance.app import meeting, memory, state_files, status
+from appliance.app.abuse import AbuseReport
 from appliance.app.commands import Commands
 from appliance.app.lag import LagMeter
 from appliance.app.lines import answer_line
@@ -97,6 +98,8 @@ class Box:
         self._identity = state_files.load_identity(state_dir)
         self._budgets = state_files.load_guesses(state_dir, self.now())
         self._met = state_files.load_met(state_dir)
+        self._met_keys = state_files.load_met_keys(state_dir)
+        self.abuse = AbuseReport(self._loop, self.now, lambda: status.counters(self), self._abused)
         self._line_gate = LineGate()
         self._intents: asyncio.Queue[view.Intent] = asyncio.Queue(limits.INTENTS_MAX)
         self._collect_at = 0.0  # not before, in a call
@@ -163,6 +166,7 @@ class Box:
             ends.append(("session", self._end_meetings))
             self.bridge.listen(lambda intent: self._call_soon(self._intent, intent))
             self.lag.start()
+            self.abuse.start()
         except BaseException:
             await self.stop()
             raise
@@ -173,6 +177,7 @@ class Box:
         """The reverse of ``start``; every step is bounded and none keeps the next from running."""
         self.bridge.listen(None)
         self.lag.stop()
+        self.abuse.stop()
         if self._view_timer is not None:
             self._view_timer.cancel()
             self._view_timer = None
@@ -262,6 +267,8 @@ class Box:
                 self.set_media(camera_on=on)
             case view.AllowJoining(is_open):
                 self.in_call().allow_joining(is_open)
+            case view.AdmitStranger():
+                self.in_call().admit()
             case view.SetLayout(layout):
                 self.set_layout(layout)
             case view.HideTiles(hidden):
@@ -320,6 +327,8 @@ class Box:
             uplink=1000 * self.config.video.uplink_kbps,
             media=media,
             budgets=self._budgets,
+            met_keys=self._met_keys,
+            keep_met_keys=self.save_met_keys,
             meet=self._meet,
             now=self.now,
             count=self.count,
@@ -397,6 +406,9 @@ class Box:
 
     def _save_budgets(self) -> None:
         state_files.save(self.state_dir, state_files.GUESSES, self._budgets.to_state(self.now()))
+
+    def save_met_keys(self) -> None:
+        state_files.save(self.state_dir, state_files.MET_KEYS, self._met_keys.to_state())
 
     def _meet(self, name: str, box_id: str) -> Met:
         met = self._met.meet(name, box_id)
@@ -532,6 +544,9 @@ class Box:
     def count(self, code: str) -> None:
         """Count something that was dropped, refused or lost, by its stable code."""
         self.counters[code] += 1
+
+    def _abused(self, sentence: str) -> None:
+        self.notify(sentence, Tone.CALM)
 
     def notify(self, text: str, tone: Tone) -> None:
         """Show a line on the screen for some seconds."""

@@ -71,12 +71,31 @@ INTRODUCED_MAX = 64  # peers that rosters named: four times a full room
 GUESSES_PER_PRESS = 5  # proofs a joiner may lose to impostors for one key press, retries included
 GUESSES_PER_ROOM = 10  # ... and in one room within GUESSES_SPAN
 GUESSES_SPAN = 3600.0
-STRANGER_GUESSES = 5  # wrong proofs of strangers at once, in one room
-STRANGER_GUESS_EVERY = 120.0  # one more after so long: 720 a day, a 6-digit PIN lasts years
-MET_GUESSES = 5  # wrong proofs of one box that proved itself before, within MET_GUESSES_SPAN
+STRANGER_GUESSES = 5  # wrong proofs of strangers in one room, at all members together, within ...
+STRANGER_GUESSES_SPAN = 600.0  # ... this: 720 a day, a 6-digit PIN lasts years; never faster than 5, then
+STRANGER_GUESS_EVERY = STRANGER_GUESSES_SPAN / STRANGER_GUESSES  # ... one more after so long
+STRANGER_EVENTS_MAX = 64  # wrong proofs remembered of one room and told: WRONG_PROOFS_MAX and some
+STRANGER_EVENT_AGE_MAX = 24 * 3600.0  # told of one; an older one is told as if it were so old
+ADMIT_FOR = 60.0  # a person admits one stranger: who stands in front of a keypad is done by then
+MET_GUESSES = 5  # wrong proofs of one box that was met before or that a member named, within MET_GUESSES_SPAN
 MET_GUESSES_SPAN = 600.0
-MET_REMEMBERED = 64  # boxes with a budget of their own in one room
-WRONG_PROOFS_MAX = 50  # in one meeting; after that a person admits strangers by hand
+MET_REMEMBERED = 64  # peers that proved themselves in one join
+OWN_BUDGETS_MAX = 128  # of boxes met before and peers named, in one room: INTRODUCED_MAX and some
+WRONG_PROOFS_MAX = 50  # of strangers in one meeting; after that a person admits them by hand
+
+# --- Abuse on the screen -----------------------------------------------------------------------------
+ABUSE_LOOK_EVERY = 1.0  # at the counters: nobody reads faster, and it costs some microseconds
+ABUSE_LINE_EVERY = 60.0  # between two lines on the screen, and two lines of one kind in the log
+ABUSE_OVER_AFTER = 10.0  # nothing of its kind for so long: it is over
+FLOOD_FROM = 50  # dropped or held back within FLOOD_SPAN: an unlucky join has a handful
+FLOOD_SPAN = 10.0
+
+# --- Boxes met before --------------------------------------------------------------------------------
+MET_KEYS_PER_ROOM = 32  # acquaintance keys of one room, two a box: as many boxes as a room holds
+MET_KEYS_PER_BOX = 2  # the newest, and the one before it: one side may not have got the newest
+MET_KEYS_MAX = 512  # in all rooms: sixteen full ones, 70 kB on disk
+MET_HELLOS_REMEMBERED = 256  # nonces of known boxes' hellos: a recorded one occupies nobody twice
+MET_CHALLENGES_PER_BOX = 2  # challenges out at once for one box met before
 
 # --- The seal and the direct line -----------------------------------------------------------------
 SEALED_MAX_BYTES = 32 * 1024  # plaintext; an SDP has under 10 kB, and in base64 it still fits a relay's frame

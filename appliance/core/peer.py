@@ -41,6 +41,7 @@ from appliance.core.peer_effects import (
     Ended,
     GoneReason,
     HeardDoor,
+    HeardGuesses,
     HeardRoster,
     HeardSameRoom,
     Identified,
@@ -267,6 +268,8 @@ class Peer:
                 return [HeardRoster(tuple(message.peers))]
             case m.Door():
                 return [HeardDoor(message)]
+            case m.Guesses():
+                return [HeardGuesses(tuple((bytes.fromhex(i), ago / 1000) for i, ago in message.wrong))]
             case m.Offer():
                 return self._offer(message, now)
             case m.Answer():
@@ -548,6 +551,12 @@ class Peer:
     def say_door(self, door: m.Door) -> list[Effect]:
         """Tell the other box about the joining window."""
         return [] if self.state is PeerState.PROVEN else self._say(door)
+
+    def say_guesses(self, wrong: list[tuple[bytes, float]]) -> list[Effect]:
+        """Tell the other box of wrong proofs of strangers: (id, seconds ago)."""
+        if self.state is PeerState.PROVEN or not wrong:
+            return []
+        return self._say(m.Guesses(wrong=[(event_id.hex(), round(1000 * ago)) for event_id, ago in wrong]))
 
     def leave(self) -> list[Effect]:
         """This box leaves the room."""

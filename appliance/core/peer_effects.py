@@ -124,6 +124,13 @@ class HeardDoor:
 
 
 @dataclass(frozen=True, slots=True)
+class HeardGuesses:
+    """A member tells of wrong proofs of strangers: (id, seconds ago)."""
+
+    wrong: tuple[tuple[bytes, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class HeardSameRoom:
     """The other box found that both are in one room."""
 
@@ -158,6 +165,7 @@ Effect = (
     | Wants
     | HeardRoster
     | HeardDoor
+    | HeardGuesses
     | HeardSameRoom
     | Refused
     | Ended

@@ -150,7 +150,7 @@ def test_a_wrong_password_costs_each_side_a_guess_and_says_so() -> None:
     assert hear(joiner, frame(rejected)) == [ProofFailed(member.peer_id, as_joiner=True, reason="rejected")]
     assert joiner.state(member.peer_id) is member.state(joiner.peer_id) is State.FAILED
     assert joiner._press.available(NOW) == limits.GUESSES_PER_PRESS - 1
-    assert member._members.wrong == 1
+    assert member._members.strangers.wrong == 1
 
 
 def test_a_proof_that_nobody_answers_costs_a_guess_after_three_seconds() -> None:
@@ -270,8 +270,23 @@ def test_strangers_lose_five_guesses_and_then_hear_nothing_for_a_while() -> None
         assert kinds(hear(member, x.proof)) == ["reject", "ProofFailed"]
     stranger = box("one more", "4711")
     assert hear(member, stranger.hello()) == [Refused("budget.strangers")]
-    later = NOW + limits.STRANGER_GUESS_EVERY
+    later = NOW + limits.STRANGER_GUESSES_SPAN
+    assert hear(member, stranger.hello(), now=later - 0.1) == [Refused("budget.strangers")]
     assert kinds(hear(member, stranger.hello(), now=later)) == ["challenge"]
+
+
+def test_what_another_member_saw_shuts_out_strangers_here_and_a_restart_does_not_let_them_in() -> None:
+    saw, heard = box("saw"), box("heard", budgets=(budgets := GuessBudgets()))
+    for number in range(limits.STRANGER_GUESSES):
+        effects = hear(saw, Exchange(box(("s", number), "0000"), saw).until("proof").proof)
+        (event,) = [e.event for e in effects if isinstance(e, ProofFailed)]
+        assert event is not None
+        assert heard.heard_wrong([(event, 0.0)], NOW)
+    assert not heard.heard_wrong(saw.wrong_told(NOW), NOW)
+    assert hear(heard, box("next").hello()) == [Refused("budget.strangers")]
+    assert heard.shut_out(NOW) == saw.shut_out(NOW) != None  # noqa: E711 - both are shut out, alike
+    restarted = box("r", budgets=GuessBudgets.from_state(budgets.to_state(NOW), NOW))
+    assert hear(restarted, box("next").hello()) == [Refused("budget.strangers")]
 
 
 def test_challenges_made_before_the_budget_was_empty_don_t_get_more_guesses() -> None:
@@ -340,11 +355,12 @@ def test_a_hello_that_waited_for_the_rate_gets_its_challenge() -> None:
 def test_a_flood_of_other_peers_leaves_no_more_than_so_many_in_memory() -> None:
     member = box("member")
     now = NOW
-    for number in range(limits.FAILED_REMEMBERED + 10):
+    for number in range(limits.FAILED_REMEMBERED + 8):
         now += limits.STRANGER_GUESS_EVERY
         joiner = box(("wrong", number), "0000")
         challenge = frame(hear(member, joiner.hello(), now=now))
         assert "ProofFailed" in kinds(hear(member, frame(hear(joiner, challenge)), now=now))
+    now += limits.STRANGER_GUESSES_SPAN
     for number in range(limits.HELLOS_REMEMBERED + 10):
         now += limits.CHALLENGE_WITHIN
         assert kinds(hear(member, box(("silent", number)).hello(), now=now)) == ["challenge"]
