@@ -14,6 +14,8 @@ sends its ``proof`` to some of them; the member ``accept``s or ``reject``s. The 
   too, ``MERGE_PROOFS_MAX`` times a key press: so two groups that formed apart become one.
 * A proof that is not rightly accepted within ``PROOF_WITHIN`` costs the joiner a guess; a wrong
   proof costs the member one. Without a budget nothing is proven and no proof is looked at.
+* After a stranger's wrong proof the next stranger's waits for ``WRONG_PROOF_PAUSE``, if there are other
+  members: they hear of it first, so that a burst at all members at once is not five guesses at each.
 * A box met before in this room (``recognition.py``) has its own budget, its own places and its turn before
   strangers, in both roles: whatever strangers do, it is served.
 * A signature is checked before anything is remembered, counted or computed. What is malformed, not
@@ -150,6 +152,7 @@ class Handshakes:
         self._challenges, self._known_challenges = (
             Bucket(limits.CHALLENGES_BURST, limits.CHALLENGE_EVERY, now) for _ in range(2)
         )
+        self._look_at = now  # no stranger's proof is looked at before
         self._next_challenge_at: float | None = None  # while a hello waits for nothing but the bucket
         self._pairs: dict[str, Pair] = {}
         self._arrivals = 0
@@ -415,7 +418,10 @@ class Handshakes:
         own = self._own_budget(pair.peer_id, ours.known)
         if not self._members.allows(own, now):
             raise _refuse("budget.own" if own else "budget.strangers")
-        pair.ours = pair.theirs = pair.heard = None
+        if not own and now < self._look_at:
+            pair.late = (relay, proof)
+            return []
+        pair.ours = pair.theirs = pair.heard = pair.late = None
         try:
             confirmed = Confirmed.derive(transcript, ours.pake.finish(proof.x))
             right = hmac.compare_digest(confirmed.confirm_a, proof.confirm)
@@ -424,6 +430,8 @@ class Handshakes:
         if not right:
             event = self._random(8)
             self._members.spend(own, event, now)
+            if not own and self.proven:
+                self._look_at = now + limits.WRONG_PROOF_PAUSE
             pair.machine.step(Event.PROOF_WRONG)
             pair.failed_in = self._attempt
             return [
@@ -723,7 +731,19 @@ class Handshakes:
                 pair.heard = None
                 if pair.state is State.WAITING:
                     self._step_and_drop_idle(pair, Event.THEIRS_EXPIRED)
-        return [*effects, *self._advance(now)]
+        return [*effects, *self._look_at_late(now), *self._advance(now)]
+
+    def _look_at_late(self, now: float) -> list[Effect]:
+        """Look at the proofs that waited; a wrong one makes the next wait again."""
+        effects: list[Effect] = []
+        for pair in list(self._pairs.values()):
+            if pair.late is not None and now >= self._look_at:
+                (relay, proof), pair.late = pair.late, None
+                try:
+                    effects += self._on_proof(relay, proof, now)
+                except RemoteProtocolError as error:
+                    effects.append(Refused(error.code))
+        return effects
 
     def deadline(self) -> float | None:
         """When ``tick`` has something to do at the latest, or None."""
@@ -738,6 +758,8 @@ class Handshakes:
             for pair in self._pairs.values()
             if pair.theirs is not None and not pair.theirs.turn_due and self._is_prover(pair)
         ]
+        if any(pair.late is not None for pair in self._pairs.values()):
+            times.append(self._look_at)
         if self._next_challenge_at is not None:
             times.append(self._next_challenge_at)
         return min(times, default=None)

@@ -154,6 +154,7 @@ class Pair:
     ours: Ours | None = None
     theirs: Theirs | None = None
     proving: Proving | None = None
+    late: tuple[Hashable, m.Proof] | None = None  # its relay and proof, to be looked at a little later
     our_turn: bool = False  # crossed, and the smaller one told us to prove
     role: str = ""  # once proven
     proven_for: bytes = b""  # nonce of the hello that it was proven for, when we are side B

@@ -301,12 +301,64 @@ def test_challenges_made_before_the_budget_was_empty_don_t_get_more_guesses() ->
     assert results.count(["Refused"]) == limits.HANDSHAKES_MAX - limits.STRANGER_GUESSES
 
 
-def test_who_was_met_is_not_shut_out_by_strangers() -> None:
+def test_strangers_that_were_wrong_shut_strangers_out_although_a_friend_is_here() -> None:
     friend, member = box("friend"), box("member")
     hear(friend, Exchange(friend, member).until("accept").accept)
     for number in range(limits.STRANGER_GUESSES):
         hear(member, Exchange(box(("s", number), "0000"), member).until("proof").proof)
+        member.tick(NOW + number * limits.WRONG_PROOF_PAUSE)
     assert hear(member, box("stranger").hello()) == [Refused("budget.strangers")]
+
+
+def test_a_burst_at_all_members_at_once_is_one_guess_more_at_each_and_not_five() -> None:
+    members = [box(("m", n)) for n in range(4)]
+    for one in members:
+        for other in members:
+            if one.peer_id < other.peer_id:
+                one.introduce([other.peer_id], NOW)
+                hear(one, Exchange(one, other).until("accept").accept)
+    assert all(len(member.proven) == 3 for member in members)
+    proofs = []
+    for number, member in enumerate(members):
+        for n in range(limits.HANDSHAKES_MAX):
+            stranger = box(("s", number, n), "0000")
+            challenge = hear(member, stranger.hello(), origin=str(n))
+            if challenge:
+                proofs.append((member, frame(hear(stranger, frame(challenge)))))
+    assert len(proofs) >= 4 * limits.STRANGER_GUESSES
+    effects = [(member, effect) for member, proof in proofs for effect in hear(member, proof)]
+    now, wrong = NOW, 0
+    while effects:
+        events = [(m_, e.event) for m_, e in effects if isinstance(e, ProofFailed)]
+        wrong += len(events)
+        for witness, event in events:
+            assert event is not None
+            for member in members:
+                assert member.heard_wrong([(event, 0.0)], now) == (member is not witness)
+        now += limits.WRONG_PROOF_PAUSE
+        effects = [(member, effect) for member in members for effect in member.tick(now)]
+    assert wrong <= limits.STRANGER_GUESSES + len(members) - 1
+    assert {member.shut_out(now) is not None for member in members} == {True}
+
+
+def test_a_right_proof_behind_a_wrong_one_waits_and_is_accepted() -> None:
+    friend, member = box("friend"), box("member")
+    hear(friend, Exchange(friend, member).until("accept").accept)
+    wrong = Exchange(box("s", "0000"), member).until("proof")
+    right = Exchange(box("newcomer"), member).until("proof")
+    hear(member, wrong.proof)
+    assert hear(member, right.proof) == []
+    assert member.deadline() == NOW + limits.WRONG_PROOF_PAUSE
+    (accept,) = [e for e in member.tick(NOW + limits.WRONG_PROOF_PAUSE) if isinstance(e, SendFrame)]
+    assert kinds(hear(right.joiner, accept.text, now=NOW + limits.WRONG_PROOF_PAUSE)) == ["Proven"]
+
+
+def test_who_was_met_proves_again_whatever_strangers_did() -> None:
+    friend, member = box("friend"), box("member")
+    hear(friend, Exchange(friend, member).until("accept").accept)
+    for number in range(limits.STRANGER_GUESSES):
+        hear(member, Exchange(box(("s", number), "0000"), member).until("proof").proof)
+        member.tick(NOW + number * limits.WRONG_PROOF_PAUSE)
     member.forget(friend.peer_id)
     friend.forget(member.peer_id)
     friend.renew(NOW)

@@ -16,8 +16,8 @@ def words(out: ShutOutView, now: float) -> str:
     if out.admitted:
         return "One newcomer may try now"
     if out.until is None:
-        return "Newcomers only by hand"
-    return f"Newcomers wait {countdown(out.until - now)}"
+        return "Wrong passwords: newcomers only by hand"
+    return f"Wrong passwords: newcomers wait {countdown(out.until - now)}"
 
 
 def draw(page: Page, call: CallView, right: float, y: float) -> None:
