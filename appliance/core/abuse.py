@@ -70,6 +70,7 @@ KINDS = (
                 "outer.size",
                 "relay.flood",
                 "signaling.binary",
+                "signaling.flood",
                 "signaling.oversized",
                 "signaling.room-full",
                 "signaling.silent-client",

@@ -164,6 +164,7 @@ RELAY_FRAMES_PER_S = 100.0  # of one client: 15 peers' handshakes and candidates
 RELAY_FRAMES_BURST = 400  # an ancestor joining 15 peers with 20 candidates each says 300 at once
 RELAY_ADDRESS_FRAMES_PER_S = 150.0  # of all clients of one address together: below RELAY_HEARD_PER_S
 RELAY_ADDRESS_FRAMES_BURST = 1000  # a demo of 16 boxes on one computer that join at once
+RELAY_OWED_MAX = 5.0  # a frame that had to wait longer ends its sender instead, with all that it queued
 RELAY_CROWD = 16  # clients in a room up to which a frame counts as one; it costs us a copy for each
 RELAY_HEARD_PER_S = 200.0  # frames of one server that a box listens to: each may cost a signature check
 RELAY_HEARD_BURST = 2000  # 16 boxes that join at once: 120 pairs, a dozen frames each

@@ -51,6 +51,10 @@ class Allowance:
         self._at = now
         return max(0.0, -self._left / self._rate)
 
+    def refund(self, cost: float) -> None:
+        """It was not sent on after all."""
+        self._left += cost
+
 
 class Places:
     """TCP connections by remote address, and what each address may do. Times: monotonic seconds."""

@@ -320,11 +320,18 @@ class SignalingServer:
                     cost *= max(1.0, len(members) / limits.RELAY_CROWD)
                     together = self._places.frames(client.counted_as or "", now)
                     wait = max(own.spend(cost, now), together.spend(cost, now))
+                    if wait > limits.RELAY_OWED_MAX:
+                        self._count("signaling.flood")
+                        together.refund(cost)
+                        members.discard(client)
+                        client.transport.abort()
+                        return
                     if wait > 0:
                         self._count("signaling.throttled")
                         with contextlib.suppress(TimeoutError):
                             async with asyncio.timeout(wait):
-                                await client.wait_closed()  # and not sleep: it may leave meanwhile
+                                await client.wait_closed()
+                                return  # what it said in excess before it left is nobody's loss
                     self._relay(client, members, text)
         except ConnectionClosed as closed:
             if closed.sent is not None and closed.sent.code == CloseCode.MESSAGE_TOO_BIG:
