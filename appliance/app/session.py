@@ -392,6 +392,7 @@ class Session:
         self._secrets.remember(peer.peer_id, peer.role, resume, peer.box_key, self._around.now())
         self._around.met_keys.remember(self.room, peer.box_id, acquaintance_key(resume))
         self._around.keep_met_keys()
+        self._handshakes.met(self._around.met_keys.in_room(self.room))
         self._tell_roster()
         shell = self.peers[peer.peer_id]
         shell.run(peer.say_guesses(self._handshakes.wrong_told(self._around.now())))

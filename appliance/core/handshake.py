@@ -246,6 +246,10 @@ class Handshakes:
         self._members.admit(now)
         return self._advance(now)
 
+    def met(self, known: tuple[rec.MetBox, ...]) -> None:
+        """Another box was met in this room, and is recognised when it comes again. ``known``: all of them."""
+        self._known = known
+
     def shut_out(self, now: float) -> ShutOut | None:
         """Whether strangers are shut out, and until when."""
         return self._members.shut_out(now)

@@ -305,6 +305,7 @@ class SignalingServer:
         members = self._rooms.setdefault(room, set())
         members.add(client)
         loop = asyncio.get_running_loop()
+        address = client.counted_as or ""  # it has none any more when what it left behind is read
         own = Allowance(limits.RELAY_FRAMES_PER_S, limits.RELAY_FRAMES_BURST, loop.time())
         try:
             async with asyncio.timeout(limits.RELAY_FIRST_FRAME_WITHIN) as silence:
@@ -318,7 +319,7 @@ class SignalingServer:
                     now = loop.time()
                     cost = 1 + len(text) / limits.RELAY_FRAME_CHARS
                     cost *= max(1.0, len(members) / limits.RELAY_CROWD)
-                    together = self._places.frames(client.counted_as or "", now)
+                    together = self._places.frames(address, now)
                     wait = max(own.spend(cost, now), together.spend(cost, now))
                     if wait > limits.RELAY_OWED_MAX:
                         self._count("signaling.flood")

@@ -106,6 +106,15 @@ def test_strangers_shut_out_strangers_and_not_a_box_met_before() -> None:
     assert sum(isinstance(effect, Proven) for effect in told) == 2
 
 
+def test_who_was_met_in_this_very_meeting_and_comes_again_is_recognised() -> None:
+    member = box("member")
+    use_up(member)
+    assert hear(member, box("friend", known=A_KNOWS_B).hello()) == [Refused("budget.strangers")]
+    member.met(B_KNOWS_A)
+    told = join(box("friend again", known=A_KNOWS_B), member)
+    assert sum(isinstance(effect, Proven) for effect in told) == 2
+
+
 def test_a_box_met_before_has_five_wrong_in_ten_minutes_of_its_own() -> None:
     member = box("member", known=B_KNOWS_A)
     for number in range(limits.MET_GUESSES):

@@ -201,7 +201,7 @@ def test_what_a_flooder_said_in_excess_goes_with_it(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(limits, "RELAY_ADDRESS_FRAMES_PER_S", 1.0)
 
     async def test(server: SignalingServer) -> None:
-        async with await client(server) as listener:
+        async with await client(server):
             talker = await client(server, THERE)
             await until(lambda: server.clients(42) == 2)
             for number in range(500):
