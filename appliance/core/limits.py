@@ -184,6 +184,7 @@ RELAY_BACKLOG_MAX = 256 * 1024  # unsent to one client: four of the largest mess
 RELAY_PING_EVERY = 5.0  # keepalive: a cut cable is noticed within 10 s, websockets' default needs 40
 RELAY_PING_WITHIN = 5.0
 RELAY_CLOSE_WITHIN = 1.0  # for the other side's half of the closing handshake
+RELAY_READ_BYTES = 32 * 1024  # read from one client at once; asyncio's 256 kB are four large frames
 RELAY_QUEUE_FRAMES = 2  # received and not yet relayed; then TCP holds the sender back
 RELAY_LISTEN_BACKLOG = 64  # connections the kernel holds until they are accepted
 RELAY_BIND_AGAIN_EVERY = 2.0  # an address that could not be bound: it may still be in somebody's hands

@@ -114,6 +114,12 @@ class Places:
         return self._frames[address]
 
 
+def read_little(transport: Any) -> None:
+    """Have an asyncio transport read ``RELAY_READ_BYTES`` at once: what it has read when the queue behind it
+    turns out to be full waits in memory, once for every connection."""
+    transport.max_size = limits.RELAY_READ_BYTES
+
+
 def _keep(memory: OrderedDict[str, Any], address: str) -> None:
     memory.move_to_end(address)
     if len(memory) > limits.RELAY_ADDRESSES_REMEMBERED:

@@ -46,7 +46,7 @@ from appliance.core import limits
 from appliance.errors import StartError
 from appliance.signaling.access import ROOM_CLOSED, key_opens
 from appliance.signaling.binding import bind_all, bind_code, bind_sentence
-from appliance.signaling.gate import Allowance, Places
+from appliance.signaling.gate import Allowance, Places, read_little
 from appliance.signaling.line_socket import PATH as LINE_PATH
 from appliance.signaling.line_socket import LineClosed, LineSocket, quiet_logger
 
@@ -409,6 +409,7 @@ class _Connection(ServerConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        read_little(transport)
         peer = transport.get_extra_info("peername")
         address = peer[0] if peer else ""
         if self.server_of_rooms.take_place(self, address):

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage
 
 from appliance.core import limits
 from appliance.signaling.access import DEFAULT_TOKEN
-from appliance.signaling.gate import Allowance, Places
+from appliance.signaling.gate import Allowance, Places, read_little
 from appliance.signaling.line_socket import LineSocket
 from appliance.signaling.server import SignalingServer
 
@@ -228,6 +228,31 @@ def test_a_frame_over_the_limit_ends_its_sender_and_is_counted(size: int) -> Non
             assert await other.recv() == '{"still": "here"}'
 
     with_server(test)
+
+
+def test_asyncio_reads_no_more_at_once_than_it_was_told() -> None:
+    """Of asyncio's own: the attribute that ``read_little`` sets is the one that it reads by."""
+    sizes: list[int] = []
+
+    class Reader(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            read_little(transport)
+
+        def data_received(self, data: bytes) -> None:
+            sizes.append(len(data))
+
+    async def run() -> None:
+        here, there = socket.socketpair()
+        here.setblocking(False)
+        transport, _ = await asyncio.get_running_loop().create_connection(Reader, sock=here)
+        there.setblocking(False)
+        await asyncio.get_running_loop().sock_sendall(there, bytes(400_000))
+        await until(lambda: sum(sizes) == 400_000)
+        transport.close()
+        there.close()
+
+    asyncio.run(run())
+    assert max(sizes) <= limits.RELAY_READ_BYTES
 
 
 @given(st.lists(st.tuples(st.floats(0, 3), st.floats(0.1, 40)), max_size=60))
