@@ -102,6 +102,7 @@ class Session:
         self._door_shut = False
         self._told_closed = False
         self._sizes: dict[str, tuple[int, int]] = {}
+        self.held = False  # another room has the microphone, the camera and the speaker
         self.muted = False
         self.camera_on = True
         self.speaker = ActiveSpeaker()
@@ -135,7 +136,28 @@ class Session:
         if not muted:
             self._silent_for = None
         for shell in self.peers.values():
-            shell.run(shell.machine.say_media(muted, camera_on))
+            self._say_media(shell)
+
+    def hold(self, held: bool) -> None:
+        """Put the room on hold: its people are told, and nothing but heartbeats goes either way. Or go on
+        where it was left: tiles as large as they were, until the screen says other sizes.
+        """
+        if held == self.held:
+            return
+        self.held = held
+        self._heard = None
+        self._same_room = SameRoom() if self._around.same_room else None  # its levels are old ones
+        for peer_id, shell in self.peers.items():
+            shell.hold(held)
+            shell.show_at(None if held else self._sizes.get(peer_id))
+            self._say_media(shell)
+            if held:
+                self._around.media.show(peer_id, None)
+        self.share_pictures()
+
+    def _say_media(self, shell: PeerShell) -> None:
+        muted, camera_on = self.muted or self.held, self.camera_on and not self.held
+        shell.run(shell.machine.say_media(muted, camera_on, self.held))
 
     def listen(self) -> bool:
         """Look at who speaks now and how loud, and say whether that changed.
@@ -346,11 +368,12 @@ class Session:
         )
         self.peers[effect.peer_id] = shell
         shell.run(machine.start())
-        shell.run(machine.say_media(self.muted, self.camera_on))
+        shell.hold(self.held)
+        self._say_media(shell)
         if older is not None:
             shell.mute_here(older.muted_here)
         # Its tile may be on the screen already: of a meeting that was left and joined again at once.
-        if (size := self._sizes.get(effect.peer_id)) is not None:
+        if (size := self._sizes.get(effect.peer_id)) is not None and not self.held:
             shell.show_at(size)
 
     # --- what peers tell (the listener of every PeerShell) -------------------------------------------

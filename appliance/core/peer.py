@@ -157,6 +157,7 @@ class Peer:
 
         self.muted = False
         self.camera_on = True
+        self.held = False  # its person is in another room just now
         self._my_media = m.MediaState(muted=False, camera_on=True)
         self._constraints = ConstraintPacer()  # what we say
         self._their_constraints = ConstraintPacer()  # what they say, and we obey
@@ -489,7 +490,7 @@ class Peer:
             case m.Heartbeat():
                 self._heartbeat(message, now)
             case m.MediaState():
-                self.muted, self.camera_on = message.muted, message.camera_on
+                self.muted, self.camera_on, self.held = message.muted, message.camera_on, message.held
                 effects.append(Changed())
             case m.Constraints():
                 effects += self._obey(self._their_constraints.want(message, now))
@@ -521,9 +522,9 @@ class Peer:
 
     # --- what this box says -------------------------------------------------------------------
 
-    def say_media(self, muted: bool, camera_on: bool) -> list[Effect]:
-        """Tell the other box whether our microphone and camera are on."""
-        self._my_media = m.MediaState(muted=muted, camera_on=camera_on)
+    def say_media(self, muted: bool, camera_on: bool, held: bool = False) -> list[Effect]:
+        """Tell the other box whether our microphone and camera are on, and whether this room is on hold."""
+        self._my_media = m.MediaState(muted=muted, camera_on=camera_on, held=held)
         return [self._to_control(self._my_media)] if self._bound is not None else []
 
     def say_same_room(self) -> list[Effect]:

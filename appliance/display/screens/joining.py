@@ -19,8 +19,7 @@ class Joining:
     def view(self, moment: Moment) -> View:
         page = Page(moment)
         page.header()
-        call = moment.snapshot.call
-        room = call.room if call is not None else self.room
+        room = self.room
         title = f"Joining room {room}" if room is not None else "Starting a meeting"
         line = "Looking for the others on this network." if room is not None else "One moment."
         middle = page.h / 2 - 20
