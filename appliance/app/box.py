@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from appliance.app import meeting, memory, state_files, status
 from appliance.app.commands import Commands
+from appliance.app.copies import Copies
 from appliance.app.lag import LagMeter
 from appliance.app.rooms import Rooms
 from appliance.app.session import Session
@@ -28,7 +29,6 @@ from appliance.control.server import ControlServer
 from appliance.core import limits, view
 from appliance.core.acquaintances import Met
 from appliance.core.layers import Stream
-from appliance.core.peer import Me
 from appliance.core.view import SELF_TILE, DeviceView, Notice, Picture, Tone
 from appliance.errors import ControlError, StartError
 from appliance.media.audio.engine import AudioEngine, EncodedSound
@@ -70,9 +70,11 @@ class Box:
         self.state_dir = state_dir
         self.bridge = bridge
         self.screen = screen
-        self.name = box_name(config)
+        self.configured_name = box_name(config)
+        self.name = state_files.load_name(state_dir, self.configured_name)
         self.counters: Counter[str] = Counter()
         self.rooms = Rooms(self)
+        self.copies = Copies(self)
         self.interfaces: tuple[Interface, ...] = ()
         self.found: tuple[FoundBox, ...] = ()
         self.notices: list[Notice] = []
@@ -88,7 +90,7 @@ class Box:
         self._loop = asyncio.get_running_loop()
         self.now = self._loop.time  # the monotonic clock
         self.lag = LagMeter(self._loop)
-        self._identity = state_files.load_identity(state_dir)
+        self.identity = state_files.load_identity(state_dir)
         self.budgets = state_files.load_guesses(state_dir, self.now())
         self._met = state_files.load_met(state_dir)
         self._intents: asyncio.Queue[view.Intent] = asyncio.Queue(limits.INTENTS_MAX)
@@ -331,13 +333,9 @@ class Box:
         self.rooms.set_media(self.muted, self.camera_on)
         self.changed()
 
-    def me(self, peer_id: str) -> Me:
-        """This box, as it tells a peer."""
-        return Me(self._identity, self.name, peer_id, tuple(self.addresses()), self.server.port)
-
     @property
     def box_id(self) -> str:
-        return self._identity.box_id_hex
+        return self.identity.box_id_hex
 
     # --- pictures and sound -------------------------------------------------------------------------
 
@@ -403,6 +401,7 @@ class Box:
 
     def _boxes_changed(self, boxes: tuple[FoundBox, ...]) -> None:
         self.found = boxes
+        self.copies.look_for_namesakes()
         self.rooms.set_servers(self.servers())
         self.changed()
 

@@ -21,6 +21,7 @@ from appliance.app.session import Session, Surroundings
 from appliance.core import limits
 from appliance.core.call import CallState
 from appliance.core.line import LineGate
+from appliance.core.peer import Me
 from appliance.core.view import Tone
 from appliance.errors import ControlError
 from appliance.signaling.client import ServerAddress
@@ -119,12 +120,15 @@ class Rooms:
             if before is not None and before is not same:
                 self._from[room] = before.room
 
-    def _begin(self, session: Session) -> None:
+    def _begin(self, session: Session, *, held: bool = False) -> None:
         box = self._box
         self._sessions[session.room] = session
         session.set_media(box.muted, box.camera_on)
-        self._activate(session)
-        session.show_tiles(box.tiles)
+        if held:
+            session.hold(True)
+        else:
+            self._activate(session)
+            session.show_tiles(box.tiles)
         session.set_servers(box.servers())
 
     async def switch(self, room: int) -> None:
@@ -176,6 +180,25 @@ class Rooms:
             self._activate(before)
         await self._end(session)
 
+    async def begin_anew(self) -> None:
+        """This box has another identity and name: join with them again. A room that is closed to newcomers
+        keeps the old ones until it is left.
+        """
+        async with self._changing:
+            for before in [session for session in self.sessions if session.door_open]:
+                if self._stopping:
+                    return
+                held = before is not self.active
+                await self._end(before)
+                session = Session(
+                    self._around(before.room),
+                    before.room,
+                    before.password,
+                    made_up=before.made_up_password is not None,
+                    pressed_at=before.pressed_at,
+                )
+                self._begin(session, held=held)
+
     async def end_all(self) -> None:
         """The box stops: leave every room; none is joined any more."""
         self._stopping = True
@@ -216,6 +239,7 @@ class Rooms:
 
     def _around(self, room: int) -> Surroundings:
         box = self._box
+        identity, name = box.identity, box.name  # for as long as the box is in this room
         media = MediaParts(
             hosts=lambda: tuple(box.addresses()),
             may_dial=lambda address: may_dial(address, box.interfaces),
@@ -228,7 +252,7 @@ class Rooms:
             link_closed=box.link_closed,
         )
         return Surroundings(
-            me=box.me,
+            me=lambda peer_id: Me(identity, name, peer_id, tuple(box.addresses()), box.server.port),
             token=box.config.signaling.token,
             joining_minutes=box.config.call.joining_minutes,
             uplink=1000 * box.config.video.uplink_kbps,
@@ -246,6 +270,7 @@ class Rooms:
             close_room=box.server.close_room,
             same_room=box.looks_for_same_room,
             mute=lambda: box.set_media(muted=True),
+            cloned=box.copies.met,
         )
 
     def _notify(self, room: int, text: str, tone: Tone) -> None:

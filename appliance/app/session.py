@@ -63,6 +63,7 @@ class Surroundings:
     close_room: Callable[[int], None]  # our own server: everybody out of this room
     same_room: bool  # look for boxes that share a room with this one
     mute: Callable[[], None]  # switch our microphone off
+    cloned: Callable[[str, str], None]  # our peer id and its: it proved our own identity
 
 
 class Session:
@@ -76,6 +77,7 @@ class Session:
         self.room = room
         self.pressed_at = pressed_at
         self.since = now
+        self.password = password
         self.made_up_password = password if made_up else None
         self.call = Call()
         self.call.join(now)
@@ -393,6 +395,8 @@ class Session:
         shell.run(peer.say_door(self.door.message(self._around.now())))
         self._around.notify(*_greeting(peer.name, self._around.meet(peer.name, peer.box_id)))
         self.made_up_password = None
+        if peer.box_key == self._me.identity.public_key:
+            self._around.cloned(self.peer_id, peer.peer_id)
         self._around.changed()
 
     def peer_changed(self, peer: Peer) -> None:

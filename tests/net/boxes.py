@@ -134,14 +134,19 @@ class Boxes:
         servers: Sequence[str] = (),
         ready: bool = True,
         environment: Mapping[str, str] | None = None,
+        identity: bytes = b"",
     ) -> TestBox:
         """Start a box. ``band``: of its test sound, else another one for each; ``size``: of its screen.
 
         ``extra``: further lines for the end of its configuration. ``environment``: of its process, on top.
+        ``identity``: the seed of its key, else it makes one.
         """
         index = len(self.all)
         folder = self._folder / f"box-{index}"
         folder.mkdir()
+        if identity:
+            (folder / "state").mkdir(mode=0o700)
+            (folder / "state" / "identity.key").write_bytes(identity)
         microphone = microphone or f"test:{index % 8 if band is None else band}"
         interface = "lo" if host is None else host.interface
         config = folder / "meetingbox.toml"
