@@ -23,6 +23,7 @@ import pygame
 from appliance import config
 from appliance.bridge import Bridge, FrameSlot
 from appliance.core import limits, timecode
+from appliance.core.redraw import RedrawPace
 from appliance.core.view import Picture, Quit, Snapshot
 from appliance.display import controls, events
 from appliance.display.events import Outcome
@@ -71,6 +72,7 @@ class Display:
         self._slots: dict[str, FrameSlot] = {}
         self._drawn: list[tuple[str, Picture]] = []
         self._flushed_at = -math.inf
+        self._pace = RedrawPace()
         self._spun_at = -math.inf
         self._looked_at = -math.inf
         self._wants_screen = False
@@ -242,9 +244,10 @@ class Display:
             self._bridge.wait(max(0.0, min(until, limits.INPUT_EVERY)))
         else:
             self._idle(now + until)
-        pause = self._flushed_at + limits.REDRAW_EVERY - self._clock()
+        every = self._pace.every if self._slots else limits.REDRAW_EVERY
+        pause = self._flushed_at + every - self._clock()
         if pause > 0:
-            time.sleep(min(pause, limits.REDRAW_EVERY))
+            time.sleep(min(pause, every))
 
     def _idle(self, until: float) -> None:
         """Wait on a screen without pictures: so little work a round that a day of it costs minutes of CPU."""
@@ -357,6 +360,7 @@ class Display:
         self._flushed_at = self._clock()
         drawn, self._drawn = self._drawn, []
         for tile, picture in drawn:
+            self._pace.shown(tile, self._flushed_at)
             self._bridge.note_drawn(tile, picture, self._latency_ms(picture))
 
     def _latency_ms(self, picture: Picture) -> float | None:
