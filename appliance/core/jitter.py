@@ -322,7 +322,7 @@ class JitterBuffer:
             self._target = max(wanted, self._target - _FALL * elapsed)
 
     def _start_spurt(self, now: float) -> None:
-        """Let the target fall to what the last seconds ask for, or where it starts from if they tell little."""
+        """Let the target fall to what the last seconds ask for, or to its start if they tell little."""
         start = min(limits.JITTER_TARGET_START + self.extra, limits.JITTER_TARGET_MAX)
         self._target = min(start, self._target)
         self._measure(now)

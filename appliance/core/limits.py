@@ -221,6 +221,7 @@ LINE_SENDS_MAX = 64  # frames that wait for one line; one that takes none of the
 INPUT_EVERY = 0.015  # SDL's events are looked at so often: a key waits 20 ms at most, idle costs < 1 % CPU
 REDRAW_EVERY = 0.016  # pictures that arrive within this are drawn together: 60 updates a second
 REDRAW_SLOWEST = 0.032  # ... where all pictures are slow: 30, or keys would wait too long as well
+REDRAW_SAME = 0.001  # what came in a pause is there when it ends
 REDRAW_MEASURED_OVER = 0.5  # seconds of pictures from which their rate is told
 IDLE_WAIT = 0.25  # longest sleep of a display without a screen: who has work wakes it, a signal can't
 EVENTS_PER_TURN = 64  # input events handled before the screen is brought up to date
