@@ -16,7 +16,7 @@ from appliance.app.kept import KeptFile, boot_clock, boot_id, in_memory
 
 @pytest.fixture
 def memory() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="mbx-kept-") as folder:  # noqa: S108
+    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="mbx-kept-") as folder:
         yield Path(folder)
 
 
@@ -80,4 +80,4 @@ def test_the_boot_is_named_and_its_clock_runs() -> None:
     assert len(boot_id()) == 36
     assert boot_clock() >= float(Path("/proc/uptime").read_text().split()[0]) - 1
     assert not in_memory(Path("/proc"))
-    assert os.access("/dev/shm", os.W_OK)  # noqa: S108
+    assert os.access("/dev/shm", os.W_OK)
