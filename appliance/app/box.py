@@ -491,6 +491,8 @@ class Box:
 
     async def _follow_interfaces(self) -> None:
         await self.server.update(self._addresses())
+        if self.session is not None:
+            self.session.follow_addresses()
         if self.discovery is not None:
             await self.discovery.update(self.interfaces)
         if self.session is not None:
