@@ -150,6 +150,7 @@ BOX_PROBE_WITHIN = 1.0  # a TCP connection on a LAN takes 1 ms, one on a bad Wi-
 BOX_PROBE_AGAIN_AFTER = 1.0  # a probe that went unanswered is repeated so soon
 BOX_MISSES_MAX = 2  # unanswered probes in a row until a box is gone: one lost packet is not an absence
 BOX_GREETING_EVERY = 0.25  # between two announcements for newcomers: RFC 6762 section 6 allows it for probes
+BOX_MOVED_AGAIN_AFTER = 1.5  # new addresses are told twice: records of the last second outlive the first
 BOX_GOODBYE_SETTLE = 1.0  # a box that said goodbye closes its server; one that still answers was slandered
 GOODBYE_WITHIN = 1.0  # to leave mDNS: three goodbyes 125 ms apart, and to close its sockets
 
