@@ -394,6 +394,7 @@ class Box:
 
     async def _follow_interfaces(self) -> None:
         await self.server.update(self.addresses())
+        self.rooms.follow_addresses()
         if self.discovery is not None:
             await self.discovery.update(self.interfaces)
         self.rooms.set_servers(self.servers())

@@ -23,7 +23,7 @@ from appliance.core.identity import BoxIdentity
 from appliance.core.layers import Layer, layer_for_height, layer_wanted
 from appliance.core.line import LineSecrets
 from appliance.core.link_health import LinkHealth
-from appliance.core.peer import Ends, Peer
+from appliance.core.peer import Ends, Me, Peer
 from appliance.core.peer_effects import GoneReason
 from appliance.core.sending import Demand, Sending
 from appliance.core.sound_loss import SoundLoss
@@ -48,6 +48,10 @@ class Listener(Protocol):
     def peer_changed(self, peer: Peer) -> None: ...
     def peer_ended(self, peer: Peer, reason: GoneReason) -> None: ...
     def peer_identified(self, peer: Peer) -> None: ...
+    def peer_away(self, peer: Peer, reason: GoneReason) -> None: ...
+    def peer_returned(self, peer: Peer) -> None: ...
+    def peer_reached(self, peer: Peer) -> None: ...
+    def heard_introduction(self, peer: Peer, message: m.Introduction) -> None: ...
     def peer_closed(self, peer: Peer) -> None: ...
     def heard_roster(self, peer: Peer, peers: tuple[str, ...]) -> None: ...
     def heard_door(self, peer: Peer, door: m.Door) -> None: ...
@@ -263,6 +267,15 @@ class PeerShell:
         self._spawn(self._read_line(socket), "line")
         self.run(self.machine.line_up(channel, self._now()))
 
+    def follow_addresses(self, me: Me) -> None:
+        """Our own addresses changed: what is bound to one that is gone is left and made anew."""
+        now = self._now()
+        if self._line is not None and self._line.local not in me.addresses:
+            line, self._line = self._line, None
+            self._spawn(line.close(), "close line")
+            self.run(self.machine.line_lost(False, now))
+        self.run(self.machine.follow_addresses(me, now))
+
     async def close(self) -> None:
         """End everything of this peer; bounded."""
         self._ended = True
@@ -316,6 +329,12 @@ class PeerShell:
                 self._listener.share_pictures()
             case core.Identified():
                 self._listener.peer_identified(self.machine)
+            case core.Away(reason):
+                self._listener.peer_away(self.machine, reason)
+            case core.Returned():
+                self._listener.peer_returned(self.machine)
+            case core.Reached():
+                self._listener.peer_reached(self.machine)
             case core.Changed():
                 for link in self._links.values():
                     self._route_sound(link)
@@ -324,6 +343,8 @@ class PeerShell:
                 self._listener.heard_roster(self.machine, peers)
             case core.HeardDoor(door):
                 self._listener.heard_door(self.machine, door)
+            case core.HeardIntroduction(message):
+                self._listener.heard_introduction(self.machine, message)
             case core.HeardSameRoom():
                 self._listener.heard_same_room(self.machine)
             case core.Refused(code):
@@ -351,9 +372,9 @@ class PeerShell:
             )
         except MeetingBoxError as error:
             self._listener.count(error.code)
-            # Nobody listens there, or somebody who has forgotten us: a box that left, or began anew.
-            over = error.code in ("line.refused", "line.unknown")
-            self.run(self.machine.line_failed(over, self._now()))
+            # Nobody listens there, or a box that has forgotten us: it left, or began anew.
+            refused, unknown = error.code == "line.refused", error.code == "line.unknown"
+            self.run(self.machine.line_failed(refused, self._now(), unknown))
         else:
             self.line_opened(socket, channel, dialed_here=True)
 
@@ -402,6 +423,7 @@ class PeerShell:
             on_picture=lambda picture: self._media.show(self.machine.peer_id, picture),
             on_control=lambda data: self._control(generation, data),
             on_state=lambda state: self._link_state(generation, state),
+            on_checked=lambda: self.run(self.machine.link_checked(generation, self._now())),
             allowed=lambda address: self._media.may_dial(str(address)),
             used_fingerprints=self._media.used_fingerprints,
             name=self.machine.peer_id[:8],

@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from appliance.app.healing import Healing
 from appliance.app.lines import Lines
 from appliance.app.peer_shell import MediaParts, PeerShell
 from appliance.core import handshake as hs
@@ -25,6 +26,7 @@ from appliance.core.call import Call, CallEvent, CallState
 from appliance.core.channel import SealedChannel
 from appliance.core.door import Door
 from appliance.core.guesses import GuessBudgets
+from appliance.core.introduction import Acquaintance
 from appliance.core.line import LineSecrets
 from appliance.core.peer import Me, Peer, PeerState
 from appliance.core.peer_effects import GoneReason
@@ -98,6 +100,15 @@ class Session:
         self._secrets = LineSecrets()
         self._resume: dict[str, bytes] = {}  # of peers whose identity is on its way
         self.roster = Roster(self.peer_id)
+        self._lost: set[str] = set()  # peers that are away: everybody was told
+        self._healing = Healing(
+            self._handshakes,
+            self.roster,
+            self.peers,
+            lambda: self._around.me(self.peer_id),
+            self._introduced,
+            around.count,
+        )
         meeting = os.urandom(16).hex()
         self.door = Door(room, meeting, around.joining_minutes, self._me.identity, self._me.name, now)
         self._door_told = False  # somebody told us how the door is
@@ -125,7 +136,17 @@ class Session:
         self._servers = tuple(servers)
         if not self._door_shut:
             self._relays.set_servers(self._servers)
+        self._healing.see(self._servers, self._around.now())
         self._settle()
+
+    def follow_addresses(self) -> None:
+        """This box's addresses changed: tell everybody, and make anew what hung on one that is gone."""
+        if self._over:
+            return
+        self._me = self._around.me(self.peer_id)
+        self._relays.leave_addresses(self._me.addresses)
+        for shell in list(self.peers.values()):
+            shell.follow_addresses(self._me)
 
     @property
     def door_open(self) -> bool:
@@ -257,7 +278,10 @@ class Session:
     @property
     def lines(self) -> Lines:
         """What answering a direct line needs."""
-        return Lines(self._secrets, self._me.identity, lambda: bool(self._resume), self._line_opened)
+        return Lines(self._secrets, self._me.identity, self._expecting, self._line_opened)
+
+    def _expecting(self) -> bool:
+        return bool(self._resume) or self._healing.expecting
 
     def _line_opened(self, peer_id: str, socket: LineSocket, channel: SealedChannel) -> bool:
         shell = self.peers.get(peer_id)
@@ -365,17 +389,35 @@ class Session:
             self._me, effect.peer_id, effect.role, seal, effect.keys.transcript, effect.keys.bind, now
         )
         self._resume[effect.peer_id] = effect.keys.resume
+        self._begin(machine, older)
+
+    def _introduced(self, other: Acquaintance) -> None:
+        """A common member introduced us to a peer, or brought us together again."""
+        now = self._around.now()
+        older = self.peers.pop(other.peer_id, None)
+        if older is not None:
+            self._spawn(older.close())
+        self._me = self._around.me(self.peer_id)
+        self._around.count("introduction.met")
+        self.roster.add(other.peer_id)
+        self._lost.discard(other.peer_id)
+        self._handshakes.acquainted(other.peer_id, other.epk)
+        self._secrets.remember(other.peer_id, other.role, other.keys.resume, other.key, now)
+        self._begin(Peer.introduced(self._me, other, now), older)
+
+    def _begin(self, machine: Peer, older: PeerShell | None) -> None:
+        """A new pair; ``older``: the one that it replaces."""
         shell = PeerShell(
             machine, self._me.identity, self._secrets, self._around.media, self, self._around.now
         )
-        self.peers[effect.peer_id] = shell
+        self.peers[machine.peer_id] = shell
         shell.run(machine.start())
         shell.hold(self.held)
         self._say_media(shell)
         if older is not None:
             shell.mute_here(older.muted_here)
         # Its tile may be on the screen already: of a meeting that was left and joined again at once.
-        if (size := self._sizes.get(effect.peer_id)) is not None and not self.held:
+        if (size := self._sizes.get(machine.peer_id)) is not None and not self.held:
             shell.show_at(size)
 
     # --- what peers tell (the listener of every PeerShell) -------------------------------------------
@@ -388,8 +430,9 @@ class Session:
 
     def peer_identified(self, peer: Peer) -> None:
         """A peer is who it says: tell it and everybody who is here, and how long the door is open."""
-        resume = self._resume.pop(peer.peer_id)
-        self._secrets.remember(peer.peer_id, peer.role, resume, peer.box_key, self._around.now())
+        resume = self._resume.pop(peer.peer_id, None)
+        if resume is not None:  # else it was introduced, with its secret
+            self._secrets.remember(peer.peer_id, peer.role, resume, peer.box_key, self._around.now())
         self._tell_roster()
         shell = self.peers[peer.peer_id]
         shell.run(peer.say_door(self.door.message(self._around.now())))
@@ -413,19 +456,57 @@ class Session:
         ):
             shell.give(sending)
 
-    def peer_ended(self, peer: Peer, reason: GoneReason) -> None:
-        """A peer left or vanished."""
-        shell = self.peers.get(peer.peer_id)
-        if shell is None or shell.machine is not peer:  # a newer pair with it took over
-            return
-        del self.peers[peer.peer_id]
+    def peer_away(self, peer: Peer, reason: GoneReason) -> None:
+        """A peer is out of reach: off the screen, and still a member."""
+        self._lost.add(peer.peer_id)
+        self._around.count(reason.value)
+        self.roster.away(peer.peer_id)
+        self._let_go(peer)
+        self._around.media.show(peer.peer_id, None)
+        self._around.notify(*_farewell(peer.name, reason))
+        self._tell_roster()
+        if (instance := self._healing.instance(peer.peer_id)) is not None:
+            self._around.relay_lost(instance)  # is its box still there?
+
+    def peer_returned(self, peer: Peer) -> None:
+        """Who was away is here again, without a password."""
+        self._lost.discard(peer.peer_id)
+        self._around.count("peer.returned")
+        self.roster.back(peer.peer_id)
+        self._around.notify(f"{peer.name} is back", Tone.CALM)
+        self._tell_roster()
+
+    def peer_reached(self, peer: Peer) -> None:
+        """The line of a peer is up again: it may have missed who came, and how the door is."""
+        shell = self.peers[peer.peer_id]
+        shell.run(peer.say_roster(self.roster.members))
+        shell.run(peer.say_door(self.door.message(self._around.now())))
+        if (instance := self._healing.instance(peer.peer_id)) is not None:
+            self._around.relay_lost(instance)  # look at once whether its server is back, too
+
+    def _let_go(self, peer: Peer) -> None:
+        """Nothing of a peer is heard any more."""
         if self._same_room is not None:
             self._same_room.forget(peer.peer_id)
             self._sharing.discard(peer.peer_id)  # who comes back is found again
         if self._silent_for == peer.peer_id and not self._over:
             self._silent_for = None
             self._around.notify("Nobody in this room is heard now: switch the microphone on.", Tone.WARNING)
-        self._around.count(reason.value)
+
+    def heard_introduction(self, peer: Peer, message: m.Introduction) -> None:
+        self._healing.heard(peer, message, self._around.now())
+
+    def peer_ended(self, peer: Peer, reason: GoneReason) -> None:
+        """A peer left, or was out of reach for too long."""
+        shell = self.peers.get(peer.peer_id)
+        if shell is None or shell.machine is not peer:  # a newer pair with it took over
+            return
+        del self.peers[peer.peer_id]
+        was_away = peer.peer_id in self._lost
+        self._lost.discard(peer.peer_id)
+        self._let_go(peer)
+        self._healing.forget(peer.peer_id)
+        self._around.count("peer.forgotten" if was_away else reason.value)
         self.roster.remove(peer.peer_id)
         if reason in (GoneReason.LEFT, GoneReason.LEAVING):
             self.roster.over(peer.peer_id)
@@ -433,7 +514,7 @@ class Session:
         self._secrets.forget(peer.peer_id)
         self._resume.pop(peer.peer_id, None)
         self._spawn(shell.close())
-        if peer.name and not self._over:
+        if peer.shown and not was_away and not self._over:
             self._around.notify(*_farewell(peer.name, reason))
         if not self._over:
             self._tell_roster()
@@ -536,6 +617,8 @@ class Session:
             self._handshakes.renew(now)
             for relay in self._relays.open:
                 self._relays.send(relay, self._handshakes.hello())
+        if self.roster.holes_known:
+            self._healing.tick(not self._door_shut, now)
         if self.door.tick(now):
             self._follow_door()
             self._around.notify("The meeting is closed to newcomers now", Tone.CALM)

@@ -39,6 +39,7 @@ from appliance.core.pair import (
     CHALLENGE_IN,
     CHALLENGE_OUT,
     DONE,
+    TABLE,
     Event,
     Heard,
     Ours,
@@ -48,6 +49,7 @@ from appliance.core.pair import (
     Theirs,
 )
 from appliance.core.pake import Password
+from appliance.core.table import Machine
 from appliance.errors import LocalProtocolError, RemoteProtocolError
 
 # --- Effects --------------------------------------------------------------------------------------
@@ -217,6 +219,21 @@ class Handshakes:
             if peer_id != self.peer_id:
                 _remember(self._introduced, peer_id, limits.INTRODUCED_MAX)
         return self._advance(now)
+
+    @property
+    def key(self) -> PeerKey:
+        """Our one-time key of this join."""
+        return self._key
+
+    def acquainted(self, peer_id: str, epk: bytes) -> None:
+        """A member introduced us to this peer: no hello of it needs an answer any more."""
+        pair = self._pairs.get(peer_id)
+        if pair is not None and pair.state not in (State.IDLE, State.FAILED, *DONE):
+            return  # a handshake is under way: if it succeeds, its keys replace those
+        self._pairs.pop(peer_id, None)
+        pair = self._new_pair(peer_id, epk)
+        pair.machine = Machine("handshake", TABLE, State.PROVEN)
+        pair.role = "A"
 
     def forget(self, peer_id: str) -> None:
         """A proven peer left or is gone: its next hello is a new one's."""

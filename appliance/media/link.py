@@ -116,7 +116,8 @@ class MediaLink:
     ``hosts``: addresses of ours to use. ``video``, ``audio``: what we send, shared by all links.
     ``sound_in``: takes the other box's sound. ``on_picture`` is called on the decode thread, the
     other callbacks on the network thread. ``allowed``: which addresses may the other box have?
-    ``used_fingerprints``: those of all other links, ours and theirs.
+    ``used_fingerprints``: those of all other links, ours and theirs. ``on_checked``: an ICE check came
+    through, the rest of the handshake follows.
     """
 
     def __init__(
@@ -129,6 +130,7 @@ class MediaLink:
         on_picture: Callable[[Picture], None],
         on_control: Callable[[bytes], None],
         on_state: Callable[[str], None],
+        on_checked: Callable[[], None] = lambda: None,
         allowed: Callable[[sdp.IPAddress], bool] = sdp.lan_address,
         used_fingerprints: Callable[[], Collection[str]] = tuple,
         name: str = "peer",
@@ -138,6 +140,7 @@ class MediaLink:
         self._sound_in = sound_in
         self._on_control = on_control
         self._on_state = on_state
+        self._on_checked = on_checked
         self._allowed = allowed
         self._used_fingerprints = used_fingerprints
         self._state = ""
@@ -168,6 +171,7 @@ class MediaLink:
         self._sync = LipSync(self._video_in.clock, self._audio_in.clock)
         self._audio_in.on_report = self._look_at_sync
         self._connection.pc.on("connectionstatechange", self._connection_state)
+        self._connection.pc.on("iceconnectionstatechange", self._ice_state)
         self._connection.control.on("open", lambda: self._set_state(CONNECTED))
         self._connection.control.on("message", self._control_message)
 
@@ -423,6 +427,10 @@ class MediaLink:
         state = self._connection.pc.connectionState
         if state in (FAILED, CLOSED):
             self._set_state(state)
+
+    def _ice_state(self) -> None:
+        if self._connection.pc.iceConnectionState in ("connected", "completed") and self._closing is None:
+            self._on_checked()
 
     def _set_state(self, state: str) -> None:
         if state == self._state or self._state == CLOSED:
