@@ -64,10 +64,12 @@ class Box:
         config_path: Path | None,
         state_dir: Path,
         socket_path: Path,
+        runtime_dir: Path | None = None,
     ) -> None:
         self.config = config
         self.config_path = config_path
         self.state_dir = state_dir
+        self.runtime_dir = runtime_dir
         self.bridge = bridge
         self.screen = screen
         self.configured_name = box_name(config)
@@ -159,11 +161,16 @@ class Box:
         except BaseException:
             await self.stop()
             raise
+        self.spawn(self.rooms.come_back(), "rejoin")
         self.changed()
         log.info("box.started name=%r port=%d", self.name, self.server.port)
 
-    async def stop(self) -> None:
-        """The reverse of ``start``; every step is bounded and none keeps the next from running."""
+    async def stop(self, *, comes_back: bool = False) -> None:
+        """The reverse of ``start``; every step is bounded and none keeps the next from running.
+
+        ``comes_back``: nobody wanted to leave a meeting; the next start goes on with it.
+        """
+        self.rooms.comes_back = comes_back
         self.bridge.listen(None)
         self.lag.stop()
         if self._view_timer is not None:
