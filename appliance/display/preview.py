@@ -31,6 +31,7 @@ from appliance.core.view import (
     Phase,
     Picture,
     Preset,
+    RoomView,
     Snapshot,
     SoundCheckView,
     TilesShown,
@@ -120,6 +121,11 @@ class Scene:
     after: Snapshot | None = None
 
 
+ROOMS = (RoomView(42, True, 5), RoomView(7, False, 1), RoomView(417, False, 3))
+HELD = ROOMS[1:]
+AWAY = tuple(replace(peer, held=i == 1) for i, peer in enumerate(PEERS[:4]))
+TO_ROOMS = "right right right right right ok"  # the first only shows the focus
+
 SCENES = (
     Scene("home", HOME),
     Scene("home-trouble", TROUBLE),
@@ -146,6 +152,9 @@ SCENES = (
     Scene("call-speaker-16", in_call(replace(SPEAKER, tiles=PEERS, pinned="p9"))),
     Scene("call-pinned", in_call(replace(CALL, tiles=MUTED_HERE, pinned="p3"))),
     Scene("call-menu", in_call(CALL), "up up ok"),
+    Scene("home-rooms", replace(HOME, rooms=HELD)),
+    Scene("call-held", in_call(replace(CALL, tiles=AWAY))),
+    Scene("call-rooms", replace(in_call(CALL), rooms=ROOMS), TO_ROOMS),
     Scene("call-menu-close", in_call(replace(SPEAKER, tiles=MUTED_HERE)), "up up right ok down down ok"),
 )
 

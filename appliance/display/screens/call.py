@@ -159,7 +159,7 @@ class Call:
                 if call.hidden
                 else ("layout", "speaker-view" if _speaker_layout(call) else "grid", "Layout", "plain"),
                 self._joining_button(page, call),
-                ("rooms", "keypad", f"Rooms · {others} held", "on")
+                ("rooms", "keypad", f"{others} on hold", "on")
                 if others > 0
                 else ("rooms", "keypad", "Rooms", "plain"),
                 ("leave", "hang-up", "Press again" if asked else "Leave", "leave"),
