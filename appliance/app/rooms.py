@@ -68,6 +68,13 @@ class Rooms:
         return any(session.peers for session in self._sessions.values())
 
     @property
+    def coming_back(self) -> int | None:
+        """The room on the screen, while the box looks for its members after a restart."""
+        active = self.active
+        looking = active is not None and active.password is None and active.call.state is CallState.JOINING
+        return active.room if active is not None and looking else None
+
+    @property
     def fingerprints(self) -> list[str]:
         """Of every certificate in use."""
         shells = [shell for session in self._sessions.values() for shell in session.peers.values()]

@@ -76,6 +76,7 @@ def snapshot(box: Box) -> Snapshot:
             for session in box.rooms.sessions
             if session.call.state is CallState.IN_CALL
         ),
+        coming_back=box.rooms.coming_back,
         refusal=box.rooms.refusal,
         refusal_id=box.rooms.refusal_id,
         notices=tuple(box.notices),

@@ -185,6 +185,7 @@ class Snapshot:
 
     ``refusal`` is the sentence under the keypad after a failed join (None while there is none);
     ``refusal_id`` grows with every refusal, so that the keypad notices a second one alike.
+    ``coming_back``: the room that the box was in when it restarted, while it looks for the others.
     """
 
     name: str
@@ -195,6 +196,7 @@ class Snapshot:
     presets: tuple[Preset, ...] = ()
     call: CallView | None = None
     rooms: tuple[RoomView, ...] = ()
+    coming_back: int | None = None
     refusal: str | None = None
     refusal_id: int = 0
     notices: tuple[Notice, ...] = ()

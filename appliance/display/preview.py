@@ -138,6 +138,7 @@ SCENES = (
     Scene("sound-check-good", replace(CHECKING, sound_check=CHECKED), TO_CHECK),
     Scene("sound-check-bad", replace(CHECKING, sound_check=NOT_HEARD), TO_CHECK),
     Scene("joining", HOME, "4 2 ok 1 2 3 4 ok", replace(HOME, phase=Phase.JOINING)),
+    Scene("coming-back", replace(HOME, phase=Phase.JOINING, coming_back=42)),
     Scene("start", in_call(CallView(417, NOW - 12, JoiningView(True, NOW + 588), password="502938"))),  # noqa: S106
     Scene("call", in_call(CALL, JOINED)),
     Scene("call-alone", in_call(replace(CALL, tiles=()))),

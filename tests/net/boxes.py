@@ -183,7 +183,12 @@ class Boxes:
                     "stdin": subprocess.DEVNULL,
                     "stdout": log,
                     "stderr": subprocess.STDOUT,
-                    "env": {**os.environ, "PYTHONWARNINGS": "error::ResourceWarning", **(environment or {})},
+                    "env": {
+                        **os.environ,
+                        "PYTHONWARNINGS": "error::ResourceWarning",
+                        "MEETINGBOX_RUNTIME_DIR": str(folder / "run"),  # on a disk: nothing is kept there
+                        **(environment or {}),
+                    },
                 }
                 return subprocess.Popen(argv, **options) if host is None else host.popen(argv, **options)
 

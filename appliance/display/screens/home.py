@@ -72,7 +72,9 @@ class Home:
         waiting = held(snapshot)
         rooms = [(f"held:{room.room}", *words(room)) for room in waiting]
         rooms += [
-            (f"preset:{i}", preset.label, f"Room {preset.room}") for i, preset in enumerate(snapshot.presets)
+            (f"preset:{i}", preset.label, f"Room {preset.room}")
+            for i, preset in enumerate(snapshot.presets)
+            if preset.room not in {room.room for room in waiting}
         ]
         rooms = rooms[: limits.PRESETS_SHOWN]
         if not rooms:
