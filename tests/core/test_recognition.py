@@ -28,7 +28,7 @@ def box(
     known: tuple[rec.MetBox, ...] = (),
     budgets: GuessBudgets | None = None,
 ) -> Handshakes:
-    return Handshakes(42, password, NOW, seeded(seed), budgets, known)
+    return Handshakes(42, password, NOW, seeded(seed), budgets, None, known)
 
 
 def hear(to: Handshakes, text: str, now: float = NOW, origin: str = "address") -> list[Effect]:

@@ -19,6 +19,7 @@ from appliance.core import recognition as rec
 from appliance.core.channel import SealedChannel, bind_mac
 from appliance.core.handshake import Handshakes, Proven, SendFrame
 from appliance.core.identity import BoxIdentity, PeerKey
+from appliance.core.introduction import Acquaintance, Carry, Host, Introductions
 from appliance.core.line import LineAnswerer, LineDialer, LineSecrets
 
 FILE = Path(__file__).with_name("protocol.json")
@@ -151,8 +152,8 @@ def recognition(proven: Proven) -> dict[str, Any]:
     key = rec.acquaintance_key(proven.keys.resume)
     box_a, box_b = BoxIdentity.generate(Stream("box")), BoxIdentity.generate(Stream("other box"))
     random_a, random_b = Stream("joiner again"), Stream("member again")
-    joiner = Handshakes(ROOM, PASSWORD, NOW, random_a, None, (rec.MetBox(box_b.box_id_hex, key),))
-    member = Handshakes(ROOM, PASSWORD, NOW, random_b, None, (rec.MetBox(box_a.box_id_hex, key),))
+    joiner = Handshakes(ROOM, PASSWORD, NOW, random_a, None, None, (rec.MetBox(box_b.box_id_hex, key),))
+    member = Handshakes(ROOM, PASSWORD, NOW, random_b, None, None, (rec.MetBox(box_a.box_id_hex, key),))
     hello = joiner.hello()
     return {
         "resume": proven.keys.resume.hex(),
@@ -161,6 +162,41 @@ def recognition(proven: Proven) -> dict[str, Any]:
         "hello": hello,
         "challenge": _sent(member.receive("relay", "joiner", hello, NOW)),
         "member_random": [data.hex() for data in random_b.given],
+    }
+
+
+def introduction() -> dict[str, Any]:
+    """A carrier introduces two members; the one with the smaller peer id asks."""
+    seeds = sorted((bytes([n]) * 32 for n in (1, 2)), key=lambda seed: PeerKey(seed).peer_id)
+    carrier = PeerKey(bytes([3]) * 32).peer_id
+    sides = []
+    for name, seed in zip(("asker", "answerer"), seeds, strict=True):
+        box, random = BoxIdentity.generate(Stream(f"{name} box")), Stream(name)
+        machine = Introductions(ROOM, PeerKey(seed), box, random, lambda *_: True)
+        sides.append((seed, box, random, machine, Host(name, ("192.168.1.7", "fd00::7"), 8787)))
+    (seed_a, box_a, random_a, asker, host_a), (seed_b, box_b, random_b, answerer, host_b) = sides
+    asked = asker.ask(PeerKey(seed_b).peer_id, carrier, host_a, NOW).message
+    (replied,) = answerer.heard(carrier, asked, host_b, NOW)
+    assert isinstance(replied, Carry)
+    confirmed, one = asker.heard(carrier, replied.message, host_a, NOW)
+    assert isinstance(confirmed, Carry)
+    assert isinstance(one, Acquaintance)
+    (other,) = answerer.heard(carrier, confirmed.message, host_b, NOW)
+    assert isinstance(other, Acquaintance)
+    assert one.keys == other.keys
+    names = ("transcript", "a_to_b", "b_to_a", "resume", "bind")
+    return {
+        "room": ROOM,
+        "asker_join_seed": seed_a.hex(),
+        "answerer_join_seed": seed_b.hex(),
+        "asker_box_seed": box_a.to_bytes().hex(),
+        "answerer_box_seed": box_b.to_bytes().hex(),
+        "asker_random": [data.hex() for data in random_a.given],
+        "answerer_random": [data.hex() for data in random_b.given],
+        "introduce": m.encode_sealed(asked).decode(),
+        "introduce_reply": m.encode_sealed(replied.message).decode(),
+        "introduce_confirm": m.encode_sealed(confirmed.message).decode(),
+        "keys": {name: getattr(one.keys, name).hex() for name in names},
     }
 
 
@@ -254,6 +290,7 @@ def make() -> dict[str, Any]:
         "handshake": good,
         "sealed": sealed(proven),
         "line": line(proven),
+        "introduction": introduction(),
         "recognition": recognition(proven),
         "broken": broken(good),
     }
