@@ -5,10 +5,11 @@ The rules:
 * A wrong password of a stranger is worth a line at once.
 * What a limit drops or holds back happens to honest boxes too, a little. It is a *flood* from
   ``FLOOD_FROM`` in ``FLOOD_SPAN`` seconds on.
-* Two boxes that are the same one, or have one name, are a *clash*, worth a line at once.
+* Two boxes that are the same one, or have one name, are a *clash*: logged and in ``stats`` here; who finds it
+  says on the screen what was done about it.
 * An episode of one kind begins with what was worth a line and is over when nothing of its kind was counted
   for ``ABUSE_OVER_AFTER``. It is told once when it begins, and every ``ABUSE_LINE_EVERY`` while it goes on.
-* Of several kinds at once the screen gets one line: wrong passwords before clashes before floods.
+* Of several kinds at once the screen gets one line: wrong passwords before floods.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What one kind of abuse is counted under. ``threshold``: in ``FLOOD_SPAN``, from which it is told."""
+    """What one kind of abuse is counted under. ``threshold``: in ``FLOOD_SPAN``, from which it is told.
+
+    ``sentence``: for the screen, or empty.
+    """
 
     code: str
     sentence: str
@@ -51,8 +55,8 @@ KINDS = (
     ),
     Kind(
         "abuse.clash",
-        "Another box says that it is this one, or one of its name",
-        frozenset({"clash.identity", "clash.name"}),
+        "",  # its words hang on what was found (app/copies.py)
+        frozenset({"identity.clone-met", "identity.cloned", "name.duplicate"}),
         1,
     ),
     Kind(
@@ -115,7 +119,7 @@ class Abuse:
             if not (episode.active and episode.untold and due):
                 continue
             sentence = ""
-            if now - self._line_at >= limits.ABUSE_LINE_EVERY:
+            if episode.kind.sentence and now - self._line_at >= limits.ABUSE_LINE_EVERY:
                 self._line_at, sentence = now, episode.kind.sentence
             told.append(Told(episode.kind.code, episode.untold, sentence))
             episode.told_at, episode.untold = now, 0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from appliance.core import limits
 from appliance.core.abuse import KINDS, Abuse
 
-WRONG, FLOOD, CLASH = "join.wrong-proof", "signaling.throttled", "clash.identity"
+WRONG, FLOOD, CLASH = "join.wrong-proof", "signaling.throttled", "identity.cloned"
 
 
 def test_a_wrong_password_is_told_at_once_and_then_once_a_minute() -> None:
