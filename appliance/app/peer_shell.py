@@ -123,6 +123,7 @@ class PeerShell:
         self.sending = Sending()
         """What of our pictures this peer gets, and why."""
         self.muted_here = False  # a person muted this peer in this room
+        self._held = False  # the room is on hold here
         self.speaking = Speaking()
         self.told: list[Told] = []
         """How loud each of its packets was, between the last two looks."""
@@ -188,7 +189,8 @@ class PeerShell:
     @property
     def demand(self) -> Demand:
         """What this peer wants of our pictures, and what its link carries."""
-        wanted = self._wanted if self._bound is not None else None
+        held = self._held or self.machine.held
+        wanted = self._wanted if self._bound is not None and not held else None
         return Demand(wanted, self._health.cap, self._health.capped_by)
 
     def give(self, sending: Sending) -> None:
@@ -240,6 +242,16 @@ class PeerShell:
         self.muted_here = muted
         for link in self._links.values():
             link.sound.silenced = muted
+
+    def hold(self, held: bool) -> None:
+        """The room is on hold here, or is not any more: its sound goes neither way meanwhile."""
+        self._held = held
+        for link in self._links.values():
+            self._route_sound(link)
+
+    def _route_sound(self, link: _Link) -> None:
+        link.media.set_sound(sent=not (self._held or self.machine.held), taken=not self._held)
+        self._media.engine.hold_peer(link.sound_key, self._held)
 
     def line_opened(self, socket: LineSocket, channel: SealedChannel, *, dialed_here: bool) -> None:
         """A direct line to this peer is proven. Of two that crossed, both sides keep the leader's."""
@@ -324,6 +336,8 @@ class PeerShell:
             case core.Reached():
                 self._listener.peer_reached(self.machine)
             case core.Changed():
+                for link in self._links.values():
+                    self._route_sound(link)
                 self._listener.peer_changed(self.machine)
             case core.HeardRoster(peers):
                 self._listener.heard_roster(self.machine, peers)
@@ -416,6 +430,7 @@ class PeerShell:
         )
         media.set_tile(self._tile)
         link = self._links[generation] = _Link(media, sound, key)
+        self._route_sound(link)
         return link
 
     async def _offer(self, generation: int) -> None:

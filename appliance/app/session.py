@@ -26,10 +26,13 @@ from appliance.core.call import Call, CallEvent, CallState
 from appliance.core.channel import SealedChannel
 from appliance.core.door import Door
 from appliance.core.guesses import GuessBudgets
+from appliance.core.identity import PeerKey
 from appliance.core.introduction import Acquaintance
+from appliance.core.limits import JOIN_GIVE_UP_AFTER
 from appliance.core.line import LineSecrets
 from appliance.core.peer import Me, Peer, PeerState
 from appliance.core.peer_effects import GoneReason
+from appliance.core.rejoin import Again, Joined
 from appliance.core.room import Roster
 from appliance.core.same_room import SameRoom, keeps_microphone
 from appliance.core.sending import decide
@@ -65,23 +68,37 @@ class Surroundings:
     close_room: Callable[[int], None]  # our own server: everybody out of this room
     same_room: bool  # look for boxes that share a room with this one
     mute: Callable[[], None]  # switch our microphone off
+    cloned: Callable[[str, str], None]  # our peer id and its: it proved our own identity
+    keep: Callable[[], None]  # what a restart needs changed
+    nobody: Callable[[Session], None]  # after a restart nobody was found any more
 
 
 class Session:
     """A room from the key press to leaving it."""
 
     def __init__(
-        self, around: Surroundings, room: int, password: str, *, made_up: bool, pressed_at: float
+        self,
+        around: Surroundings,
+        room: int,
+        password: str | None,
+        *,
+        made_up: bool,
+        pressed_at: float,
+        again: Again | None = None,
     ) -> None:
         now = around.now()
         self._around = around
         self.room = room
         self.pressed_at = pressed_at
         self.since = now
+        self.password = password
         self.made_up_password = password if made_up else None
-        self.call = Call()
+        self.call = Call(JOIN_GIVE_UP_AFTER if again is None else limits.REJOIN_WITHIN)
         self.call.join(now)
-        self._handshakes = hs.Handshakes(room, password, now, os.urandom, around.budgets)
+        # Without the password nothing is proven and nobody admitted: with one that nobody knows.
+        key = PeerKey(again.joined.key) if again is not None else None
+        proven_with = os.urandom(32).hex() if password is None else password
+        self._handshakes = hs.Handshakes(room, proven_with, now, os.urandom, around.budgets, key)
         self.peer_id = self._handshakes.peer_id
         self._me = around.me(self.peer_id)
         self._relays = RelayPool(
@@ -95,7 +112,8 @@ class Session:
         )
         self._servers: tuple[ServerAddress, ...] = ()
         self.peers: dict[str, PeerShell] = {}
-        self._secrets = LineSecrets()
+        self._secrets = LineSecrets() if again is None else again.secrets
+        self._secrets.on_ratchet = around.keep
         self._resume: dict[str, bytes] = {}  # of peers whose identity is on its way
         self.roster = Roster(self.peer_id)
         self._lost: set[str] = set()  # peers that are away: everybody was told
@@ -109,10 +127,13 @@ class Session:
         )
         meeting = os.urandom(16).hex()
         self.door = Door(room, meeting, around.joining_minutes, self._me.identity, self._me.name, now)
+        if again is not None:
+            self.door.heard(again.door, now)
         self._door_told = False  # somebody told us how the door is
         self._door_shut = False
         self._told_closed = False
         self._sizes: dict[str, tuple[int, int]] = {}
+        self.held = False  # another room has the microphone, the camera and the speaker
         self.muted = False
         self.camera_on = True
         self.speaker = ActiveSpeaker()
@@ -131,7 +152,7 @@ class Session:
     def set_servers(self, servers: Iterable[ServerAddress]) -> None:
         """The servers known now: our own, those found, those configured."""
         self._servers = tuple(servers)
-        if not self._door_shut:
+        if self._knocks:
             self._relays.set_servers(self._servers)
         self._healing.see(self._servers, self._around.now())
         self._settle()
@@ -150,13 +171,64 @@ class Session:
         """May our own server let anybody into this room?"""
         return self.door.window.open
 
+    @property
+    def _knocks(self) -> bool:
+        """Is this box in the channels? Not while the door is closed, nor without the password."""
+        return not self._door_shut and self.password is not None
+
+    def come_back(self, again: Again) -> None:
+        """This box restarted: dial the members that it knew."""
+        now = self._around.now()
+        for member in again.joined.members:
+            self.roster.add(member.peer_id)
+            self.roster.away(member.peer_id)
+            self._begin(Peer.resumed(self._me, member, now), None)
+        self._follow_door()
+
+    def kept(self, *, active: bool) -> Joined | None:
+        """What a restart needs to come back; None where there is nobody to come back to."""
+        now = self._around.now()
+        shells = [shell for peer_id, shell in self.peers.items() if self._secrets.candidates(peer_id, now)]
+        if self._over or not shells:
+            return None
+        return Joined(
+            self.room,
+            active,
+            self._handshakes.key.to_bytes(),
+            self._me.identity.box_id_hex,
+            self.door.message(now),
+            tuple(shell.machine.kept() for shell in shells),
+            self._secrets.to_state(now),
+        )
+
     def set_media(self, muted: bool, camera_on: bool) -> None:
         """Our microphone and camera, as the others should show them."""
         self.muted, self.camera_on = muted, camera_on
         if not muted:
             self._silent_for = None
         for shell in self.peers.values():
-            shell.run(shell.machine.say_media(muted, camera_on))
+            self._say_media(shell)
+
+    def hold(self, held: bool) -> None:
+        """Put the room on hold: its people are told, and nothing but heartbeats goes either way. Or go on
+        where it was left: tiles as large as they were, until the screen says other sizes.
+        """
+        if held == self.held:
+            return
+        self.held = held
+        self._heard = None
+        self._same_room = SameRoom() if self._around.same_room else None  # its levels are old ones
+        for peer_id, shell in self.peers.items():
+            shell.hold(held)
+            shell.show_at(None if held else self._sizes.get(peer_id))
+            self._say_media(shell)
+            if held:
+                self._around.media.show(peer_id, None)
+        self.share_pictures()
+
+    def _say_media(self, shell: PeerShell) -> None:
+        muted, camera_on = self.muted or self.held, self.camera_on and not self.held
+        shell.run(shell.machine.say_media(muted, camera_on, self.held))
 
     def listen(self) -> bool:
         """Look at who speaks now and how loud, and say whether that changed.
@@ -271,8 +343,10 @@ class Session:
         """What the relays dropped or lost, by stable code."""
         return self._relays.counters
 
-    async def leave(self) -> None:
-        """Say so to everybody and end everything; bounded."""
+    async def leave(self, *, quietly: bool = False) -> None:
+        """Say so to everybody and end everything; bounded. ``quietly``: as if the box crashed, for it comes
+        back.
+        """
         if self._over:
             return
         self._over = True
@@ -281,7 +355,10 @@ class Session:
         if self.call.state is not CallState.IDLE:
             self.call.leave()
         for shell in list(self.peers.values()):
-            shell.run(shell.machine.leave())
+            if quietly:
+                self._spawn(shell.close())
+            else:
+                shell.run(shell.machine.leave())
         try:
             # One turn of the loop, so that "leaving" is on its way before its sockets close.
             await asyncio.sleep(0)
@@ -312,7 +389,7 @@ class Session:
 
     def _settle(self) -> None:
         """Every server was tried: if nobody answers soon, nobody is there."""
-        if not self._over and self._relays.settled:
+        if not self._over and self._relays.settled and self.password is not None:
             self.call.servers_settled(self._around.now())
         self.arm()
 
@@ -388,11 +465,12 @@ class Session:
         )
         self.peers[machine.peer_id] = shell
         shell.run(machine.start())
-        shell.run(machine.say_media(self.muted, self.camera_on))
+        shell.hold(self.held)
+        self._say_media(shell)
         if older is not None:
             shell.mute_here(older.muted_here)
         # Its tile may be on the screen already: of a meeting that was left and joined again at once.
-        if (size := self._sizes.get(machine.peer_id)) is not None:
+        if (size := self._sizes.get(machine.peer_id)) is not None and not self.held:
             shell.show_at(size)
 
     # --- what peers tell (the listener of every PeerShell) -------------------------------------------
@@ -408,11 +486,25 @@ class Session:
         resume = self._resume.pop(peer.peer_id, None)
         if resume is not None:  # else it was introduced, with its secret
             self._secrets.remember(peer.peer_id, peer.role, resume, peer.box_key, self._around.now())
+        self.roster.back(peer.peer_id)
         self._tell_roster()
         shell = self.peers[peer.peer_id]
         shell.run(peer.say_door(self.door.message(self._around.now())))
+        if peer.is_resumed:
+            self._came_back()
+            return
         self._around.notify(*_greeting(peer.name, self._around.meet(peer.name, peer.box_id)))
         self.made_up_password = None
+        if peer.box_key == self._me.identity.public_key:
+            self._around.cloned(self.peer_id, peer.peer_id)
+        self._around.changed()
+
+    def _came_back(self) -> None:
+        """After a restart a member was found."""
+        if self.call.state is CallState.JOINING:
+            self.call.proven()
+            self._around.count("rejoin.back")
+            self._around.notify("This box restarted, and is back in the meeting.", Tone.CALM)
         self._around.changed()
 
     def peer_changed(self, peer: Peer) -> None:
@@ -487,7 +579,9 @@ class Session:
         self._secrets.forget(peer.peer_id)
         self._resume.pop(peer.peer_id, None)
         self._spawn(shell.close())
-        if peer.shown and not was_away and not self._over:
+        if self.password is None and self.call.state is CallState.JOINING and not self.peers:
+            self._around.nobody(self)  # restarted, and the last member that we knew is not there
+        elif peer.shown and not was_away and not self._over:
             self._around.notify(*_farewell(peer.name, reason))
         if not self._over:
             self._tell_roster()
@@ -536,6 +630,7 @@ class Session:
     # --- the door ---------------------------------------------------------------------------------
 
     def _tell_door(self, but: str = "") -> None:
+        self._around.keep()
         door = self.door.message(self._around.now())
         for peer_id, shell in self.peers.items():
             if peer_id != but:
@@ -546,13 +641,14 @@ class Session:
         shut = not self.door.window.open
         if shut != self._door_shut:
             self._door_shut = shut
-            self._relays.set_servers(() if shut else self._servers)
+            self._relays.set_servers(self._servers if self._knocks else ())
             if shut:
                 self._around.close_room(self.room)
         self._around.changed()
         self.arm()
 
     def _tell_roster(self) -> None:
+        self._around.keep()
         members = self.roster.members
         for shell in list(self.peers.values()):
             shell.run(shell.machine.say_roster(members))
@@ -586,18 +682,20 @@ class Session:
         for shell in list(self.peers.values()):
             shell.run(shell.machine.tick(now))
         self._follow(self._handshakes.tick(now))
-        if self.roster.wants_hello(now) and not self._door_shut:
+        if self.roster.wants_hello(now) and self._knocks:
             self._handshakes.renew(now)
             for relay in self._relays.open:
                 self._relays.send(relay, self._handshakes.hello())
         if self.roster.holes_known:
-            self._healing.tick(not self._door_shut, now)
+            self._healing.tick(self._knocks, now)
         if self.door.tick(now):
             self._follow_door()
             self._around.notify("The meeting is closed to newcomers now", Tone.CALM)
         verdict = self.call.tick(now, bool(self._handshakes.pending))
         if verdict is CallEvent.REFUSED:
             self._around.refused(self, "join.wrong-room-or-password", REFUSAL)
+        if verdict is CallEvent.ALONE and self.password is None:
+            self._around.nobody(self)
         if verdict is not None:
             self._around.changed()
         self.arm()

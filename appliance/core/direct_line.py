@@ -73,6 +73,12 @@ class DirectLine:
         self._dial_at = None
         return Verdict.DIAL
 
+    def resume(self, now: float) -> Verdict:
+        """This box restarted, and the line was up before: dial at once, and again until it is up."""
+        self._was_up = True
+        self._lost_at = now
+        return self._dial(now)
+
     def up(self) -> None:
         """A line was proven, whoever dialed it."""
         self.state = LineState.UP

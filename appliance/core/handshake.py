@@ -120,7 +120,7 @@ class Handshakes:
     """The handshakes of one box in one room, from the key press until it leaves.
 
     ``room``: its number. ``password``: as typed. ``now``: monotonic seconds. ``random_bytes``: the
-    system's. ``budgets``: the box's, kept across joins and restarts.
+    system's. ``budgets``: the box's, kept across joins and restarts. ``key``: of a join that goes on.
 
     Say ``hello()`` on each relay connection when it opens; give every text frame to ``receive``;
     call ``tick`` at ``deadline()``; perform the effects in order.
@@ -133,12 +133,13 @@ class Handshakes:
         now: float,
         random_bytes: RandomBytes,
         budgets: GuessBudgets | None = None,
+        key: PeerKey | None = None,
     ) -> None:
         budgets = budgets or GuessBudgets()
         self.room = room
         self._password = Password(room, password)
         self._random = random_bytes
-        self._key = PeerKey.generate(random_bytes)
+        self._key = key or PeerKey.generate(random_bytes)
         self._press = budgets.press(room)
         self._members = budgets.member(room, now)
         self._challenges = Bucket(limits.CHALLENGES_BURST, limits.CHALLENGE_EVERY, now)

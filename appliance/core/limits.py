@@ -16,6 +16,7 @@ NAME_MAX_BYTES = 48  # UTF-8; mDNS allows 63 in a label, a tile shows about 40
 # --- Boxes in one room ------------------------------------------------------------------------
 PEERS_OVER_MAX = 256  # peers of one join that left or were closed by a person, remembered
 PEERS_MAX = 15  # remote peers in one room: the grid has 16 tiles, a mesh saturates a small computer before
+ROOMS_MAX = 4  # rooms a box is in at once: each but one costs its peers' heartbeats and 15 open sockets
 
 # --- Life of a link -----------------------------------------------------------------------------
 HEARTBEAT_EVERY = 1.0  # over the data channel
@@ -104,6 +105,9 @@ LINE_SECRETS_MAX = 64  # boxes that were met and may dial a direct line
 LINE_SECRETS_PER_PAIR = 4  # the newest, the one before it, and those of two dials that crossed
 LINE_CROSSED_WITHIN = 10.0  # two lines dialed at once are up within this, or not at all
 LINE_SECRET_LIFETIME = 12 * 3600.0  # a working day: tomorrow a box types the password again
+REJOIN_WITHIN = 15.0  # a restarted box looks for the members so long: all of them may restart at once
+REJOIN_GENERATIONS = 1 << 16  # above the last one kept: an offer every 2 s for 12 h makes a third of it
+REJOIN_MAX_BYTES = 256 * 1024  # of what is kept: four full rooms have 100 kB
 LINE_FAILURES_MAX = 10  # failed line handshakes of one address within LINE_FAILURES_SPAN
 LINE_FAILURES_SPAN = 60.0
 LINE_ADDRESSES_REMEMBERED = 256  # addresses with failures

@@ -400,11 +400,15 @@ class Constraints(_Message, frozen=True, kw_only=True, tag_field="type", tag="co
     visible: bool
 
 
-class MediaState(_Message, frozen=True, kw_only=True, tag_field="type", tag="mediaState"):
-    """Whether my microphone is muted and my camera on."""
+class MediaState(_Message, frozen=True, kw_only=True, tag_field="type", tag="mediaState", omit_defaults=True):
+    """Whether my microphone is muted and my camera on.
+
+    ``held``: I am in another room just now, neither heard nor seen here, and want nothing but heartbeats.
+    """
 
     muted: bool
     camera_on: bool
+    held: bool = False
 
 
 class SameRoom(_Message, frozen=True, kw_only=True, tag_field="type", tag="sameRoom"):

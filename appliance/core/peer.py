@@ -22,6 +22,8 @@ The rules, in prose:
   offers, with no password asked for. Without a line, or when the other box has forgotten us, it ends.
 * A box whose addresses changed says so over what still works. Where one is gone, the leader makes a
   connection beside the old one.
+* A box that restarted has what its pairs left (``core/rejoin.py``): it dials all of them at once, and goes
+  on when a line is up. A box that has forgotten it ends the pair, and so does ``REJOIN_WITHIN``.
 * Two that a common member introduced (``core/introduction.py``) know each other's identity from there
   and have no relay: their pair begins when the line is up.
 """
@@ -66,6 +68,7 @@ from appliance.core.peer_effects import (
     Wants,
 )
 from appliance.core.pulse import Pulse
+from appliance.core.rejoin import Member
 from appliance.core.table import Machine
 from appliance.errors import RemoteProtocolError
 
@@ -151,6 +154,7 @@ class Peer:
         self._transcript = transcript
         self._bind_key = bind_key
         self._relay = seal
+        self._resumed = False  # of a pair that was there before this box restarted
         self._line: SealedChannel | None = None
         begins = PeerState.PROVEN if seal is not None else PeerState.INTRODUCED
         self._machine = Machine("peer", TABLE, begins)
@@ -182,6 +186,7 @@ class Peer:
 
         self.muted = False
         self.camera_on = True
+        self.held = False  # its person is in another room just now
         self._my_media = m.MediaState(muted=False, camera_on=True)
         self._constraints = ConstraintPacer()  # what we say
         self._their_constraints = ConstraintPacer()  # what they say, and we obey
@@ -197,6 +202,30 @@ class Peer:
         peer = cls(me, other.peer_id, other.role, None, other.keys.transcript, other.keys.bind, now)
         peer._meet(other.key, other.name, other.addresses, other.port)
         return peer
+
+    @classmethod
+    def resumed(cls, me: Me, member: Member, now: float) -> Peer:
+        """The pair with a member that this box met before it restarted."""
+        peer = cls(me, member.peer_id, member.role, None, b"", member.bind, now)
+        peer._meet(member.box_key, member.name, member.addresses, member.port)
+        peer._resumed = True
+        peer._told = ()  # our port may be another one
+        if peer.leads:
+            peer._generation = member.generation + limits.REJOIN_GENERATIONS
+        return peer
+
+    def kept(self) -> Member:
+        """What this box needs of the pair to go on after a restart, besides its line's secrets."""
+        return Member(
+            self.peer_id,
+            self._role,
+            self.name,
+            self.box_key,
+            self._addresses,
+            self._port,
+            self._bind_key,
+            self._generation,
+        )
 
     # --- what the shell asks ------------------------------------------------------------------
 
@@ -235,6 +264,11 @@ class Peer:
         return self._port
 
     @property
+    def is_resumed(self) -> bool:
+        """Was this pair there before this box restarted?"""
+        return self._resumed
+
+    @property
     def line_state(self) -> LineState:
         """Of the direct line."""
         return self._direct.state
@@ -265,6 +299,8 @@ class Peer:
                 times.append(heard_at + limits.SILENT_AFTER)
             case PeerState.SILENT:
                 times.append(heard_at + limits.GONE_AFTER)
+            case PeerState.INTRODUCED if self._resumed:
+                times.append(self._since + limits.REJOIN_WITHIN)
             case PeerState.AWAY if self._line is None:
                 times.append(self._away_since + limits.MEMBERSHIP_KEPT)
         if self._vanished:
@@ -276,7 +312,9 @@ class Peer:
     # --- the pair and its identity ------------------------------------------------------------
 
     def start(self) -> list[Effect]:
-        """The pair was proven: say who we are, inside the seal. One that was introduced dials."""
+        """The pair was proven: say who we are, inside the seal. Introduced or resumed, it dials."""
+        if self._resumed:
+            return self._line_verdict(self._direct.resume(self._since), self._since)
         if self._relay is None:
             return self._line_verdict(self._direct.begin(self.leads, self._since), self._since)
         identity = m.Identity.signed(
@@ -363,6 +401,8 @@ class Peer:
                 return [Dial(self._dialed_at(), self._port)]
             case Verdict.FORGOTTEN if self.state is PeerState.AWAY:
                 return self._end(GoneReason.VANISHED)
+            case Verdict.VANISHED | Verdict.FORGOTTEN if self._resumed and self.state is PeerState.INTRODUCED:
+                return []  # it may be restarting, too
             case Verdict.VANISHED | Verdict.FORGOTTEN:
                 self._vanished = True
                 return self._check_vanished(now)
@@ -406,7 +446,7 @@ class Peer:
         self.milestones.setdefault("line", now)
         if self.state is PeerState.INTRODUCED:
             self.milestones["identified"] = now
-            return [Identified(), *self._negotiate(now)]
+            return [*self._say_addresses(), Identified(), *self._negotiate(now)]
         if self.state is PeerState.IDENTIFIED:
             return self._negotiate(now)
         effects: list[Effect] = self._say_addresses()
@@ -420,6 +460,8 @@ class Peer:
         """Our dialing failed. ``refused``: nobody listens there. ``unknown``: it has forgotten us."""
         if self.state is PeerState.GONE:
             return []
+        if unknown and self._resumed and self.state is PeerState.INTRODUCED:
+            return self._end(GoneReason.VANISHED)
         return self._line_verdict(self._direct.failed(refused, now, unknown), now)
 
     def line_lost(self, reset: bool, now: float) -> list[Effect]:
@@ -636,7 +678,7 @@ class Peer:
             case m.Heartbeat():
                 self._pulse.take(message, now)
             case m.MediaState():
-                self.muted, self.camera_on = message.muted, message.camera_on
+                self.muted, self.camera_on, self.held = message.muted, message.camera_on, message.held
                 effects.append(Changed())
             case m.Constraints():
                 effects += self._obey(self._their_constraints.want(message, now))
@@ -653,9 +695,9 @@ class Peer:
 
     # --- what this box says -------------------------------------------------------------------
 
-    def say_media(self, muted: bool, camera_on: bool) -> list[Effect]:
-        """Tell the other box whether our microphone and camera are on."""
-        self._my_media = m.MediaState(muted=muted, camera_on=camera_on)
+    def say_media(self, muted: bool, camera_on: bool, held: bool = False) -> list[Effect]:
+        """Tell the other box whether our microphone and camera are on, and whether this room is on hold."""
+        self._my_media = m.MediaState(muted=muted, camera_on=camera_on, held=held)
         return [self._to_control(self._my_media)] if self._bound is not None else []
 
     def say_same_room(self) -> list[Effect]:
@@ -729,6 +771,9 @@ class Peer:
                 effects.append(self._to_control(self._pulse.beat(now)))
             effects += self._say_wanted(self._constraints.tick(now))
         effects += self._obey(self._their_constraints.tick(now))
+        if self._resumed and self.state is PeerState.INTRODUCED:
+            overdue = now - self._since >= limits.REJOIN_WITHIN
+            return [*effects, *self._end(GoneReason.VANISHED)] if overdue else effects
         effects += self._watch(now)
         if self._connecting and now >= self._build_until:
             effects += self._overdue(now)

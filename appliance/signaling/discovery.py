@@ -116,6 +116,11 @@ class Discovery:
             while self._announcing:
                 await asyncio.wait(self._announcing)
 
+    async def rename(self, name: str) -> None:
+        """This box is called otherwise from now on."""
+        self._name = clean_name(name)
+        await self.update(self._interfaces)
+
     def probe_now(self, instance: str) -> None:
         """Look at once whether this box is there; something else suggests that it came or went."""
         self._presence.probe_now(instance)
