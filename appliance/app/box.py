@@ -7,16 +7,17 @@ requests from the control socket end up in the same methods here.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
-import socket
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
 from appliance.app import meeting, memory, state_files, status
+from appliance.app.addresses import AddressBook
 from appliance.app.commands import Commands
 from appliance.app.lag import LagMeter
 from appliance.app.lines import answer_line
@@ -24,7 +25,7 @@ from appliance.app.peer_shell import MediaParts
 from appliance.app.session import Session, Surroundings
 from appliance.app.sound_checks import SoundChecks
 from appliance.bridge import Bridge
-from appliance.config import Config
+from appliance.config import Config, box_name
 from appliance.control.server import ControlServer
 from appliance.core import limits, view
 from appliance.core.acquaintances import Met
@@ -38,15 +39,12 @@ from appliance.media.audio.engine import AudioEngine, EncodedSound
 from appliance.media.audio.processing import Wishes
 from appliance.media.camera_process import CameraProcess
 from appliance.media.fanout import Fanout, SoundFanout
-from appliance.signaling.client import ServerAddress
 from appliance.signaling.discovery import Discovery, FoundBox
 from appliance.signaling.interfaces import Interface, InterfaceWatcher, host_addresses, may_dial
 from appliance.signaling.line_socket import LineSocket
 from appliance.signaling.server import SignalingServer
 
 log = logging.getLogger("meetingbox")
-
-OWN_SERVER = "own"
 
 
 class ScreenControl(Protocol):
@@ -78,7 +76,7 @@ class Box:
         self.counters: Counter[str] = Counter()
         self.session: Session | None = None
         self.interfaces: tuple[Interface, ...] = ()
-        self.found: tuple[FoundBox, ...] = ()
+        self.addresses = AddressBook(config, state_dir, self.changed, self.count)
         self.notices: list[Notice] = []
         self.refusal: str | None = None
         self.refusal_id = 0
@@ -150,6 +148,7 @@ class Box:
             ends.append(("interfaces", self._stop_watching))
             await self.server.start(self._addresses())
             ends.append(("server", self.server.stop))
+            self.addresses.interfaces, self.addresses.port = self.interfaces, self.server.port
             self.discovery = Discovery(self.name, self.server.port, self._boxes_changed)
             await self.discovery.start(self.interfaces)
             ends.append(("discovery", self.discovery.stop))
@@ -280,6 +279,10 @@ class Box:
                 self._spawn(self.sound_checks.run_for_screen(), "sound check")
             case view.CloseSoundCheck():
                 self.sound_checks.close()
+            case view.Connect(address):
+                self._spawn(self._connect_for_screen(address), "connect")
+            case view.CloseConnect():
+                self.addresses.forget_view()
             case view.Quit():
                 pass  # the display ends and with it the box
 
@@ -331,13 +334,14 @@ class Box:
             alone=self._rest_soon,
             close_room=self.server.close_room,
             same_room=self._looks_for_same_room,
+            at=self.addresses.met,
             mute=lambda: self.set_media(muted=True),
         )
         self.engine.set_active(True)
         self.session = Session(around, room, password, made_up=made_up, pressed_at=pressed_at)
         self.session.set_media(self.muted, self.camera_on)
         self.session.show_tiles(self._tiles)
-        self.session.set_servers(self._servers())
+        self.session.set_servers(self.addresses.servers())
         if self._view_timer is None:
             self._look()
 
@@ -391,6 +395,7 @@ class Box:
         try:
             await session.leave()
         finally:
+            self.addresses.joined(*session.servers_dialed)
             self._save_budgets()
             memory.collect()
             self._rest_soon()
@@ -486,7 +491,7 @@ class Box:
         return host_addresses(self.interfaces)
 
     def _interfaces_changed(self, interfaces: tuple[Interface, ...]) -> None:
-        self.interfaces = interfaces
+        self.interfaces = self.addresses.interfaces = interfaces
         self._spawn(self._follow_interfaces(), "interfaces")
 
     async def _follow_interfaces(self) -> None:
@@ -494,27 +499,26 @@ class Box:
         if self.discovery is not None:
             await self.discovery.update(self.interfaces)
         if self.session is not None:
-            self.session.set_servers(self._servers())
+            self.session.set_servers(self.addresses.servers())
         self.changed()
 
     def _boxes_changed(self, boxes: tuple[FoundBox, ...]) -> None:
-        self.found = boxes
+        self.addresses.discovered(boxes)
         if self.session is not None:
-            self.session.set_servers(self._servers())
+            self.session.set_servers(self.addresses.servers())
         self.changed()
 
-    def _servers(self) -> list[ServerAddress]:
-        """Our own server, those a person configured, those of the boxes that are there."""
-        servers = []
-        if addresses := self._addresses():
-            servers.append(ServerAddress.discovered(OWN_SERVER, addresses, self.server.port))
-        servers += [ServerAddress.configured(url) for url in self.config.servers]
-        servers += [
-            ServerAddress.discovered(box.instance, box.addresses, box.port)
-            for box in self.found
-            if box.present
-        ]
-        return servers
+    async def connect(self, address: str) -> tuple[str, int]:
+        """Look whether a box is at an address that a person typed, and ask it from now on when joining;
+        return its IP address and port. Raises ControlError when no box is there."""
+        found = await self.addresses.connect(address)
+        if self.session is not None:
+            self.session.set_servers(self.addresses.servers())
+        return found
+
+    async def _connect_for_screen(self, address: str) -> None:
+        with contextlib.suppress(ControlError):  # the screen reads it in the snapshot
+            await self.connect(address)
 
     def _relay_lost(self, relay: str) -> None:
         if self.discovery is not None:
@@ -579,11 +583,6 @@ class Box:
         now = self.now()
         self.notices = [notice for notice in self.notices if now - notice.at < limits.NOTICE_KEPT_FOR]
         self.bridge.publish(status.snapshot(self))
-
-
-def box_name(config: Config) -> str:
-    """The name of the box: the configured one, or the host's."""
-    return config.name or socket.gethostname().split(".")[0] or "meetingbox"
 
 
 def check_state_dir(state_dir: Path) -> None:

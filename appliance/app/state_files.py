@@ -1,4 +1,4 @@
-"""What a box keeps between starts: its identity, the guesses spent, the boxes it met.
+"""What a box keeps between starts: its identity, the guesses spent, the boxes it met, and where boxes were.
 
 Every file appears whole or not at all. The identity is made once, mode 0600, and never replaced; the
 others are made anew when they are damaged, because a box must start.
@@ -15,6 +15,7 @@ from typing import TypeVar
 from appliance.core.acquaintances import Acquaintances
 from appliance.core.guesses import GuessBudgets
 from appliance.core.identity import BoxIdentity
+from appliance.core.known_boxes import KnownBoxes
 from appliance.errors import StartError
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 IDENTITY = "identity.key"
 GUESSES = "guesses.json"
 MET = "boxes-met.json"
+KNOWN = "boxes-known.json"
 
 _T = TypeVar("_T")
 
@@ -72,6 +74,11 @@ def load_guesses(state_dir: Path, now: float) -> GuessBudgets:
 def load_met(state_dir: Path) -> Acquaintances:
     """The boxes that this one met before."""
     return _load(state_dir / MET, Acquaintances.from_state, Acquaintances)
+
+
+def load_known(state_dir: Path) -> KnownBoxes:
+    """The addresses at which boxes were."""
+    return _load(state_dir / KNOWN, KnownBoxes.from_state, KnownBoxes)
 
 
 def _load(path: Path, read: Callable[[bytes], _T], fresh: Callable[[], _T]) -> _T:

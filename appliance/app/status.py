@@ -61,7 +61,7 @@ def snapshot(box: Box) -> Snapshot:
         phase=_PHASES[session.call.state] if session is not None else Phase.IDLE,
         boxes=tuple(
             BoxSeen(found.name, next(iter(found.addresses), ""), found.present, found.seen_at)
-            for found in box.found
+            for found in box.addresses.boxes
             if found.present or box.now() - found.seen_at < BOX_SEEN_FOR
         ),
         network=_network(box),
@@ -72,6 +72,7 @@ def snapshot(box: Box) -> Snapshot:
         refusal_id=box.refusal_id,
         notices=tuple(box.notices),
         sound_check=box.sound_checks.view,
+        connect=box.addresses.view,
     )
 
 
@@ -160,7 +161,7 @@ def status(box: Box) -> dict[str, Any]:
             protocol.BoxStatus(
                 name=found.name, address=next(iter(found.addresses), ""), present=found.present
             )
-            for found in box.found
+            for found in box.addresses.boxes
         ),
         peers=tuple(
             _peer_status(box, shell)

@@ -132,9 +132,18 @@ BOX_PROBE_GONE_EVERY = 10.0  # a box marked gone costs less, and mDNS usually te
 BOX_PROBE_WITHIN = 1.0  # a TCP connection on a LAN takes 1 ms, one on a bad Wi-Fi 300 ms
 BOX_PROBE_AGAIN_AFTER = 1.0  # a probe that went unanswered is repeated so soon
 BOX_MISSES_MAX = 2  # unanswered probes in a row until a box is gone: one lost packet is not an absence
+BOX_PROBES_PER_S = 3.0  # all boxes together: from 12 on each is probed less often, 60 of them every 20 s
 BOX_GREETING_EVERY = 0.25  # between two announcements for newcomers: RFC 6762 section 6 allows it for probes
+BOX_GREETING_SHARE = 0.05  # ... and so much per box known: 60 that start at once make 20 of them a second
 BOX_GOODBYE_SETTLE = 1.0  # a box that said goodbye closes its server; one that still answers was slandered
 GOODBYE_WITHIN = 1.0  # to leave mDNS: three goodbyes 125 ms apart, and to close its sockets
+
+# --- Addresses that were good before -----------------------------------------------------------------
+KNOWN_MAX = 64  # boxes whose address is kept in the state folder, 5 kB
+KNOWN_BYTES_MAX = 64 * 1024  # of that file: 64 boxes with eight addresses each are 30 kB
+KNOWN_DIALED_MAX = 15  # of them, dialled beside what discovery finds now: a meeting has no more boxes
+KNOWN_MISSES_MAX = 30  # joins in a row that did not reach it: about a month of meetings, then it is forgotten
+ADDRESS_MAX_CHARS = 64  # typed: an IPv6 address with brackets and a port has 47
 
 # --- Signaling server -----------------------------------------------------------------------------
 RELAY_MESSAGE_MAX = 64 * 1024  # a sealed offer is under 10 kB, an ancestor's with all candidates under 32
@@ -155,10 +164,13 @@ RELAY_CLOSE_WITHIN = 1.0  # for the other side's half of the closing handshake
 RELAY_QUEUE_FRAMES = 8  # received and not yet relayed; then TCP holds the sender back
 RELAY_LISTEN_BACKLOG = 64  # connections the kernel holds until they are accepted
 RELAY_BIND_AGAIN_EVERY = 2.0  # an address that could not be bound: it may still be in somebody's hands
+SERVE_TELL_EVERY = 60.0  # one line of counters in the log of `meetingbox serve`, if anything happened
 RELAY_ADDRESSES_MAX = 32  # addresses a server listens on: INTERFACES_MAX with two each
 
 # --- Signaling client -----------------------------------------------------------------------------
-RELAYS_MAX = 96  # servers dialled for one room: our own, SERVERS_MAX, BOXES_MAX and some of the cache
+RELAYS_MAX = 96  # servers dialled for one room: our own, SERVERS_MAX, KNOWN_DIALED_MAX and BOXES_MAX
+DIALS_AT_ONCE = 8  # servers dialled in one moment, the likeliest first; the others follow one ...
+DIAL_PACE = 0.01  # ... after the other: each costs this box and that one some milliseconds
 DIAL_WITHIN = 2.0  # to open one server: TCP and WebSocket; a LAN needs 5 ms
 DIAL_STAGGER = 0.25  # between two addresses of one server: RFC 8305 section 5
 DIAL_AGAIN_MIN = 0.25  # first wait before dialling again; doubles
