@@ -127,6 +127,8 @@ BOXES_MAX = 64  # boxes known at once: a flood of forged records fills a list, n
 BOX_ADDRESSES_MAX = 8  # addresses kept of one box: wired, wireless, IPv4 and IPv6, and some to spare
 BOX_TXT_MAX_BYTES = 512  # ours is under 64; RFC 6763 section 6.2 asks for 200 or less
 BOX_RESOLVE_WITHIN = 3.0  # to ask for a box's port and addresses when its record came without them
+BOX_ASKS_MAX = 3  # times that a box is asked again which did not answer that
+BOX_ASK_AGAIN_AFTER = 1.0  # the first time; then twice and three times as long
 BOX_PROBE_EVERY = 4.0  # a box that crashed lingers in mDNS for 75 minutes; noticed after one or two of these
 BOX_PROBE_GONE_EVERY = 10.0  # a box marked gone costs less, and mDNS usually tells sooner that it is back
 BOX_PROBE_WITHIN = 1.0  # a TCP connection on a LAN takes 1 ms, one on a bad Wi-Fi 300 ms
@@ -169,8 +171,8 @@ RELAY_ADDRESSES_MAX = 32  # addresses a server listens on: INTERFACES_MAX with t
 
 # --- Signaling client -----------------------------------------------------------------------------
 RELAYS_MAX = 96  # servers dialled for one room: our own, SERVERS_MAX, KNOWN_DIALED_MAX and BOXES_MAX
-DIALS_AT_ONCE = 8  # servers dialled in one moment, the likeliest first; the others follow one ...
-DIAL_PACE = 0.01  # ... after the other: each costs this box and that one some milliseconds
+DIALS_AT_ONCE = 4  # found servers dialled in one moment, the likeliest first; the others follow one ...
+DIAL_PACE = 0.025  # ... after the other: each costs this box and that one some milliseconds
 DIAL_WITHIN = 2.0  # to open one server: TCP and WebSocket; a LAN needs 5 ms
 DIAL_STAGGER = 0.25  # between two addresses of one server: RFC 8305 section 5
 DIAL_AGAIN_MIN = 0.25  # first wait before dialling again; doubles

@@ -7,7 +7,8 @@ again for as long as its server is wanted, with a growing, jittered wait.
 The order matters where there are many. First comes our own server, where a member that knows us
 waits already; then what a person configured or a meeting left behind; then what discovery found, in
 an order that hangs on the room and the servers alone: boxes that see the same servers go to the same
-one first, and meet there. ``limits.DIALS_AT_ONCE`` are dialled at once, the rest one after the other.
+one first, and meet there. ``limits.DIALS_AT_ONCE`` of them are dialled at once, the rest one after the
+other: they matter only where boxes see different servers.
 
 Where an address comes from decides what it is shown (``access.py``): a server from the
 configuration gets the token, a discovered one a relay key. Whether a discovered address may be
@@ -152,12 +153,12 @@ class RelayPool:
 
     @property
     def settled(self) -> bool:
-        """Is every wanted server either connected, or was it tried and failed? Those that are only
-        known from earlier don't count: they may be off for ever."""
+        """Is every server either connected, or was it tried and failed? Those whose turn is yet to come
+        don't count, nor those that are only known from earlier: they may be off for ever."""
         return all(
             key in self._open or key in self._failures
             for key, server in self._wanted.items()
-            if server.origin is not Origin.KNOWN
+            if server.origin is not Origin.KNOWN and key in self._tried
         )
 
     @property
@@ -198,7 +199,10 @@ class RelayPool:
             if key not in self._wanted:
                 self._wanted[key] = server
                 self._wake[key] = asyncio.Event()
-                self._tasks[key] = asyncio.create_task(self._keep(key, self._pause()), name=f"relay {key}")
+                pause = self._pause() if server.origin is Origin.FOUND else 0.0
+                if not pause:
+                    self._tried.add(key)
+                self._tasks[key] = asyncio.create_task(self._keep(key, pause), name=f"relay {key}")
 
     def _turn(self, server: ServerAddress) -> tuple[int, bytes]:
         """The place of a server in the order of dialling; ``sorted`` keeps the order of equals."""
@@ -267,7 +271,7 @@ class RelayPool:
         wait = limits.DIAL_AGAIN_MIN
         if pause:
             await asyncio.sleep(pause)
-        self._tried.add(key)
+            self._tried.add(key)
         while True:
             try:
                 websocket = await self._dial(self._wanted[key])

@@ -66,6 +66,7 @@ class _Known:
     present: bool = False
     seen_at: float | None = None  # None: never answered a probe, and so never shown
     misses: int = 0
+    asks: int = 0  # in vain, since its records changed
     goodbye: bool = False  # it took its record back: forgotten as soon as it does not answer
 
 
@@ -122,6 +123,7 @@ class Presence:
             box.task = asyncio.get_running_loop().create_task(self._follow(box), name=f"box {instance}")
         box.goodbye = False
         box.stale = True
+        box.asks = 0
         box.wake.set()
         return new
 
@@ -186,7 +188,13 @@ class Presence:
                 box.located = located
                 box.misses = 0
                 self._replace_older(box)
-            pause = await self._probe(box)
+            if located is None and ask and box.asks < limits.BOX_ASKS_MAX:
+                # Many that start at once drown each other's answers.
+                box.asks += 1
+                box.stale = True
+                pause = limits.BOX_ASK_AGAIN_AFTER * box.asks
+            else:
+                pause = await self._probe(box)
             if box.goodbye and not box.present:
                 self._forget(box.instance)
             self._tell()

@@ -62,7 +62,8 @@ class _NoSound:
     def __getattr__(self, name: str) -> Any:
         return self
 
-    def __call__(self, *_: object, **__: object) -> None: ...
+    def __call__(self, *_: object, **__: object) -> Any:
+        return self
 
 
 class _NoLink:
@@ -243,6 +244,7 @@ def _live(name: str, host: Host, folder: Path, parent: socket.socket) -> None:
     with Path("/run/netns", host.name).open() as namespace:
         if libc.setns(namespace.fileno(), _CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), "setns")
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     folder.mkdir()
     logging.basicConfig(filename=folder / "log.txt", level=logging.WARNING)
     gc.freeze()

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import secrets
+import signal
 import sys
 import tempfile
 import time
@@ -26,6 +27,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from _figures import percentile
+from _network import introduce
 from _signaling_box import SignalingBox, ask_all, end_all
 from net.namespaces import Lan
 
@@ -104,6 +106,7 @@ def measure(count: int, rounds: int, members: int) -> dict[str, Any]:
     boxes: list[SignalingBox] = []
     with tempfile.TemporaryDirectory(prefix="meetingbox-bench-") as scratch, Lan(count) as lan:
         try:
+            introduce(lan.hosts)
             for number, host in enumerate(lan.hosts):
                 boxes.append(SignalingBox(f"Box {number + 1}", host, Path(scratch) / f"box-{number}"))
                 time.sleep(START_EVERY)
@@ -137,6 +140,7 @@ def main() -> int:
     parser.add_argument("--boxes", type=int, default=60, help="on the LAN; default: 60")
     parser.add_argument("--rounds", type=int, default=10, help="rooms of eight; twice as many of two")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the LAN is taken down then, too
     alone = measure(2, arguments.rounds, ROOM_OF)
     row = measure(arguments.boxes, arguments.rounds, ROOM_OF)
     row["pair_join_alone_ms_p95"] = alone["pair_join_ms_p95"]
