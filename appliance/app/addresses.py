@@ -38,15 +38,24 @@ FOUND = "A box answers at {at}. It is asked from now on whenever a room is joine
 
 
 class AddressBook:
-    """The servers to be dialled, in the box's own words. ``changed()``: ``view`` is another."""
+    """Which servers to dial, and where boxes were. ``changed()``: ``view`` is another. ``count(code)``: an
+    address that a person typed was refused. ``later(seconds, call)`` calls back, as a loop's ``call_later``.
+    """
 
     def __init__(
-        self, config: Config, state_dir: Path, changed: Callable[[], None], count: Callable[[str], None]
+        self,
+        config: Config,
+        state_dir: Path,
+        changed: Callable[[], None],
+        count: Callable[[str], None],
+        later: Callable[[float, Callable[[], None]], object],
     ) -> None:
         self._config = config
         self._state_dir = state_dir
         self._changed = changed
         self._count = count
+        self._later = later
+        self._unsaved = False
         self._known = state_files.load_known(state_dir)
         self.interfaces: tuple[Interface, ...] = ()
         self.port = 0
@@ -111,6 +120,15 @@ class AddressBook:
         return self._known.remember(how, kept, port, name)
 
     def _save(self) -> None:
+        if not self._unsaved:
+            self._unsaved = True
+            self._later(limits.KNOWN_SAVED_AFTER, self.save)
+
+    def save(self) -> None:
+        """Write what is not written yet."""
+        if not self._unsaved:
+            return
+        self._unsaved = False
         state_files.save(self._state_dir, state_files.KNOWN, self._known.to_state())
 
     # --- an address that a person typed ---------------------------------------------------------

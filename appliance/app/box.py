@@ -76,7 +76,8 @@ class Box:
         self.counters: Counter[str] = Counter()
         self.session: Session | None = None
         self.interfaces: tuple[Interface, ...] = ()
-        self.addresses = AddressBook(config, state_dir, self.changed, self.count)
+        self._loop = asyncio.get_running_loop()
+        self.addresses = AddressBook(config, state_dir, self.changed, self.count, self._loop.call_later)
         self.notices: list[Notice] = []
         self.refusal: str | None = None
         self.refusal_id = 0
@@ -89,7 +90,6 @@ class Box:
         self._notice_id = 0
         self._tiles: dict[str, tuple[int, int]] = {}
         self._self_size: tuple[int, int] | None = None
-        self._loop = asyncio.get_running_loop()
         self.now = self._loop.time  # the monotonic clock
         self.lag = LagMeter(self._loop)
         self._identity = state_files.load_identity(state_dir)
@@ -148,6 +148,7 @@ class Box:
             ends.append(("interfaces", self._stop_watching))
             await self.server.start(self._addresses())
             ends.append(("server", self.server.stop))
+            ends.append(("addresses", self._keep_addresses))
             self.addresses.interfaces, self.addresses.port = self.interfaces, self.server.port
             self.discovery = Discovery(self.name, self.server.port, self._boxes_changed)
             await self.discovery.start(self.interfaces)
@@ -182,6 +183,9 @@ class Box:
             self._rest_timer.cancel()
             self._rest_timer = None
         log.info("box.stopped")
+
+    async def _keep_addresses(self) -> None:
+        self.addresses.save()
 
     async def _stop_watching(self) -> None:
         self._watcher.stop()

@@ -144,6 +144,7 @@ GOODBYE_WITHIN = 1.0  # to leave mDNS: three goodbyes 125 ms apart, and to close
 KNOWN_MAX = 64  # boxes whose address is kept in the state folder, 5 kB
 KNOWN_BYTES_MAX = 64 * 1024  # of that file: 64 boxes with eight addresses each are 30 kB
 KNOWN_DIALED_MAX = 15  # of them, dialled beside what discovery finds now: a meeting has no more boxes
+KNOWN_SAVED_AFTER = 5.0  # news of addresses is written so late: joining is no time for a slow SD card
 KNOWN_MISSES_MAX = 30  # joins in a row that did not reach it: about a month of meetings, then it is forgotten
 ADDRESS_MAX_CHARS = 64  # typed: an IPv6 address with brackets and a port has 47
 

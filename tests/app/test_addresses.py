@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import logging
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,11 @@ class Book:
     def __init__(self, folder: Path, config: Config | None = None, interface: Interface = WIRED) -> None:
         self.counters: Counter[str] = Counter()
         self.book = AddressBook(
-            config or Config(), folder, lambda: None, lambda code: self.counters.update([code])
+            config or Config(),
+            folder,
+            lambda: None,
+            lambda code: self.counters.update([code]),
+            lambda _, save: save(),
         )
         self.book.interfaces, self.book.port = (interface,), 8787
 
@@ -103,6 +108,20 @@ class TestServers:
             book.book.joined({key}, set())
         assert len(book.dialled()) == 1
         assert len(Book(tmp_path).dialled()) == 1
+
+    def test_much_news_is_written_once_and_the_last_of_it_at_the_end(self, tmp_path: Path) -> None:
+        due: list[Callable[[], None]] = []
+        book = AddressBook(Config(), tmp_path, lambda: None, lambda _: None, lambda _, call: due.append(call))
+        book.interfaces = (WIRED,)
+        for number in (1, 2, 3):
+            book.met("Bridge", (f"10.20.0.{number}",), 8787)
+        assert len(due) == 1
+        assert not (tmp_path / state_files.KNOWN).exists()
+        due.pop()()
+        assert len(state_files.load_known(tmp_path)) == 3
+        book.met("Galley", ("10.20.0.4",), 8787)
+        book.save()
+        assert len(state_files.load_known(tmp_path)) == 4
 
     @pytest.mark.parametrize("data", [b"", b"{", b"\x00" * 100_000])
     def test_a_damaged_file_is_a_warning_and_an_empty_list(
