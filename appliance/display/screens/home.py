@@ -91,7 +91,7 @@ class Home:
         page.box(page.rect(x, TOP, PANEL_WIDTH, bottom - TOP), t.PANEL)
         inner = PANEL_WIDTH - 48
         other = page.rect(x + 12, bottom - 12 - OTHER, PANEL_WIDTH - 24, OTHER)
-        page.button("address", other, ANOTHER, t.NOTE, fill=t.PANEL, color=t.DIM, radius=12)
+        page.button("address", other, ANOTHER, t.NOTE, color=t.DIM, radius=12)
         bottom -= OTHER + 12
         page.text(page.rect(x + 24, TOP + 20, inner, 32), "On this network", t.BODY, t.DIM)
         boxes = page.moment.snapshot.boxes
