@@ -83,7 +83,8 @@ class _NoLink:
 
     async def close(self) -> None: ...
 
-    def set_tile(self, size: tuple[int, int] | None) -> None: ...
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_, **__: None  # what is set has no effect
 
 
 class _Inside:
@@ -133,7 +134,7 @@ class _Inside:
     async def do_seen(self) -> dict[str, Any]:
         used = resource.getrusage(resource.RUSAGE_SELF)
         return {
-            "seen": sum(box.present for box in self._box.addresses.boxes),
+            "seen": sum(box.present for box in self._box.found),
             "cpu": used.ru_utime + used.ru_stime,
             "counters": dict(self._box.counters + self._box.server.counters + self._box.discovery.counters),
         }
@@ -142,7 +143,7 @@ class _Inside:
         """Join at the monotonic time ``at``; answer when a pair with each of so many others is sealed."""
         await asyncio.sleep(max(0.0, at - time.monotonic()))
         begun = time.monotonic()
-        await self._box.join(room, password, made_up=False, pressed_at=begun)
+        await self._box.rooms.join(room, password, made_up=False, pressed_at=begun)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_ANSWER_WITHIN / 2):
                 while self._sealed() < others:  # noqa: ASYNC110 - a look costs microseconds
@@ -165,7 +166,7 @@ class _Inside:
         return {"tried": len(tried), "reached": len(reached), "sealed": self._sealed()}
 
     async def do_leave(self) -> dict[str, Any]:
-        await self._box.leave()
+        await self._box.rooms.leave()
         return {}
 
 
@@ -246,7 +247,7 @@ def _live(name: str, host: Host, folder: Path, parent: socket.socket) -> None:
             raise OSError(ctypes.get_errno(), "setns")
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     folder.mkdir()
-    logging.basicConfig(filename=folder / "log.txt", level=logging.WARNING)
+    logging.basicConfig(filename=folder / "log.txt", level=logging.ERROR)
     gc.freeze()
     peer_shell.MediaLink = _NoLink  # type: ignore[assignment,misc]
     try:
