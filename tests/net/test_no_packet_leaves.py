@@ -93,8 +93,7 @@ def test_a_whole_call_sends_nothing_but_mdns_and_what_is_for_the_lan(tmp_path: P
         boxes.wait(lambda: a.stats()["peers"][0]["drawn"] > drawn + 60)
         for box in (a, b):
             box.ask("leave")
-            box.process.terminate()
-            box.process.wait(10.0)
+            box.end()
 
         found = {
             f"{on}: {why}"
