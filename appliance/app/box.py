@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from appliance.app import meeting, memory, state_files, status
+from appliance.app.abuse import AbuseReport
 from appliance.app.addresses import AddressBook
 from appliance.app.commands import Commands
 from appliance.app.copies import Copies
@@ -94,6 +95,8 @@ class Box:
         self.identity = state_files.load_identity(state_dir)
         self.budgets = state_files.load_guesses(state_dir, self.now())
         self._met = state_files.load_met(state_dir)
+        self.met_keys = state_files.load_met_keys(state_dir)
+        self.abuse = AbuseReport(self._loop, self.now, lambda: status.counters(self), self._abused)
         self._intents: asyncio.Queue[view.Intent] = asyncio.Queue(limits.INTENTS_MAX)
         self._collect_at = 0.0  # not before, in a call
         self._garbage = False  # a link was closed since
@@ -159,6 +162,7 @@ class Box:
             ends.append(("rooms", self.rooms.end_all))
             self.bridge.listen(lambda intent: self._call_soon(self._intent, intent))
             self.lag.start()
+            self.abuse.start()
         except BaseException:
             await self.stop()
             raise
@@ -174,6 +178,7 @@ class Box:
         self.rooms.comes_back = comes_back
         self.bridge.listen(None)
         self.lag.stop()
+        self.abuse.stop()
         if self._view_timer is not None:
             self._view_timer.cancel()
             self._view_timer = None
@@ -269,6 +274,8 @@ class Box:
                 self.set_media(camera_on=on)
             case view.AllowJoining(is_open):
                 self.rooms.in_call().allow_joining(is_open)
+            case view.AdmitStranger():
+                self.rooms.in_call().admit()
             case view.SetLayout(layout):
                 self.set_layout(layout)
             case view.HideTiles(hidden):
@@ -319,6 +326,10 @@ class Box:
 
     def save_budgets(self) -> None:
         state_files.save(self.state_dir, state_files.GUESSES, self.budgets.to_state(self.now()))
+
+    def save_met_keys(self) -> None:
+        """Keep the keys by which boxes of former meetings recognise this one."""
+        state_files.save(self.state_dir, state_files.MET_KEYS, self.met_keys.to_state())
 
     def meet(self, name: str, box_id: str) -> Met:
         """A box proved who it is; say what we know of it."""
@@ -451,6 +462,9 @@ class Box:
     def count(self, code: str) -> None:
         """Count something that was dropped, refused or lost, by its stable code."""
         self.counters[code] += 1
+
+    def _abused(self, sentence: str) -> None:
+        self.notify(sentence, Tone.CALM)
 
     def notify(self, text: str, tone: Tone) -> None:
         """Show a line on the screen for some seconds."""

@@ -51,6 +51,7 @@ from appliance.core.peer_effects import (
     Ended,
     GoneReason,
     HeardDoor,
+    HeardGuesses,
     HeardIntroduction,
     HeardRoster,
     HeardSameRoom,
@@ -179,6 +180,7 @@ class Peer:
         self._bind_sent = False
         self._early_bind: m.Bind | None = None  # came before our own end knew it was connected
         self._offers = 0
+        self._unanswered = False  # our newest offer was said
         self._build_until = now  # while one is being built: then it is given up
         self._offers_heard = Bucket(limits.OFFERS_BURST, limits.OFFER_EVERY, now)
         self._building = False  # the newest connection is on its way
@@ -367,11 +369,14 @@ class Peer:
                 return [HeardRoster(tuple(message.peers))]
             case m.Door():
                 return [HeardDoor(message)]
+            case m.Guesses():
+                return [HeardGuesses(tuple((bytes.fromhex(i), ago / 1000) for i, ago in message.wrong))]
             case m.Offer():
                 return self._offer(message, now)
             case m.Answer():
                 if message.generation != self._generation or not self.leads:
                     raise RemoteProtocolError("peer.stale-answer", "an answer that fits no offer")
+                self._unanswered = False
                 if self._is_healing(now):
                     self._build_until = now + limits.CHECK_WITHIN
                 return [TakeAnswer(message.generation, message.sdp)]
@@ -451,13 +456,15 @@ class Peer:
         self.milestones.setdefault("line", now)
         if self.state is PeerState.INTRODUCED:
             self.milestones["identified"] = now
-            return [*self._say_addresses(), Identified(), *self._negotiate(now)]
+            return [*self._say_addresses(False), Identified(), *self._negotiate(now)]
         if self.state is PeerState.IDENTIFIED:
             return self._negotiate(now)
-        effects: list[Effect] = self._say_addresses()
+        # Of two lines that crossed, one is closed: what was said on it may be lost.
+        effects: list[Effect] = self._say_addresses(again)
         if again:
             effects.append(Reached())
-        if self.leads and (self.state in (PeerState.SILENT, PeerState.AWAY) or self._moved):
+        broken = self.state in (PeerState.SILENT, PeerState.AWAY)
+        if self.leads and (broken or self._moved or self._unanswered):
             effects += self._make_offer(now)
         return effects
 
@@ -487,18 +494,21 @@ class Peer:
         self._moved = self._moved or not set(self._told) <= set(me.addresses)
         if self._line is None:
             return self._line_verdict(self._direct.redial(now), now)
-        effects = self._say_addresses()
+        effects = self._say_addresses(False)
         if self._moved and self.leads and self.state is PeerState.LIVE:
             effects += self._make_offer(now)
         return effects
 
-    def _say_addresses(self) -> list[Effect]:
-        if set(self._told) == set(self._me.addresses) or not self._me.addresses:
+    def _say_addresses(self, again: bool) -> list[Effect]:
+        ours = self._me.addresses[: limits.ADDRESSES_MAX]
+        if not ours or (set(self._told) == set(ours) and not again):
             return []
-        self._told = self._me.addresses
+        self._told = ours
         return self._say(m.Addresses(addresses=self._told, port=self._me.port))
 
     def _their_addresses(self, message: m.Addresses, now: float) -> list[Effect]:
+        if (set(self._addresses), self._port) == (set(message.addresses), message.port):
+            return []
         if not self._moves.take(now):
             raise RemoteProtocolError("peer.too-many-moves", "addresses faster than anybody moves")
         gone = not set(self._addresses) <= set(message.addresses)
@@ -544,12 +554,14 @@ class Peer:
         self._bind_sent = False
         self._early_bind = None
         self._build_until = now + limits.CONNECT_WITHIN
+        self._unanswered = False
         return dropped
 
     def offer_made(self, generation: int, sdp: str) -> list[Effect]:
         """The offer of a new connection is ready."""
         if generation != self._generation or self.state is PeerState.GONE:
             return [DropLink(generation)]
+        self._unanswered = True
         return self._say(m.Offer(generation=generation, sdp=sdp))
 
     def _offer(self, message: m.Offer, now: float) -> list[Effect]:
@@ -727,6 +739,12 @@ class Peer:
     def say_door(self, door: m.Door) -> list[Effect]:
         """Tell the other box about the joining window."""
         return [] if self.state is PeerState.PROVEN else self._say(door)
+
+    def say_guesses(self, wrong: list[tuple[bytes, float]]) -> list[Effect]:
+        """Tell the other box of wrong proofs of strangers: (id, seconds ago)."""
+        if self.state is PeerState.PROVEN or not wrong:
+            return []
+        return self._say(m.Guesses(wrong=[(event_id.hex(), round(1000 * ago)) for event_id, ago in wrong]))
 
     def say_introduction(self, message: m.Introduction) -> list[Effect]:
         """Carry an introduction; only a direct line does."""
