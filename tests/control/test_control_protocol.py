@@ -31,6 +31,7 @@ EXAMPLES: list[tuple[dict[str, object], protocol.Request]] = [
     ({"verb": "stats", "since": 12.5}, protocol.GetStats(since=12.5)),
     ({"verb": "doctor"}, protocol.RunDoctor()),
     ({"verb": "sound-check"}, protocol.CheckSound()),
+    ({"verb": "connect", "address": "10.20.0.14"}, protocol.Connect(address="10.20.0.14")),
 ]
 
 
