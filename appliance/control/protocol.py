@@ -122,6 +122,10 @@ class GetStats(_Request, frozen=True, tag="stats"):
     since: Annotated[float, msgspec.Meta(ge=0.0)] = 0.0
 
 
+class RestartSignaling(_Request, frozen=True, tag="restart-signaling"):
+    """Drop every client of the box's signaling server and listen anew; a meeting goes on meanwhile."""
+
+
 class RunDoctor(_Request, frozen=True, tag="doctor"):
     """Look at every device and the network: the report of ``meetingbox doctor``."""
 
@@ -144,13 +148,14 @@ Request = (
     | Press
     | Screenshot
     | GetStats
+    | RestartSignaling
     | RunDoctor
     | CheckSound
 )
 
 REQUESTS: tuple[type[_Request], ...] = (
     GetStatus, Join, Leave, SwitchRoom, Mute, Camera, AllowJoining, Peer, Layout, Tiles, Press,
-    Screenshot, GetStats, RunDoctor, CheckSound,
+    Screenshot, GetStats, RestartSignaling, RunDoctor, CheckSound,
 )  # fmt: skip
 VERBS: tuple[str, ...] = tuple(str(request.__struct_config__.tag) for request in REQUESTS)
 

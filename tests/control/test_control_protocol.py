@@ -28,6 +28,7 @@ EXAMPLES: list[tuple[dict[str, object], protocol.Request]] = [
     ({"verb": "screenshot", "file": "/tmp/a.png"}, protocol.Screenshot(file="/tmp/a.png")),
     ({"verb": "stats"}, protocol.GetStats()),
     ({"verb": "stats", "since": 12.5}, protocol.GetStats(since=12.5)),
+    ({"verb": "restart-signaling"}, protocol.RestartSignaling()),
     ({"verb": "doctor"}, protocol.RunDoctor()),
     ({"verb": "sound-check"}, protocol.CheckSound()),
 ]

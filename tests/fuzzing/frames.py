@@ -346,8 +346,8 @@ def _line_stories() -> list[bytes]:
 
 _NAMES = """
 "type":" "v":1 "room": "epk":" "nonce":" "sig":" "to":" "from":" "y":" "x":" "confirm":" "code":" "payload":"
-"key":" "name":" "addresses":[ "peers":[ "sdp":" "generation": "meeting":" "counter": "open":true "mac":" "seq":
-"remainingMs": null true { [ \\u0000 \\ud800 1e999 -0 18446744073709551616 \u202e
+"key":" "name":" "addresses":[ "peers":[ "sdp":" "generation": "meeting":" "counter": "open":true "mac":"
+"seq": "remainingMs": null true { [ \\u0000 \\ud800 1e999 -0 18446744073709551616 \u202e
 """
 _JSON_WORDS = tuple(_NAMES.encode().split())
 
