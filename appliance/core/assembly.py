@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from appliance.core import h264, limits, vp8
+from appliance.core import h264, limits, rtp, vp8
 from appliance.core.layers import Codec
 
 
@@ -115,30 +115,22 @@ class FrameAssembler:
             "missing": (len(self._missing), limits.MISSING_MAX),
         }
 
-    def push(
-        self,
-        sequence_number: int,
-        timestamp: int,
-        marker: bool,
-        payload: bytes,
-        now: float,
-        codec: Codec = Codec.H264,
-    ) -> list[AssembledFrame]:
-        """Take a packet; return the frames that it completed, in order.
+    def push(self, arrived: rtp.Packet, now: float, codec: Codec = Codec.H264) -> list[AssembledFrame]:
+        """Take a packet, a repair unwrapped; return the frames that it completed, in order.
 
-        ``sequence_number``: 16 bits, after RTX was unwrapped. ``timestamp``: 32 bits. ``codec``: what its
-        payload type stands for.
+        ``codec``: what its payload type stands for.
         """
         self.counts.packets += 1
-        if len(payload) > limits.RTP_PAYLOAD_MAX:
+        if len(arrived.payload) > limits.RTP_PAYLOAD_MAX:
             self.counts.malformed += 1
             return []
-        extended = self._place(sequence_number, now)
+        extended = self._place(arrived, now)
         if extended is None:
             return []
-        packet = self._packets[extended] = _Packet(timestamp, marker, payload, codec)
+        packet = _Packet(arrived.timestamp, arrived.marker, arrived.payload, codec)
+        self._packets[extended] = packet
         if extended == self._highest:
-            self._tail_at = None if marker else now + limits.NACK_AFTER
+            self._tail_at = None if arrived.marker else now + limits.NACK_AFTER
         self._heard = True
         if not self._synced:
             if not packet.starts_keyframe():
@@ -238,9 +230,9 @@ class FrameAssembler:
 
     # --- inside ---------------------------------------------------------------------------------
 
-    def _place(self, sequence_number: int, now: float) -> int | None:
+    def _place(self, arrived: rtp.Packet, now: float) -> int | None:
         """Return the extended sequence number of a packet that is news, and keep the book of holes."""
-        highest = self._highest
+        sequence_number, highest = arrived.sequence_number, self._highest
         if highest is None:
             self._highest = (1 << 16) + sequence_number  # room below for packets that were overtaken
             return self._highest
@@ -275,7 +267,7 @@ class FrameAssembler:
             return extended
         if (missing := self._missing.pop(extended, None)) is not None:
             self.counts.recovered += 1
-            if missing.tries:
+            if missing.tries and arrived.repair:  # an original that was overtaken tells no round trip
                 self._repair_times.append(now - missing.asked)
             if extended == highest:  # the end that was asked for: it may not be the end either
                 return extended

@@ -6,8 +6,10 @@ Rules:
    last 10 s. The *delay* is how far behind that place playout runs. Nothing else is remembered of
    the past, so delay can't ratchet: whatever happened, it is steered back to the target.
 2. The target is the p95 of jitter plus a margin, within ``JITTER_TARGET_MIN`` and ``_MAX``. It
-   rises at once and falls slowly. A packet later than ``JITTER_CAP`` raises nothing: no buffer
-   could have waited for it.
+   rises at once and falls slowly while somebody speaks, at once between two talk spurts, where nobody
+   hears it: what a few packets of long ago were late (everybody joined just then, say) is no reason to
+   begin late, and to be cut short in mid-word soon after. A packet later than ``JITTER_CAP`` raises
+   nothing: no buffer could have waited for it.
 3. Delay may be within a band around the target that is wider than a frame. Below the band a frame
    is inserted; above it what is too much is taken out in one cut: a missing frame first, else the
    first one left out is cross-faded into the first one played. In a quiet frame, where nobody
@@ -216,10 +218,13 @@ class JitterBuffer:
             self._next = floor
             self.counters.resets += 1
         self._strays = 0
+        new_spurt = self._seen and seq == self._highest + 1 and ts > self._newest + self._frame
         # The first packet of a spurt may have waited at the sender for the second: that is no jitter.
-        waited = not self._seen or (seq == self._highest + 1 and ts > self._newest + self._frame)
+        waited = not self._seen or new_spurt
         if not self._mark(seq):
             return
+        if new_spurt and self._idle:
+            self._start_spurt(now)
         self._newest = max(self._newest, ts)
         if not waited:
             self._note(transit, now)
@@ -315,6 +320,16 @@ class JitterBuffer:
             self._target = wanted
         elif len(ordered) >= _SAMPLES_MIN:
             self._target = max(wanted, self._target - _FALL * elapsed)
+
+    def _start_spurt(self, now: float) -> None:
+        """Let the target fall to what the last seconds ask for, or to its start if they tell little."""
+        start = min(limits.JITTER_TARGET_START + self.extra, limits.JITTER_TARGET_MAX)
+        self._target = min(start, self._target)
+        self._measure(now)
+        if len(self._transits) < _SAMPLES_MIN:
+            self._transits.clear()
+            self._arrivals.clear()
+            self._target = min(start, self._target)
 
     # --- out ----------------------------------------------------------------------------------
 

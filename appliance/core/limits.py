@@ -220,6 +220,9 @@ LINE_SENDS_MAX = 64  # frames that wait for one line; one that takes none of the
 # --- Display --------------------------------------------------------------------------------------
 INPUT_EVERY = 0.015  # SDL's events are looked at so often: a key waits 20 ms at most, idle costs < 1 % CPU
 REDRAW_EVERY = 0.016  # pictures that arrive within this are drawn together: 60 updates a second
+REDRAW_SLOWEST = 0.032  # ... where all pictures are slow: 30, or keys would wait too long as well
+REDRAW_SAME = 0.001  # what came in a pause is there when it ends
+REDRAW_MEASURED_OVER = 0.5  # seconds of pictures from which their rate is told
 IDLE_WAIT = 0.25  # longest sleep of a display without a screen: who has work wakes it, a signal can't
 EVENTS_PER_TURN = 64  # input events handled before the screen is brought up to date
 NOTICE_FOR = 5.0  # a notice stays on the screen: two lines are read in 3 s
@@ -428,7 +431,7 @@ SAME_ROOM_JUMP = 1.0  # media time that jumps by more is a new timeline
 SAME_ROOM_DRIFT = 1e-5  # seconds a packet, 500 ppm: the quickest packet's lead fades so slowly
 MADE_UP_DIGITS = 6  # of a made-up password: a million, and a handful of guesses an hour
 FPS_WINDOW = 2.0  # "fps" in status and stats is over so many seconds
-SWITCH_INTERVAL = 0.0005  # of the interpreter lock: nine decoders delay sound 2.0 ms (p99) instead of 3.6
+SWITCH_INTERVAL = 0.002  # of the interpreter lock: sound waits less than with 5 ms, and nobody polls for it
 
 # --- What the bars on a tile mean -------------------------------------------------------------------
 QUALITY_GOOD_LOSS = 0.01  # share of packets; repaired without anybody noticing

@@ -23,7 +23,7 @@ _HAS_EXTENSION = 0x10
 
 class Packet(NamedTuple):
     """A parsed packet. ``timestamp``: 32 bits, in units of the payload's clock. ``payload``: without padding.
-    ``level``: 0 (loud) to 127 (silent), None when it was not told.
+    ``level``: 0 (loud) to 127 (silent), None when it was not told. ``repair``: it was sent again (RFC 4588).
     """
 
     payload_type: int
@@ -33,6 +33,7 @@ class Packet(NamedTuple):
     ssrc: int
     payload: bytes
     level: int | None = None
+    repair: bool = False
 
 
 def is_rtcp(data: bytes) -> bool:
@@ -140,5 +141,9 @@ def repaired(packet: Packet, payload_type: int, ssrc: int) -> Packet:
         raise ValueError("a retransmission without a packet")
     (sequence_number,) = _SEQUENCE.unpack_from(packet.payload)
     return packet._replace(
-        payload_type=payload_type, sequence_number=sequence_number, ssrc=ssrc, payload=packet.payload[2:]
+        payload_type=payload_type,
+        sequence_number=sequence_number,
+        ssrc=ssrc,
+        payload=packet.payload[2:],
+        repair=True,
     )

@@ -23,6 +23,7 @@ import pygame
 from appliance import config
 from appliance.bridge import Bridge, FrameSlot
 from appliance.core import limits, timecode
+from appliance.core.redraw import RedrawPace
 from appliance.core.view import Picture, Quit, Snapshot
 from appliance.display import controls, events
 from appliance.display.events import Outcome
@@ -71,6 +72,8 @@ class Display:
         self._slots: dict[str, FrameSlot] = {}
         self._drawn: list[tuple[str, Picture]] = []
         self._flushed_at = -math.inf
+        self._pace = RedrawPace()
+        self._crowded = False  # pictures come faster than updates
         self._spun_at = -math.inf
         self._looked_at = -math.inf
         self._wants_screen = False
@@ -229,6 +232,8 @@ class Display:
     # --- a turn of the loop -------------------------------------------------------------------------------
 
     def _wait(self) -> None:
+        if self._crowded:  # pausing before the next picture comes saves waking up for it
+            self._pause()
         now = self._clock()
         until = self._view.stale_at - now
         if self._renderer is not None and self._renderer.spinning:
@@ -242,9 +247,15 @@ class Display:
             self._bridge.wait(max(0.0, min(until, limits.INPUT_EVERY)))
         else:
             self._idle(now + until)
-        pause = self._flushed_at + limits.REDRAW_EVERY - self._clock()
-        if pause > 0:
-            time.sleep(min(pause, limits.REDRAW_EVERY))
+        self._crowded = self._pause()
+
+    def _pause(self) -> bool:
+        """Keep the pace of updates; return whether something came before it was time for one."""
+        every = self._pace.every if self._slots else limits.REDRAW_EVERY
+        left = self._flushed_at + every - self._clock()
+        if left > 0:
+            time.sleep(min(left, every))
+        return left > -limits.REDRAW_SAME
 
     def _idle(self, until: float) -> None:
         """Wait on a screen without pictures: so little work a round that a day of it costs minutes of CPU."""
@@ -357,6 +368,7 @@ class Display:
         self._flushed_at = self._clock()
         drawn, self._drawn = self._drawn, []
         for tile, picture in drawn:
+            self._pace.shown(tile, self._flushed_at)
             self._bridge.note_drawn(tile, picture, self._latency_ms(picture))
 
     def _latency_ms(self, picture: Picture) -> float | None:

@@ -21,7 +21,7 @@ import time
 
 from av.video.reformatter import VideoReformatter
 
-from appliance.core.layers import Layer, Stream
+from appliance.core.layers import Layer, Stream, layer_for_height
 from appliance.core.limits import (
     CAMERA_IDLE_RELEASE,
     CAMERA_NICE,
@@ -31,11 +31,11 @@ from appliance.core.limits import (
     ENCODERS_KEPT,
 )
 from appliance.errors import DeviceError
-from appliance.media.encoder import StreamEncoders
+from appliance.media.encoder import RateGate, StreamEncoders
 from appliance.media.encoders.choice import AUTO, EncoderChoice
 from appliance.media.scale import Scaler
 from appliance.media.selfview import SelfViewWriter
-from appliance.media.sources.source import CapturedFrame, Source, make_source, parse_source
+from appliance.media.sources.source import CAPTURE_FPS, CapturedFrame, Source, make_source, parse_source
 from appliance.media.wire import (
     RECEIVE_BYTES,
     Keyframe,
@@ -73,6 +73,7 @@ class Camera:
         self._idle_since = time.monotonic()
         self._retry_at = 0.0
         self._status: Status | None = None
+        self._gate = RateGate(CAPTURE_FPS)
         self._self_view_scaler: Scaler | None = None
         self._to_rgb = VideoReformatter()
 
@@ -141,21 +142,21 @@ class Camera:
             self._retry_at = 0.0  # somebody waits for a picture now
         self._want = want
         self._encoders.want(want.streams)
-        self._source.want_size(*self._largest())
+        largest = self._largest()
+        self._source.want_size(largest.spec.width, largest.spec.height)
+        if largest.spec.fps != self._gate.fps:
+            self._gate = RateGate(largest.spec.fps)
         if want.self_view is None:
             self._self_view_scaler = None
         if self._open and self._status is not None:
             self._say(Phase.IDLE if want == NOTHING else self._status.phase)
 
-    def _largest(self) -> tuple[int, int]:
-        """The size that serves every wanted picture, of a layer's shape."""
+    def _largest(self) -> Layer:
+        """The layer whose size and rate serve every wanted picture, the self-view's too."""
         height = max((stream.layer.spec.height for stream in self._want.streams), default=0)
         if self._want.self_view is not None:
             height = max(height, self._want.self_view[1])
-        for layer in Layer:
-            if layer.spec.height >= height:
-                return layer.spec.width, layer.spec.height
-        return Layer.H.spec.width, Layer.H.spec.height
+        return layer_for_height(height)
 
     # --- the device -------------------------------------------------------------------------------
 
@@ -195,6 +196,8 @@ class Camera:
             return
         if self._status is None or self._status.phase is not Phase.CAPTURING:
             self._say(Phase.CAPTURING)
+        if not self._gate.passes(captured.captured_ns):
+            return
         for encoded in self._encoders.encode(captured):
             for message in pack_frame(encoded):
                 if not self._send(message):
@@ -260,7 +263,7 @@ def main(arguments: list[str]) -> int:
     """Run the camera process; see the module's docstring for the arguments."""
     socket_fd, memory_fd, source_text, label, encoder = arguments
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-    os.nice(CAMERA_NICE)
+    os.setpriority(os.PRIO_PROCESS, 0, CAMERA_NICE)
     sock = socket.socket(fileno=int(socket_fd))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CAMERA_SOCKET_BYTES)
     writer = SelfViewWriter(int(memory_fd))

@@ -24,6 +24,7 @@ class RateGate:
     """
 
     def __init__(self, fps: int) -> None:
+        self.fps = fps
         self._interval_ns = 1_000_000_000 // fps
         self._due_ns: int | None = None
         self._before_ns: int | None = None

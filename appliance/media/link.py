@@ -467,9 +467,7 @@ class MediaLink:
         if codec is None:
             codec = Codec(self._video_in.payload_types[packet.payload_type])
             self._codecs[packet.payload_type] = codec
-        self._pictures.push(
-            packet.sequence_number, packet.timestamp, packet.marker, packet.payload, now, codec
-        )
+        self._pictures.push(packet, now, codec)
 
     def _not_before(self, timestamp: int, now: float) -> float:
         return self._sync.not_before(timestamp, now, self._sound_in.heard)

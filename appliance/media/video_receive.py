@@ -16,6 +16,7 @@ from typing import Protocol
 from appliance.core.assembly import AssembledFrame, AssemblyCounts, FrameAssembler
 from appliance.core.layers import Codec
 from appliance.core.lip_sync import Shown
+from appliance.core.rtp import Packet
 from appliance.core.view import Picture
 from appliance.media.decoder import Decoder, DecoderCounts
 
@@ -126,24 +127,14 @@ class VideoReceive:
         self._assembler.lose(now)
         self._arm(now)
 
-    def push(
-        self,
-        sequence_number: int,
-        timestamp: int,
-        marker: bool,
-        payload: bytes,
-        now: float,
-        codec: Codec = Codec.H264,
-    ) -> None:
+    def push(self, packet: Packet, now: float, codec: Codec = Codec.H264) -> None:
         """Take a packet that arrived at ``now``; ``codec``: what its payload type stands for.
 
         Call ``settle`` after the last of those that came together.
         """
         if self._hidden:
             return
-        assembler = self._assembler
-        frames = assembler.push(sequence_number, timestamp, marker, payload, now, codec)
-        if frames:
+        if frames := self._assembler.push(packet, now, codec):
             self._decode(frames, now)
 
     def settle(self, now: float) -> None:

@@ -14,6 +14,7 @@ from appliance.core import limits
 from appliance.core.assembly import AssembledFrame, FrameAssembler
 from appliance.core.h264 import START_CODE, depacketize, starts_keyframe
 from appliance.core.layers import Codec
+from appliance.core.rtp import Packet
 
 SPS, PPS = b"\x67sps", b"\x68pps"
 
@@ -100,8 +101,11 @@ def stream(
     return out
 
 
-def push(assembler: FrameAssembler, packet: Rtp, now: float = 0.0) -> list[AssembledFrame]:
-    return assembler.push(packet.seq, packet.timestamp, packet.marker, packet.payload, now, packet.codec)
+def push(
+    assembler: FrameAssembler, packet: Rtp, now: float = 0.0, *, repair: bool = False
+) -> list[AssembledFrame]:
+    arrived = Packet(96, packet.marker, packet.seq, packet.timestamp, 1, packet.payload, repair=repair)
+    return assembler.push(arrived, now, packet.codec)
 
 
 def test_a_frame_is_complete_at_its_marker_bit(codec):
@@ -184,6 +188,22 @@ def test_nacks_are_repeated_no_faster_than_a_repair_can_come():
     assert assembler.nacks(0.01)
     assert assembler.nacks(0.10) == []
     assert assembler.nacks(0.12)
+
+
+@pytest.mark.parametrize("repair", [True, False])
+def test_only_a_repair_tells_how_quick_repairs_are(repair):
+    """A packet that was overtaken comes right after it was asked for, on a path of any length."""
+    frames = stream(30)
+    assembler = FrameAssembler()
+    assembler.rtt = 0.2
+    for packet in (*frames[0], *frames[1][1:]):
+        push(assembler, packet, 0.0)
+    assert assembler.nacks(0.01)
+    push(assembler, frames[1][0], 0.011, repair=repair)
+    for packet in frames[2][1:]:
+        push(assembler, packet, 0.02)
+    assert assembler.nacks(0.03)
+    assert bool(assembler.nacks(0.1)) is repair
 
 
 def test_a_repaired_hole_gives_all_frames_behind_it_at_once(codec):
@@ -398,11 +418,11 @@ def test_random_loss_never_gives_an_undecodable_frame_and_is_mostly_repaired(los
         elif what == "resend":
             for number in value:
                 if rng.random() >= loss:
-                    at(now + rtt / 2, "packet", sent[number])
+                    at(now + rtt / 2, "repair", sent[number])
         elif what == "pli":
             pli = True
-        elif what == "packet":
-            shown += [f.timestamp // 3000 for f in push(assembler, value, now)]
+        elif what in ("packet", "repair"):
+            shown += [f.timestamp // 3000 for f in push(assembler, value, now, repair=what == "repair")]
         shown += [f.timestamp // 3000 for f in assembler.expire(now)]
         if (lost := assembler.nacks(now)) and rng.random() >= loss:
             at(now + rtt / 2, "resend", lost)
@@ -434,7 +454,7 @@ def test_nothing_raises_whatever_comes(packets):
     now = 0.0
     for seq, timestamp, marker, payload, step, codec in packets:
         now += step
-        assembler.push(seq, timestamp, marker, payload, now, codec)
+        assembler.push(Packet(96, marker, seq, timestamp, 1, payload), now, codec)
         assembler.expire(now)
         assembler.nacks(now)
         assembler.keyframe_due(now)
@@ -450,6 +470,6 @@ def test_what_is_kept_is_bounded(steps):
     seq = 0
     for step, payload in steps:
         seq += step
-        assembler.push(seq & 0xFFFF, 0, False, payload, 0.0)
+        assembler.push(Packet(96, False, seq & 0xFFFF, 0, 1, payload), 0.0)
         assert len(assembler._packets) <= limits.ASSEMBLY_PACKETS_MAX
         assert len(assembler._missing) <= limits.MISSING_MAX

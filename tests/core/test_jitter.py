@@ -645,6 +645,32 @@ def test_after_a_long_silence_a_clock_that_drifted_is_met_where_it_is() -> None:
         assert 0.02 <= min(delays) <= max(delays) <= 0.055
 
 
+@pytest.mark.parametrize("silence", [4, 9, 15])
+def test_a_few_late_packets_before_a_silence_cut_nothing_out_of_the_next_words(silence: int) -> None:
+    """Everybody joins at once: for a fifth of a second every packet is late, and then nobody speaks."""
+
+    def joining(when: float, rng: random.Random) -> float:
+        return rng.random() * 0.1 if when < 0.3 else 0.0
+
+    resumed = 0.3 + silence
+    packets = network(30, speaking=lambda when: when < 0.26 or when >= resumed, jitter=joining)
+    for phase in (0.001, 0.006, 0.011, 0.019):
+        run = play(packets, 31, phase=phase)
+        spoken = [index for index in run.played() if index * TICK >= resumed]
+        assert spoken == [p.index for p in packets if p.index * TICK >= resumed]
+        assert max(run.delays(resumed)) <= 0.06
+
+
+def test_jitter_that_is_known_well_is_expected_of_the_next_words_too() -> None:
+    """On a network that is always bad no spurt begins with holes."""
+    packets = network(60, speaking=lambda when: when % 6 < 3, jitter=uniform(0.08))
+    run = play(packets, 60)
+    begins = [n for n, p in enumerate(packets[:-1]) if p.index % 300 < 10]
+    played = set(run.played())
+    missed = [n for n in begins if packets[n].index >= 300 and packets[n].index not in played]
+    assert len(missed) <= len(begins) // 20
+
+
 # --- For ever ------------------------------------------------------------------------------------------
 
 

@@ -76,7 +76,7 @@ def test_a_repair_carries_its_packet(packet, number, ssrc, payload_type, extensi
     back = unwrap_rtx(theirs, packet["payload_type"], packet["ssrc"])
     assert {name: getattr(back, name) for name in packet} == packet
     ours = rtp.repaired(rtp.parse(repair), packet["payload_type"], packet["ssrc"])
-    assert ours == rtp.Packet(**packet)
+    assert ours == rtp.Packet(**packet, repair=True)
 
 
 @given(st.one_of(st.binary(max_size=60), st.builds(lambda tail: b"\x90" + tail, st.binary(max_size=60))))

@@ -7,11 +7,13 @@ import contextlib
 import os
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -189,6 +191,25 @@ class TestPictures:
                 count = len(watch.pictures)
                 await asyncio.sleep(0.2)
                 assert len(watch.pictures) == count
+
+        asyncio.run(main())
+
+    def test_where_all_is_small_the_self_view_has_the_small_layers_rate(self) -> None:
+        async def main() -> None:
+            async with running() as watch:
+                watch.camera.want(frozenset({L}))
+                watch.camera.set_self_view((320, 180))
+                await until(lambda: len(watch.pictures) >= 12 and len(watch.of(L)) >= 12)
+                taken = [picture.captured_at for _, picture in watch.pictures]
+                assert min(later - at for at, later in pairwise(taken)) > 0.045
+                # The same pictures, not the ones between: half of them are captured for nobody.
+                encoded = {frame.captured_ns // 1_000_000 for frame in watch.of(L)}
+                assert len(encoded & {int(at * 1000) for at in taken}) >= 9
+                watch.camera.set_self_view((640, 360))
+                since = len(watch.pictures)
+                await until(lambda: len(watch.pictures) >= since + 20)
+                taken = [picture.captured_at for _, picture in watch.pictures[since + 2 :]]
+                assert statistics.median(later - at for at, later in pairwise(taken)) < 0.045
 
         asyncio.run(main())
 

@@ -103,6 +103,17 @@ def test_a_check_finds_its_own_chirps_and_nothing_leaves_the_box() -> None:
     assert bench.sent == []
 
 
+def test_a_meeting_that_is_just_over_does_not_cut_a_check_off() -> None:
+    with Bench().running() as bench:
+        bench.playout.set_active(True)
+        check = bench.check.begin()
+        bench.playout.set_peers(())  # the last peer's link is closed by now
+        bench.playout.set_active(False)
+        check.wait()
+        bench.check.end()
+        assert check.report().outcome is Outcome.GOOD
+
+
 def test_a_check_that_is_ended_ends_at_once() -> None:
     with Bench().running() as bench:
         check = bench.check.begin()

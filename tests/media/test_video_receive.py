@@ -16,6 +16,7 @@ from screen_helpers import Screen, frames
 from appliance.core import limits
 from appliance.core.assembly import AssembledFrame
 from appliance.core.layers import Codec, Layer
+from appliance.core.rtp import Packet
 from appliance.core.view import Picture
 from appliance.media.aiortc_seam import split_h264
 from appliance.media.decoder import Decoder, Fit, fit_tile
@@ -309,12 +310,12 @@ def test_a_lost_packet_is_asked_for_by_the_timer_alone():
         try:
             for seq, (payload, timestamp, marker) in enumerate(packets):
                 if seq != lost:
-                    receive.push(seq, timestamp, marker, payload, time.monotonic())
+                    receive.push(Packet(96, marker, seq, timestamp, 1, payload), time.monotonic())
             receive.settle(time.monotonic())
             await until(lambda: far.nacks)
             assert set(far.nacks) == {lost}
             payload, timestamp, marker = packets[lost]
-            receive.push(lost, timestamp, marker, payload, time.monotonic())
+            receive.push(Packet(96, marker, lost, timestamp, 1, payload), time.monotonic())
             await until(lambda: pictures)
             assert receive.assembly.recovered == 1
         finally:
@@ -334,7 +335,8 @@ def test_a_hole_that_is_not_repaired_becomes_a_pli_within_the_gap_limit():
             payloads = split_h264(encoded(Layer.M)[0][1])
             for seq, payload in enumerate(payloads):
                 if seq != 1:
-                    receive.push(seq, 0, seq == len(payloads) - 1, payload, time.monotonic())
+                    last = seq == len(payloads) - 1
+                    receive.push(Packet(96, last, seq, 0, 1, payload), time.monotonic())
             receive.settle(time.monotonic())
             started = time.monotonic()
             await until(lambda: far.plis == 2)
@@ -353,7 +355,7 @@ def test_a_hidden_tile_sends_no_feedback():
         receive.start(far)
         try:
             for seq in (1, 5, 9):
-                receive.push(seq, 0, True, b"\x41xx", time.monotonic())
+                receive.push(Packet(96, True, seq, 0, 1, b"\x41xx"), time.monotonic())
                 receive.settle(time.monotonic())
             await asyncio.sleep(0.05)
             assert (far.nacks, far.plis) == ([], 0)

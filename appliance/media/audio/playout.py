@@ -40,6 +40,7 @@ class Playout:
         self._on_failure = on_failure
         self._mixer = Mixer()
         self._peers: tuple[Voice, ...] = ()  # replaced as a whole: the thread needs no lock
+        self._solo: Voice | None = None  # heard instead of the peers
         self._active = False
         self._running = True
         self._wake = threading.Event()
@@ -60,7 +61,15 @@ class Playout:
 
     def set_active(self, active: bool) -> None:
         self._active = active
-        if active:
+        self._wake_or_sleep()
+
+    def set_solo(self, voice: Voice | None) -> None:
+        """Play this alone from now on, active or not, whatever becomes of the peers; None: not any more."""
+        self._solo = voice
+        self._wake_or_sleep()
+
+    def _wake_or_sleep(self) -> None:
+        if self._active or self._solo is not None:
             self._wake.set()
         else:
             self._wake.clear()
@@ -79,7 +88,7 @@ class Playout:
         be_nice(limits.SOUND_NICE)
         while self._running:
             speaker = self._current()
-            if not self._active:
+            if not self._wake.is_set():
                 speaker.pause()
                 self._wake.wait()
                 speaker.restart()
@@ -103,7 +112,9 @@ class Playout:
         started = time.perf_counter()
         now = time.monotonic()
         delay = speaker.delay
-        pulled = [peer.pull(now, delay) for peer in self._peers]
+        solo = self._solo
+        voices = self._peers if solo is None else (solo,)
+        pulled = [voice.pull(now, delay) for voice in voices]
         mix = self._mixer.mix([frame for frame in pulled if frame is not None])
         busy = time.perf_counter() - started
         self.frames += 1

@@ -138,8 +138,7 @@ class SoundCheck:
             self_cancelling=ear is not None and speakerphones.cancels_itself(ear),
         )
         self._tap()
-        self._playout.set_peers((self._check,))
-        self._playout.set_active(True)
+        self._playout.set_solo(self._check)
         return self._check
 
     def end(self) -> None:
@@ -148,8 +147,7 @@ class SoundCheck:
         if check is None:
             return
         check.stop()
-        self._playout.set_active(False)
-        self._playout.set_peers(())
+        self._playout.set_solo(None)
         self._tap()
 
     def _one_device(self) -> bool:
