@@ -40,6 +40,9 @@ from appliance.signaling.line_socket import LineSocket
 REFUSAL = "That is not the right number or password.\nCheck both with the others and try again."
 """The sentence of the code ``join.wrong-room-or-password``."""
 
+UNPROVEN = "Joining failed with one box: what it says does not arrive as it was said"
+"""It knows the password, but who it is did not come, or did not come whole (``peer.unproven``)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -408,6 +411,8 @@ class Session:
         self._spawn(shell.close())
         if peer.name and not self._over:
             self._around.notify(*_farewell(peer.name, reason))
+        elif reason is GoneReason.UNPROVEN and not self._over:
+            self._around.notify(UNPROVEN, Tone.BAD)
         if not self._over:
             self._tell_roster()
             self.share_pictures()

@@ -218,7 +218,8 @@ class PeerStatus(msgspec.Struct, frozen=True, kw_only=True):
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The box at one moment. ``state``: idle, joining or in-call. ``room``: the one on the screen.
 
-    ``muted``: its own microphone. ``echo_control``: "on" or "off", and why if not as usual.
+    ``muted``: its own microphone. ``echo_control``: "on" or "off", and why if not as usual. ``says``: the
+    sentences on its screen that tell what happened: why joining failed, and the notices of this moment.
     """
 
     v: int = 1
@@ -232,6 +233,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     peers: tuple[PeerStatus, ...] = ()
     muted: bool = False
     echo_control: str = ""
+    says: tuple[str, ...] = ()
     counters: Mapping[str, int] = {}
 
     def reply(self) -> dict[str, Any]:

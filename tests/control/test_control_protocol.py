@@ -127,7 +127,7 @@ def test_a_status_has_the_documented_shape() -> None:
     assert reply["ok"] is True
     assert list(reply) == [
         "v", "id", "name", "state", "room", "rooms", "joining", "boxes", "peers", "muted",
-        "echo_control", "counters", "ok",
+        "echo_control", "says", "counters", "ok",
     ]  # fmt: skip
     assert reply["joining"] == {"open": True, "closes_in_s": 12.5}
     assert list(reply["peers"][0]) == [
