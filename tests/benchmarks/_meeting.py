@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ RATE_MIN = 0.75  # of its pictures a second before: less is a disturbance
 FREEZE_MAX = 1.0  # seconds without a picture, likewise
 
 Pair = tuple[str, str]  # whose screen, whose picture
+IN_MEMORY = "/dev/shm"  # a file system of this boot
 CLOCK_LIBRARY = "/usr/lib/*/faketime/libfaketimeMT.so.1"
 
 
@@ -66,6 +68,8 @@ class Meeting:
         return self
 
     def _start(self) -> None:
+        in_memory = tempfile.TemporaryDirectory(prefix="meetingbox-faults-", dir=IN_MEMORY)
+        self._runtime = self._stack.enter_context(in_memory)
         self.lan = self._stack.enter_context(Lan(len(self.names) + self._spare))
         self._prepare(self.lan)
         self.set_clock(0)
@@ -96,9 +100,14 @@ class Meeting:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """Of every box's process: its wall clock is ours to set, the monotonic one is nobody's."""
+        """Of every box's process.
+
+        It can keep what must not outlive the power. With ``clock``: its wall clock is ours to set, the
+        monotonic one is nobody's.
+        """
+        kept = {"MEETINGBOX_RUNTIME_DIR": self._runtime}
         if self._clock is None:
-            return {}
+            return kept
         libraries = glob.glob(CLOCK_LIBRARY)
         if not libraries:
             raise RuntimeError("setting a clock needs Debian's package faketime")
@@ -109,6 +118,7 @@ class Meeting:
             "import select, time\ntime.sleep = lambda seconds: select.select((), (), (), seconds)\n"
         )
         return {
+            **kept,
             "PYTHONPATH": str(modules),
             "LD_PRELOAD": libraries[0],
             "FAKETIME_TIMESTAMP_FILE": str(self._clock),
