@@ -95,9 +95,11 @@ class Watch:
         return found
 
     def flowing_since(self, who: str, origin: float) -> float | None:
-        """Since when, ``origin`` at the earliest, this peer's pictures come without a gap up to now."""
-        now = self.looks[-1].at if self.looks else 0.0
-        since = None
+        """Since when, ``origin`` at the earliest, this peer's pictures come without a gap up to now.
+
+        A box that does not answer is no box that draws.
+        """
+        now, since = time.monotonic(), None
         for at, _ in reversed(self.progress(who)):
             if (now if since is None else since) - at > GAP_MAX:
                 break

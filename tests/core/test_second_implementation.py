@@ -1,8 +1,8 @@
 """Another implementation of docs/protocol.md, in small: it shares no line with the first, and agrees with it.
 
 Written from the document alone, with the standard library, ``cryptography`` for the primitives and a plain
-Edwards curve for SPAKE2; it takes ``protocol.json`` of ``tests/vectors`` as an outsider would: from the inputs it must
-arrive at every frame and key, and of ``refusals.json`` it must refuse what the first one refuses.
+Edwards curve for SPAKE2. It takes the files of ``tests/vectors`` as an outsider would: from the inputs of
+``protocol.json`` it must arrive at every frame and key, and refuse what is in ``refusals.json``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Makes ``refusals.json``: ``python tests/vectors/make_refusals.py``. A test checks that it is current.
 
 Beside the broken frames of the handshake in ``protocol.json``: sealed frames, lines and binds that must not
-be taken, with the codes of docs/protocol.md. Each is against the good ones of ``protocol.json``; what follows is
-what this implementation says to it.
+be taken, with the codes of docs/protocol.md. Each is against the good ones of ``protocol.json``; the code
+is what this implementation says to it.
 """
 
 from __future__ import annotations
