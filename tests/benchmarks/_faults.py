@@ -268,7 +268,9 @@ def servers_restarted(folder: Path, rounds: int, boxes: int) -> Iterator[Round]:
 def clone(folder: Path, rounds: int, boxes: int) -> Iterator[Round]:
     """A box whose card was copied: both start, both join; one of them gets an identity of its own."""
     for n in range(rounds):
-        with _meeting_of(folder / f"{n}", 3) as meeting:
+        scratch = folder / f"{n}"
+        scratch.mkdir()
+        with _meeting_of(scratch, 3) as meeting:
             one, other = meeting.names[0], meeting.names[1]
             name = meeting.box[other]
             name.process.terminate()

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 import traceback
@@ -35,6 +36,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from _faults import FAULTS, Fault, Round
 from net.namespaces import can_make_namespaces
+
+from appliance.errors import MeetingBoxError
 
 BOUNDS: dict[str, tuple[float | None, float]] = {
     "box killed, restarted": (4.0, 6.0),
@@ -92,7 +95,7 @@ def measure(fault: Fault, rounds: int, boxes: int) -> dict[str, Any]:
             for one in fault.rounds(Path(scratch), rounds, boxes):
                 seen.append(one)
                 print(f"  {fault.name}: {one}", file=sys.stderr, flush=True)
-        except (AssertionError, OSError, RuntimeError) as error:
+        except (AssertionError, OSError, RuntimeError, subprocess.SubprocessError, MeetingBoxError) as error:
             failed = 1
             traceback.print_exception(error, file=sys.stderr)
         found = row(fault.name, seen, failed)
