@@ -153,6 +153,7 @@ class Meeting:
         ]
 
         begun = time.monotonic()
+        box.client.close()  # it leads to the process that was
         with (box.folder / "log.txt").open("ab") as log:
             box.process = host.popen(
                 argv,
