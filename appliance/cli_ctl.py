@@ -54,7 +54,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "join",
         "join a meeting",
         lambda a: {"room": a.room, "password": _password(a.password_stdin)},
-        epilog="The password is asked for, or read from standard input; it is never an argument, where\n"
+        epilog="A meeting that the box is in is put on hold: `switch` goes back to it.\n"
+        "The password is asked for, or read from standard input; it is never an argument, where\n"
         "other users of this computer could read it.\n\n"
         "examples:\n"
         "  meetingbox ctl join 42\n"
@@ -63,8 +64,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     _add_room(sub)
     sub.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
 
-    add("leave", "leave the meeting, or give up joining")
-    _add_room(add("switch", "show another one of the rooms that the box is in", lambda a: {"room": a.room}))
+    sub = add("leave", "leave a meeting, or give up joining it", lambda a: {"room": a.room} if a.room else {})
+    _add_room(sub, optional=True)
+    sub = add(
+        "switch",
+        "go on with another one of the rooms that the box is in",
+        lambda a: {"room": a.room},
+        epilog="The room that was on the screen is put on hold: its people see a poster and hear nothing.",
+    )
+    _add_room(sub)
     for verb, help_ in (
         ("mute", "mute the microphone (on), open it (off), or the other of the two"),
         ("camera", "show the camera's picture to the others, or not"),
@@ -142,9 +150,14 @@ def _add_options(parser: argparse.ArgumentParser, defaults: dict[str, Any] | Non
     )
 
 
-def _add_room(parser: argparse.ArgumentParser) -> None:
+def _add_room(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     parser.add_argument(
-        "room", type=_room, metavar="ROOM", help=f"its number, {limits.ROOM_MIN} to {limits.ROOM_MAX}"
+        "room",
+        type=_room,
+        nargs="?" if optional else None,
+        metavar="ROOM",
+        help=f"its number, {limits.ROOM_MIN} to {limits.ROOM_MAX}"
+        + ("; without it the one on the screen" if optional else ""),
     )
 
 
@@ -278,8 +291,8 @@ def _status(reply: dict[str, Any]) -> str:
     joining = reply["joining"]
     if reply["state"] == "in-call":
         lines.append(_door(joining))
-    if len(reply["rooms"]) > 1:
-        lines.append("Rooms: " + ", ".join(str(room) for room in reply["rooms"]))
+    if held := [room for room in reply["rooms"] if not room["active"]]:
+        lines.append("On hold: " + ", ".join(_held(room) for room in held))
     boxes = reply["boxes"]
     if boxes:
         named = (f"{b['name']} ({b['address']}{'' if b['present'] else ', gone'})" for b in boxes)
@@ -310,6 +323,11 @@ def _state(reply: dict[str, Any]) -> str:
             return str(other)
 
 
+def _held(room: dict[str, Any]) -> str:
+    company = ", ".join(room["peers"]) or "nobody else"
+    return f"room {room['room']} ({company})"
+
+
 def _door(joining: dict[str, Any]) -> str:
     if not joining["open"]:
         return "Closed to newcomers"
@@ -321,7 +339,9 @@ def _door(joining: dict[str, Any]) -> str:
 
 
 def _peer(peer: dict[str, Any]) -> tuple[str, ...]:
-    marks = [word for word in ("muted", "speaking") if peer[word]]
+    marks = [word for word in ("muted", "speaking") if peer[word] and not peer["held"]]
+    if peer["held"]:
+        marks.append("on hold")
     sending = peer["sending"]
     if sending["capped_by"]:
         gets = f"only {sending['layer']}" if sending["layer"] else "no picture"

@@ -334,6 +334,22 @@ def state_dir(environ: Mapping[str, str] | None = None) -> Path:
     return Path(home) / ".local" / "state" / "meetingbox"
 
 
+def runtime_dir(environ: Mapping[str, str] | None = None) -> Path | None:
+    """Return where the box keeps what must not outlive the power, or None (it may not exist yet).
+
+    ``$MEETINGBOX_RUNTIME_DIR``, else ``/run/meetingbox`` where that is ours to write, else
+    ``$XDG_RUNTIME_DIR/meetingbox``.
+    """
+    environ = os.environ if environ is None else environ
+    if named := environ.get("MEETINGBOX_RUNTIME_DIR"):
+        return Path(named)
+    if os.access(SYSTEM_RUN, os.W_OK | os.X_OK):
+        return SYSTEM_RUN
+    if (named := environ.get("XDG_RUNTIME_DIR")) and Path(named).is_absolute():
+        return Path(named) / "meetingbox"
+    return None
+
+
 def default_socket(environ: Mapping[str, str] | None = None) -> Path:
     """Return where a box of this user puts its control socket.
 

@@ -170,6 +170,8 @@ def _start(index: int, scratch: Path, headless: bool, video: str | None) -> Demo
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            # What a box keeps for a restart goes with the folder.
+            env={**os.environ, "MEETINGBOX_RUNTIME_DIR": str(folder / "run")},
         )
     return DemoBox(index, NAMES[index], folder, process, ControlClient(socket))
 

@@ -46,10 +46,12 @@ def meetingbox(
 PEER = {
     "id": "b2c4", "name": "Galley\x1b[2J", "state": "live", "layer": "M", "width": 640, "height": 360,
     "fps": 29.97, "latency_ms": 41.6, "rtt_ms": None, "loss": 0.0125, "muted": True, "speaking": False,
+    "held": False,
     "sending": {"layer": "L", "wanted": "M", "cap": "L", "capped_by": "loss"},
 }  # fmt: skip
 STATUS: dict[str, Any] = {
-    "v": 1, "id": "a1", "name": "Bridge", "state": "in-call", "room": 42, "rooms": [42],
+    "v": 1, "id": "a1", "name": "Bridge", "state": "in-call", "room": 42,
+    "rooms": [{"room": 42, "active": True, "peers": ["Galley"]}, {"room": 7, "active": False, "peers": []}],
     "joining": {"open": True, "closes_in_s": 61.2},
     "boxes": [{"name": "Galley", "address": "10.0.0.2:8787", "present": True}],
     "peers": [PEER], "counters": {"sealed.replayed": 2, "sealed.forged": 0},
@@ -211,6 +213,7 @@ class TestCtl:
         assert done.stdout.splitlines() == [
             "Bridge (a1): in room 42, with one other box",
             "Open to newcomers for 1:01",
+            "On hold: room 7 (nobody else)",
             "Boxes seen: Galley (10.0.0.2:8787)",
             "",
             "PEER        ID    STATE  LAYER  PICTURE  FPS   DELAY  ROUND TRIP  LOSS",

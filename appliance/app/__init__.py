@@ -18,7 +18,7 @@ from pathlib import Path
 from appliance.app import memory
 from appliance.app.box import Box, box_name, check_state_dir
 from appliance.bridge import Bridge
-from appliance.config import Config
+from appliance.config import Config, runtime_dir
 from appliance.core import limits
 from appliance.core.view import Snapshot
 from appliance.display.loop import Display
@@ -38,6 +38,8 @@ class NetworkThread:
         self._failure: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
+        self.comes_back = True
+        """Whether the next start goes on with the meeting: always, unless a person ends the box."""
 
     def start(self) -> None:
         """Start the box; returns when it runs. Raises what kept it from starting."""
@@ -78,7 +80,7 @@ class NetworkThread:
         try:
             await self._stop.wait()
         finally:
-            await box.stop()
+            await box.stop(comes_back=self.comes_back)
 
 
 def run(config: Config, *, config_path: Path | None, socket_path: Path, state_dir: Path) -> int:
@@ -100,14 +102,23 @@ def run(config: Config, *, config_path: Path | None, socket_path: Path, state_di
             config_path=config_path,
             state_dir=state_dir,
             socket_path=socket_path,
+            runtime_dir=runtime_dir(),
         ),
         display,
     )
     network.start()
+    told: list[int] = []
+
+    def end(number: int, _frame: object) -> None:
+        told.append(number)
+        display.stop()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: display.stop())
+        signal.signal(number, end)
     try:
         _draw(display)
+        # Ctrl+C or a closed window is a person who has enough of it; a service is told by SIGTERM.
+        network.comes_back = network.died or signal.SIGTERM in told
     finally:
         network.stop()
     return 1 if network.died else 0

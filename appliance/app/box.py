@@ -1,4 +1,4 @@
-"""The box on its network thread: devices, discovery, server, and at most one meeting at a time.
+"""The box on its network thread: devices, discovery, server, and the rooms that it is in.
 
 ``start`` shows the order in which things begin, ``stop`` is its reverse. Intents from the screen and
 requests from the control socket end up in the same methods here.
@@ -18,20 +18,17 @@ from typing import Any, Protocol
 
 from appliance.app import meeting, memory, state_files, status
 from appliance.app.commands import Commands
+from appliance.app.copies import Copies
 from appliance.app.lag import LagMeter
-from appliance.app.lines import answer_line
-from appliance.app.peer_shell import MediaParts
-from appliance.app.session import Session, Surroundings
+from appliance.app.rooms import Rooms
+from appliance.app.session import Session
 from appliance.app.sound_checks import SoundChecks
 from appliance.bridge import Bridge
 from appliance.config import Config
 from appliance.control.server import ControlServer
 from appliance.core import limits, view
 from appliance.core.acquaintances import Met
-from appliance.core.call import CallState
 from appliance.core.layers import Stream
-from appliance.core.line import LineGate
-from appliance.core.peer import Me
 from appliance.core.view import SELF_TILE, DeviceView, Notice, Picture, Tone
 from appliance.errors import ControlError, StartError
 from appliance.media.audio.engine import AudioEngine, EncodedSound
@@ -40,8 +37,7 @@ from appliance.media.camera_process import CameraProcess
 from appliance.media.fanout import Fanout, SoundFanout
 from appliance.signaling.client import ServerAddress
 from appliance.signaling.discovery import Discovery, FoundBox
-from appliance.signaling.interfaces import Interface, InterfaceWatcher, host_addresses, may_dial
-from appliance.signaling.line_socket import LineSocket
+from appliance.signaling.interfaces import Interface, InterfaceWatcher, host_addresses
 from appliance.signaling.server import SignalingServer
 
 log = logging.getLogger("meetingbox")
@@ -68,20 +64,22 @@ class Box:
         config_path: Path | None,
         state_dir: Path,
         socket_path: Path,
+        runtime_dir: Path | None = None,
     ) -> None:
         self.config = config
         self.config_path = config_path
         self.state_dir = state_dir
+        self.runtime_dir = runtime_dir
         self.bridge = bridge
         self.screen = screen
-        self.name = box_name(config)
+        self.configured_name = box_name(config)
+        self.name = state_files.load_name(state_dir, self.configured_name)
         self.counters: Counter[str] = Counter()
-        self.session: Session | None = None
+        self.rooms = Rooms(self)
+        self.copies = Copies(self)
         self.interfaces: tuple[Interface, ...] = ()
         self.found: tuple[FoundBox, ...] = ()
         self.notices: list[Notice] = []
-        self.refusal: str | None = None
-        self.refusal_id = 0
         self.muted = False
         self.camera_on = True
         self.layout = "grid"
@@ -89,23 +87,20 @@ class Box:
         self.tiles_hidden = False
         self._devices: dict[str, DeviceView] = {}
         self._notice_id = 0
-        self._tiles: dict[str, tuple[int, int]] = {}
+        self.tiles: dict[str, tuple[int, int]] = {}
         self._self_size: tuple[int, int] | None = None
         self._loop = asyncio.get_running_loop()
         self.now = self._loop.time  # the monotonic clock
         self.lag = LagMeter(self._loop)
-        self._identity = state_files.load_identity(state_dir)
-        self._budgets = state_files.load_guesses(state_dir, self.now())
+        self.identity = state_files.load_identity(state_dir)
+        self.budgets = state_files.load_guesses(state_dir, self.now())
         self._met = state_files.load_met(state_dir)
-        self._line_gate = LineGate()
         self._intents: asyncio.Queue[view.Intent] = asyncio.Queue(limits.INTENTS_MAX)
         self._collect_at = 0.0  # not before, in a call
         self._garbage = False  # a link was closed since
         self._tasks: set[asyncio.Task[None]] = set()
         self._ends: list[tuple[str, Callable[[], Coroutine[Any, Any, object]]]] = []  # of what was started
         self._stale = False  # a snapshot is due
-        self._changing = asyncio.Lock()  # one at a time joins, leaves or is thrown out
-        self._stopping = False
         self._view_timer: asyncio.TimerHandle | None = None
         self._rest_timer: asyncio.TimerHandle | None = None
         self._looks = 0
@@ -131,8 +126,8 @@ class Box:
         self.server = SignalingServer(
             config.signaling.token,
             config.signaling.port,
-            allow_room=self._room_allowed,
-            on_line=self._line_in,
+            allow_room=self.rooms.allows,
+            on_line=self.rooms.line_in,
         )
         self.discovery: Discovery | None = None
         self._watcher = InterfaceWatcher(config.interfaces, self._interfaces_changed)
@@ -148,7 +143,7 @@ class Box:
             ends.append(("control", self.control.stop))
             self.interfaces = self._watcher.start()
             ends.append(("interfaces", self._stop_watching))
-            await self.server.start(self._addresses())
+            await self.server.start(self.addresses())
             ends.append(("server", self.server.stop))
             self.discovery = Discovery(self.name, self.server.port, self._boxes_changed)
             await self.discovery.start(self.interfaces)
@@ -159,18 +154,23 @@ class Box:
             ends.append(("sound", lambda: asyncio.to_thread(self.engine.stop)))
             ends.append(("tasks", self._end_tasks))
             ends.append(("sound check", self._end_sound_check))
-            self._spawn(self._follow_intents(), "intents")
-            ends.append(("session", self._end_meetings))
+            self.spawn(self._follow_intents(), "intents")
+            ends.append(("rooms", self.rooms.end_all))
             self.bridge.listen(lambda intent: self._call_soon(self._intent, intent))
             self.lag.start()
         except BaseException:
             await self.stop()
             raise
+        self.spawn(self.rooms.come_back(), "rejoin")
         self.changed()
         log.info("box.started name=%r port=%d", self.name, self.server.port)
 
-    async def stop(self) -> None:
-        """The reverse of ``start``; every step is bounded and none keeps the next from running."""
+    async def stop(self, *, comes_back: bool = False) -> None:
+        """The reverse of ``start``; every step is bounded and none keeps the next from running.
+
+        ``comes_back``: nobody wanted to leave a meeting; the next start goes on with it.
+        """
+        self.rooms.comes_back = comes_back
         self.bridge.listen(None)
         self.lag.stop()
         if self._view_timer is not None:
@@ -205,7 +205,8 @@ class Box:
         except Exception:
             log.exception("stop.failed %s", what)
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run something that ends with the box."""
         task = self._loop.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._task_done)
@@ -250,18 +251,20 @@ class Box:
         """Do what a person wants. Raises ControlError when that is not possible now."""
         match intent:
             case view.Join(room, password, pressed_at):
-                await self.join(room, password, made_up=False, pressed_at=pressed_at)
+                await self.rooms.join(room, password, made_up=False, pressed_at=pressed_at)
             case view.StartMeeting(pressed_at):
                 room, password = meeting.make_up(secrets.randbelow)
-                await self.join(room, password, made_up=True, pressed_at=pressed_at)
-            case view.Leave():
-                await self.leave()
+                await self.rooms.join(room, password, made_up=True, pressed_at=pressed_at)
+            case view.Leave(room):
+                await self.rooms.leave(room)
+            case view.SwitchRoom(room):
+                await self.rooms.switch(room)
             case view.SetMuted(muted):
                 self.set_media(muted=muted)
             case view.SetCamera(on):
                 self.set_media(camera_on=on)
             case view.AllowJoining(is_open):
-                self.in_call().allow_joining(is_open)
+                self.rooms.in_call().allow_joining(is_open)
             case view.SetLayout(layout):
                 self.set_layout(layout)
             case view.HideTiles(hidden):
@@ -269,84 +272,26 @@ class Box:
             case view.PinPeer(peer):
                 self.pin(peer)
             case view.MutePeer(peer, muted):
-                self.in_call().mute_peer(peer, muted)
+                self.rooms.in_call().mute_peer(peer, muted)
             case view.ClosePeer(peer):
-                self.in_call().close_peer(peer)
+                self.rooms.in_call().close_peer(peer)
             case view.TilesShown(sizes, self_view):
                 self._tiles_shown({peer: (width, height) for peer, width, height in sizes}, self_view)
             case view.OpenSoundCheck():
                 self.sound_checks.open()
             case view.CheckSound():
-                self._spawn(self.sound_checks.run_for_screen(), "sound check")
+                self.spawn(self.sound_checks.run_for_screen(), "sound check")
             case view.CloseSoundCheck():
                 self.sound_checks.close()
             case view.Quit():
                 pass  # the display ends and with it the box
 
-    def in_call(self) -> Session:
-        """The meeting this box is in. Raises ControlError when there is none."""
-        if self.session is None or self.session.call.state is not CallState.IN_CALL:
-            raise ControlError("call.none", "This box is in no meeting.")
-        return self.session
-
     # --- the meeting ------------------------------------------------------------------------------
 
-    async def join(self, room: int, password: str, *, made_up: bool, pressed_at: float) -> None:
-        """Leave the meeting we are in, if any, and join a room. Raises ControlError while stopping."""
-        async with self._changing:
-            await self._end_session()
-            if self._stopping:
-                raise ControlError("box.stopping", "This box is being switched off.")
-            self._begin_session(room, password, made_up=made_up, pressed_at=pressed_at)
-
-    def _begin_session(self, room: int, password: str, *, made_up: bool, pressed_at: float) -> None:
-        self.refusal = None
-        self.sound_checks.close()  # before the session exists: its sound is the meeting's from here on
-        media = MediaParts(
-            hosts=lambda: tuple(self._addresses()),
-            may_dial=lambda address: may_dial(address, self.interfaces),
-            video=self.video,
-            sound=self.sound,
-            engine=self.engine,
-            show=self._show,
-            forget=self.bridge.forget,
-            used_fingerprints=self._fingerprints,
-            link_closed=self._link_closed,
-        )
-        around = Surroundings(
-            me=self._me,
-            token=self.config.signaling.token,
-            joining_minutes=self.config.call.joining_minutes,
-            uplink=1000 * self.config.video.uplink_kbps,
-            media=media,
-            budgets=self._budgets,
-            meet=self._meet,
-            now=self.now,
-            count=self.count,
-            guess_spent=self._save_budgets,
-            notify=self.notify,
-            changed=self.changed,
-            refused=self._refused,
-            relay_lost=self._relay_lost,
-            alone=self._rest_soon,
-            close_room=self.server.close_room,
-            same_room=self._looks_for_same_room,
-            mute=lambda: self.set_media(muted=True),
-        )
-        self.engine.set_active(True)
-        self.session = Session(around, room, password, made_up=made_up, pressed_at=pressed_at)
-        self.session.set_media(self.muted, self.camera_on)
-        self.session.show_tiles(self._tiles)
-        self.session.set_servers(self._servers())
-        if self._view_timer is None:
-            self._look()
-
-    async def leave(self) -> None:
-        """Leave the meeting, or give up joining."""
-        async with self._changing:
-            await self._end_session()
-        self.refusal = None
-        self.changed()
+    @property
+    def session(self) -> Session | None:
+        """The active room's."""
+        return self.rooms.active
 
     def set_layout(self, layout: str) -> None:
         """All tiles alike ("grid"), or one large ("speaker")."""
@@ -355,7 +300,7 @@ class Box:
 
     def hide_tiles(self, hidden: bool) -> None:
         """Show nobody's picture in this meeting, or all again. Raises ControlError outside of one."""
-        self.in_call()
+        self.rooms.in_call()
         self.tiles_hidden = hidden
         self.changed()
 
@@ -364,48 +309,19 @@ class Box:
         self.pinned = peer_id
         self.changed()
 
-    def _refused(self, session: Session, code: str, sentence: str) -> None:
-        self.count(code)
-        self.refusal = sentence
-        self.refusal_id += 1
-        self._spawn(self._after_refusal(session), "refused")
+    def save_budgets(self) -> None:
+        state_files.save(self.state_dir, state_files.GUESSES, self.budgets.to_state(self.now()))
 
-    async def _after_refusal(self, session: Session) -> None:
-        async with self._changing:
-            if self.session is session:  # and not one that a quick hand has begun meanwhile
-                await self._end_session()
-        self.changed()
-
-    async def _end_meetings(self) -> None:
-        self._stopping = True
-        async with self._changing:
-            await self._end_session()
-
-    async def _end_session(self) -> None:
-        session, self.session = self.session, None
-        if session is None:
-            return
-        self.engine.set_active(False)
-        self.pinned = None
-        self.tiles_hidden = False
-        try:
-            await session.leave()
-        finally:
-            self._save_budgets()
-            memory.collect()
-            self._rest_soon()
-
-    def _save_budgets(self) -> None:
-        state_files.save(self.state_dir, state_files.GUESSES, self._budgets.to_state(self.now()))
-
-    def _meet(self, name: str, box_id: str) -> Met:
+    def meet(self, name: str, box_id: str) -> Met:
+        """A box proved who it is; say what we know of it."""
         met = self._met.meet(name, box_id)
         if met is not Met.KNOWN:
             state_files.save(self.state_dir, state_files.MET, self._met.to_state())
         return met
 
     @property
-    def _looks_for_same_room(self) -> bool:
+    def looks_for_same_room(self) -> bool:
+        """Look for boxes that share a room with this one?"""
         wish = self.config.audio.same_room
         return wish == "on" or (wish == "auto" and self.engine.hears_room)
 
@@ -420,21 +336,13 @@ class Box:
             self.camera.set_self_view(self._self_size if camera_on else None)
             if not camera_on:
                 self.video.forget_recent()
-                self._show(SELF_TILE, None)
-        if self.session is not None:
-            self.session.set_media(self.muted, self.camera_on)
+                self.show(SELF_TILE, None)
+        self.rooms.set_media(self.muted, self.camera_on)
         self.changed()
-
-    def _me(self, peer_id: str) -> Me:
-        return Me(self._identity, self.name, peer_id, tuple(self._addresses()), self.server.port)
 
     @property
     def box_id(self) -> str:
-        return self._identity.box_id_hex
-
-    def _fingerprints(self) -> list[str]:
-        session = self.session
-        return [f for shell in session.peers.values() for f in shell.fingerprints] if session else []
+        return self.identity.box_id_hex
 
     # --- pictures and sound -------------------------------------------------------------------------
 
@@ -457,13 +365,14 @@ class Box:
 
     def _self_view(self, picture: Picture) -> None:
         if self.camera_on:
-            self._show(SELF_TILE, picture)
+            self.show(SELF_TILE, picture)
 
-    def _show(self, tile: str, picture: Picture | None) -> None:
+    def show(self, tile: str, picture: Picture | None) -> None:
+        """Put a picture on a tile, or take it off; on any thread."""
         self.bridge.slot(tile).put(picture)
 
     def _tiles_shown(self, sizes: dict[str, tuple[int, int]], self_view: tuple[int, int] | None) -> None:
-        self._tiles, self._self_size = sizes, self_view
+        self.tiles, self._self_size = sizes, self_view
         self.camera.set_self_view(self_view if self.camera_on else None)
         if self.session is not None:
             self.session.show_tiles(sizes)
@@ -482,31 +391,32 @@ class Box:
 
     # --- the network ----------------------------------------------------------------------------------
 
-    def _addresses(self) -> list[str]:
+    def addresses(self) -> list[str]:
+        """Ours, on the interfaces in use."""
         return host_addresses(self.interfaces)
 
     def _interfaces_changed(self, interfaces: tuple[Interface, ...]) -> None:
         self.interfaces = interfaces
-        self._spawn(self._follow_interfaces(), "interfaces")
+        self.spawn(self._follow_interfaces(), "interfaces")
 
     async def _follow_interfaces(self) -> None:
-        await self.server.update(self._addresses())
+        await self.server.update(self.addresses())
+        self.rooms.follow_addresses()
         if self.discovery is not None:
             await self.discovery.update(self.interfaces)
-        if self.session is not None:
-            self.session.set_servers(self._servers())
+        self.rooms.set_servers(self.servers())
         self.changed()
 
     def _boxes_changed(self, boxes: tuple[FoundBox, ...]) -> None:
         self.found = boxes
-        if self.session is not None:
-            self.session.set_servers(self._servers())
+        self.copies.look_for_namesakes()
+        self.rooms.set_servers(self.servers())
         self.changed()
 
-    def _servers(self) -> list[ServerAddress]:
+    def servers(self) -> list[ServerAddress]:
         """Our own server, those a person configured, those of the boxes that are there."""
         servers = []
-        if addresses := self._addresses():
+        if addresses := self.addresses():
             servers.append(ServerAddress.discovered(OWN_SERVER, addresses, self.server.port))
         servers += [ServerAddress.configured(url) for url in self.config.servers]
         servers += [
@@ -516,16 +426,10 @@ class Box:
         ]
         return servers
 
-    def _relay_lost(self, relay: str) -> None:
+    def relay_lost(self, relay: str) -> None:
+        """A connection to this server was lost: is its box still there?"""
         if self.discovery is not None:
             self.discovery.probe_now(relay)
-
-    def _room_allowed(self, room: int) -> bool:
-        return self.session is None or self.session.room != room or self.session.door_open
-
-    async def _line_in(self, line: LineSocket) -> None:
-        lines = self.session.lines if self.session is not None else None
-        await answer_line(line, lines, self._line_gate, self.now, self.count)
 
     # --- what people read -------------------------------------------------------------------------------
 
@@ -545,9 +449,11 @@ class Box:
             self._stale = True
             self._loop.call_soon(self._publish)
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """In a call: levels and link quality change without telling anybody."""
-        self._view_timer = None
+        if self._view_timer is not None:
+            self._view_timer.cancel()
+            self._view_timer = None
         if self.session is None:
             return
         self.session.look_at_links()
@@ -558,12 +464,13 @@ class Box:
             memory.collect()
             self._garbage = False
             self._collect_at = self.now() + limits.COLLECT_EVERY
-        self._view_timer = self._loop.call_later(limits.VIEW_EVERY, self._look)
+        self._view_timer = self._loop.call_later(limits.VIEW_EVERY, self.look)
 
-    def _link_closed(self) -> None:
+    def link_closed(self) -> None:
+        """One is over, and its memory waits for the garbage collector."""
         self._garbage = True
 
-    def _rest_soon(self) -> None:
+    def rest_soon(self) -> None:
         """Give memory back if nobody is met for a while: who comes again finds it warm."""
         if self._rest_timer is not None:
             self._rest_timer.cancel()
@@ -571,7 +478,7 @@ class Box:
 
     def _rest(self) -> None:
         self._rest_timer = None
-        if self.session is None or not self.session.peers:
+        if not self.rooms.anybody:
             memory.give_back()
 
     def _publish(self) -> None:

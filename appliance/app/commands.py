@@ -11,7 +11,6 @@ from appliance import doctor, probes
 from appliance.app import sound_checks, status
 from appliance.config import Loaded
 from appliance.control import protocol as p
-from appliance.core.call import CallState
 from appliance.errors import ControlError
 
 if TYPE_CHECKING:
@@ -35,11 +34,12 @@ class Commands:
                 heard = await asyncio.to_thread(status.sequences, box, since) if sequence else {}
                 return status.stats(box, heard, since)
             case p.Join(room=room, password=password):
-                await box.join(room, password, made_up=False, pressed_at=time.monotonic())
-            case p.Leave():
-                await box.leave()
+                await box.rooms.join(room, password, made_up=False, pressed_at=time.monotonic())
+            case p.Leave(room=leaving):
+                await box.rooms.leave(leaving)
             case p.SwitchRoom(room=room):
-                return self._switch(room)
+                await box.rooms.switch(room)
+                return {"room": room}
             case p.Mute(state=state):
                 box.set_media(muted=_wanted(state, box.muted))
                 return {"muted": box.muted}
@@ -47,7 +47,7 @@ class Commands:
                 box.set_media(camera_on=_wanted(state, box.camera_on))
                 return {"camera_on": box.camera_on}
             case p.AllowJoining(state=state):
-                box.in_call().allow_joining(state == "on")
+                box.rooms.in_call().allow_joining(state == "on")
             case p.Peer(peer=peer, action=action):
                 self._peer(peer, action)
             case p.Layout(layout=layout):
@@ -72,28 +72,20 @@ class Commands:
         loaded = Loaded(box.config, box.config_path)
         return doctor.to_dict(doctor.examine(probes.all_probes(loaded, box.state_dir, box.control.path)))
 
-    def _switch(self, room: int) -> dict[str, Any]:
-        session = self._box.session
-        if session is None or session.room != room or session.call.state is CallState.IDLE:
-            raise ControlError(
-                "call.other-room", f"This box is not in room {room}; join it with its password."
-            )
-        return {"room": room}
-
     def _peer(self, name: str, action: str) -> None:
         shell = self._find(name)
         match action:
             case "mute":
-                self._box.in_call().mute_peer(shell.machine.peer_id, not shell.muted_here)
+                self._box.rooms.in_call().mute_peer(shell.machine.peer_id, not shell.muted_here)
             case "close":
-                self._box.in_call().close_peer(shell.machine.peer_id)
+                self._box.rooms.in_call().close_peer(shell.machine.peer_id)
             case "pin":
                 peer_id = shell.machine.peer_id
                 self._box.pin(None if self._box.pinned == peer_id else peer_id)
 
     def _find(self, name: str) -> PeerShell:
         """The peer of this id, or of this name where only one has it."""
-        peers = self._box.in_call().peers
+        peers = self._box.rooms.in_call().peers
         if name in peers:
             return peers[name]
         named = [shell for shell in peers.values() if shell.machine.name == name]

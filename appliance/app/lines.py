@@ -55,7 +55,7 @@ async def dial_peer(
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """What answering needs of the room that the box is in.
+    """What answering needs of a room that the box is in.
 
     ``expecting``: is there a proven peer whose identity is still on its way? It may dial already.
     """
@@ -68,19 +68,19 @@ class Lines:
 
 async def answer_line(
     line: LineSocket,
-    lines: Lines | None,
+    rooms: Sequence[Lines],
     gate: LineGate,
     now: Callable[[], float],
     count: Callable[[str], None],
 ) -> None:
-    """Run the handshake of a line that somebody dialed; close it when it is nobody's."""
+    """Run the handshake of a line that somebody dialed; close it when it is nobody's in any room."""
     try:
         if not gate.allows(line.remote, now()):
             raise RemoteProtocolError("line.too-many", "Too many lines that were nobody's.")
-        if lines is None:
+        if not rooms:
             raise RemoteProtocolError("line.not-wanted", "A line, but no meeting.")
         async with asyncio.timeout(limits.LINE_WITHIN):
-            handshake = await _answer(line, lines, now)
+            handshake, lines = await _answer(line, rooms, now)
         if not lines.opened(handshake.pair, line, handshake.channel):
             await line.close()
     except RemoteProtocolError as error:
@@ -92,21 +92,33 @@ async def answer_line(
         await line.close()
 
 
-async def _answer(line: LineSocket, lines: Lines, now: Callable[[], float]) -> LineAnswerer:
+async def _answer(
+    line: LineSocket, rooms: Sequence[Lines], now: Callable[[], float]
+) -> tuple[LineAnswerer, Lines]:
     first = await line.receive()
-    while True:
-        handshake = LineAnswerer(lines.secrets, lines.identity, os.urandom)
-        try:
-            replies = handshake.receive(first, now())
-            break
-        except RemoteProtocolError as error:
-            if error.code != "line.unknown" or not lines.expecting():
-                raise
+    while (begun := _begin(first, rooms, now())) is None:
+        if not any(lines.expecting() for lines in rooms):
+            raise RemoteProtocolError("line.unknown", "A direct line was refused.")
         # Its identity came by another way than this line and may be a little slower.
         await asyncio.sleep(limits.LINE_IDENTITY_WAIT)
+    handshake, lines, replies = begun
     while True:
         for frame in replies:
             await line.send(frame)
         if handshake.state is LineState.UP:
-            return handshake
+            return handshake, lines
         replies = handshake.receive(await line.receive(), now())
+
+
+def _begin(
+    first: bytes, rooms: Sequence[Lines], now: float
+) -> tuple[LineAnswerer, Lines, list[bytes]] | None:
+    """Take the first message in the room whose pair it names; None when no room knows it."""
+    for lines in rooms:
+        handshake = LineAnswerer(lines.secrets, lines.identity, os.urandom)
+        try:
+            return handshake, lines, handshake.receive(first, now)
+        except RemoteProtocolError as error:
+            if error.code != "line.unknown":
+                raise
+    return None

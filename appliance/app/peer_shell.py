@@ -23,7 +23,7 @@ from appliance.core.identity import BoxIdentity
 from appliance.core.layers import Layer, layer_for_height, layer_wanted
 from appliance.core.line import LineSecrets
 from appliance.core.link_health import LinkHealth
-from appliance.core.peer import Ends, Peer
+from appliance.core.peer import Ends, Me, Peer
 from appliance.core.peer_effects import GoneReason
 from appliance.core.sending import Demand, Sending
 from appliance.core.sound_loss import SoundLoss
@@ -48,6 +48,10 @@ class Listener(Protocol):
     def peer_changed(self, peer: Peer) -> None: ...
     def peer_ended(self, peer: Peer, reason: GoneReason) -> None: ...
     def peer_identified(self, peer: Peer) -> None: ...
+    def peer_away(self, peer: Peer, reason: GoneReason) -> None: ...
+    def peer_returned(self, peer: Peer) -> None: ...
+    def peer_reached(self, peer: Peer) -> None: ...
+    def heard_introduction(self, peer: Peer, message: m.Introduction) -> None: ...
     def peer_closed(self, peer: Peer) -> None: ...
     def heard_roster(self, peer: Peer, peers: tuple[str, ...]) -> None: ...
     def heard_door(self, peer: Peer, door: m.Door) -> None: ...
@@ -119,6 +123,7 @@ class PeerShell:
         self.sending = Sending()
         """What of our pictures this peer gets, and why."""
         self.muted_here = False  # a person muted this peer in this room
+        self._held = False  # the room is on hold here
         self.speaking = Speaking()
         self.told: list[Told] = []
         """How loud each of its packets was, between the last two looks."""
@@ -184,7 +189,8 @@ class PeerShell:
     @property
     def demand(self) -> Demand:
         """What this peer wants of our pictures, and what its link carries."""
-        wanted = self._wanted if self._bound is not None else None
+        held = self._held or self.machine.held
+        wanted = self._wanted if self._bound is not None and not held else None
         return Demand(wanted, self._health.cap, self._health.capped_by)
 
     def give(self, sending: Sending) -> None:
@@ -237,6 +243,16 @@ class PeerShell:
         for link in self._links.values():
             link.sound.silenced = muted
 
+    def hold(self, held: bool) -> None:
+        """The room is on hold here, or is not any more: its sound goes neither way meanwhile."""
+        self._held = held
+        for link in self._links.values():
+            self._route_sound(link)
+
+    def _route_sound(self, link: _Link) -> None:
+        link.media.set_sound(sent=not (self._held or self.machine.held), taken=not self._held)
+        self._media.engine.hold_peer(link.sound_key, self._held)
+
     def line_opened(self, socket: LineSocket, channel: SealedChannel, *, dialed_here: bool) -> None:
         """A direct line to this peer is proven. Of two that crossed, both sides keep the leader's."""
         by_leader = dialed_here == self.machine.leads
@@ -250,6 +266,15 @@ class PeerShell:
             self._spawn(old.close(), "close line")
         self._spawn(self._read_line(socket), "line")
         self.run(self.machine.line_up(channel, self._now()))
+
+    def follow_addresses(self, me: Me) -> None:
+        """Our own addresses changed: what is bound to one that is gone is left and made anew."""
+        now = self._now()
+        if self._line is not None and self._line.local not in me.addresses:
+            line, self._line = self._line, None
+            self._spawn(line.close(), "close line")
+            self.run(self.machine.line_lost(False, now))
+        self.run(self.machine.follow_addresses(me, now))
 
     async def close(self) -> None:
         """End everything of this peer; bounded."""
@@ -304,12 +329,22 @@ class PeerShell:
                 self._listener.share_pictures()
             case core.Identified():
                 self._listener.peer_identified(self.machine)
+            case core.Away(reason):
+                self._listener.peer_away(self.machine, reason)
+            case core.Returned():
+                self._listener.peer_returned(self.machine)
+            case core.Reached():
+                self._listener.peer_reached(self.machine)
             case core.Changed():
+                for link in self._links.values():
+                    self._route_sound(link)
                 self._listener.peer_changed(self.machine)
             case core.HeardRoster(peers):
                 self._listener.heard_roster(self.machine, peers)
             case core.HeardDoor(door):
                 self._listener.heard_door(self.machine, door)
+            case core.HeardIntroduction(message):
+                self._listener.heard_introduction(self.machine, message)
             case core.HeardSameRoom():
                 self._listener.heard_same_room(self.machine)
             case core.Refused(code):
@@ -337,9 +372,9 @@ class PeerShell:
             )
         except MeetingBoxError as error:
             self._listener.count(error.code)
-            # Nobody listens there, or somebody who has forgotten us: a box that left, or began anew.
-            over = error.code in ("line.refused", "line.unknown")
-            self.run(self.machine.line_failed(over, self._now()))
+            # Nobody listens there, or a box that has forgotten us: it left, or began anew.
+            refused, unknown = error.code == "line.refused", error.code == "line.unknown"
+            self.run(self.machine.line_failed(refused, self._now(), unknown))
         else:
             self.line_opened(socket, channel, dialed_here=True)
 
@@ -388,12 +423,14 @@ class PeerShell:
             on_picture=lambda picture: self._media.show(self.machine.peer_id, picture),
             on_control=lambda data: self._control(generation, data),
             on_state=lambda state: self._link_state(generation, state),
+            on_checked=lambda: self.run(self.machine.link_checked(generation, self._now())),
             allowed=lambda address: self._media.may_dial(str(address)),
             used_fingerprints=self._media.used_fingerprints,
             name=self.machine.peer_id[:8],
         )
         media.set_tile(self._tile)
         link = self._links[generation] = _Link(media, sound, key)
+        self._route_sound(link)
         return link
 
     async def _offer(self, generation: int) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from appliance.app.healing import Healing
 from appliance.app.lines import Lines
 from appliance.app.peer_shell import MediaParts, PeerShell
 from appliance.core import handshake as hs
@@ -25,9 +26,13 @@ from appliance.core.call import Call, CallEvent, CallState
 from appliance.core.channel import SealedChannel
 from appliance.core.door import Door
 from appliance.core.guesses import GuessBudgets
+from appliance.core.identity import PeerKey
+from appliance.core.introduction import Acquaintance
+from appliance.core.limits import JOIN_GIVE_UP_AFTER
 from appliance.core.line import LineSecrets
 from appliance.core.peer import Me, Peer, PeerState
 from appliance.core.peer_effects import GoneReason
+from appliance.core.rejoin import Again, Joined
 from appliance.core.room import Roster
 from appliance.core.same_room import SameRoom, keeps_microphone
 from appliance.core.sending import decide
@@ -66,23 +71,37 @@ class Surroundings:
     close_room: Callable[[int], None]  # our own server: everybody out of this room
     same_room: bool  # look for boxes that share a room with this one
     mute: Callable[[], None]  # switch our microphone off
+    cloned: Callable[[str, str], None]  # our peer id and its: it proved our own identity
+    keep: Callable[[], None]  # what a restart needs changed
+    nobody: Callable[[Session], None]  # after a restart nobody was found any more
 
 
 class Session:
     """A room from the key press to leaving it."""
 
     def __init__(
-        self, around: Surroundings, room: int, password: str, *, made_up: bool, pressed_at: float
+        self,
+        around: Surroundings,
+        room: int,
+        password: str | None,
+        *,
+        made_up: bool,
+        pressed_at: float,
+        again: Again | None = None,
     ) -> None:
         now = around.now()
         self._around = around
         self.room = room
         self.pressed_at = pressed_at
         self.since = now
+        self.password = password
         self.made_up_password = password if made_up else None
-        self.call = Call()
+        self.call = Call(JOIN_GIVE_UP_AFTER if again is None else limits.REJOIN_WITHIN)
         self.call.join(now)
-        self._handshakes = hs.Handshakes(room, password, now, os.urandom, around.budgets)
+        # Without the password nothing is proven and nobody admitted: with one that nobody knows.
+        key = PeerKey(again.joined.key) if again is not None else None
+        proven_with = os.urandom(32).hex() if password is None else password
+        self._handshakes = hs.Handshakes(room, proven_with, now, os.urandom, around.budgets, key)
         self.peer_id = self._handshakes.peer_id
         self._me = around.me(self.peer_id)
         self._relays = RelayPool(
@@ -96,15 +115,28 @@ class Session:
         )
         self._servers: tuple[ServerAddress, ...] = ()
         self.peers: dict[str, PeerShell] = {}
-        self._secrets = LineSecrets()
+        self._secrets = LineSecrets() if again is None else again.secrets
+        self._secrets.on_ratchet = around.keep
         self._resume: dict[str, bytes] = {}  # of peers whose identity is on its way
         self.roster = Roster(self.peer_id)
+        self._lost: set[str] = set()  # peers that are away: everybody was told
+        self._healing = Healing(
+            self._handshakes,
+            self.roster,
+            self.peers,
+            lambda: self._around.me(self.peer_id),
+            self._introduced,
+            around.count,
+        )
         meeting = os.urandom(16).hex()
         self.door = Door(room, meeting, around.joining_minutes, self._me.identity, self._me.name, now)
+        if again is not None:
+            self.door.heard(again.door, now)
         self._door_told = False  # somebody told us how the door is
         self._door_shut = False
         self._told_closed = False
         self._sizes: dict[str, tuple[int, int]] = {}
+        self.held = False  # another room has the microphone, the camera and the speaker
         self.muted = False
         self.camera_on = True
         self.speaker = ActiveSpeaker()
@@ -123,14 +155,54 @@ class Session:
     def set_servers(self, servers: Iterable[ServerAddress]) -> None:
         """The servers known now: our own, those found, those configured."""
         self._servers = tuple(servers)
-        if not self._door_shut:
+        if self._knocks:
             self._relays.set_servers(self._servers)
+        self._healing.see(self._servers, self._around.now())
         self._settle()
+
+    def follow_addresses(self) -> None:
+        """This box's addresses changed: tell everybody, and make anew what hung on one that is gone."""
+        if self._over:
+            return
+        self._me = self._around.me(self.peer_id)
+        self._relays.leave_addresses(self._me.addresses)
+        for shell in list(self.peers.values()):
+            shell.follow_addresses(self._me)
 
     @property
     def door_open(self) -> bool:
         """May our own server let anybody into this room?"""
         return self.door.window.open
+
+    @property
+    def _knocks(self) -> bool:
+        """Is this box in the channels? Not while the door is closed, nor without the password."""
+        return not self._door_shut and self.password is not None
+
+    def come_back(self, again: Again) -> None:
+        """This box restarted: dial the members that it knew."""
+        now = self._around.now()
+        for member in again.joined.members:
+            self.roster.add(member.peer_id)
+            self.roster.away(member.peer_id)
+            self._begin(Peer.resumed(self._me, member, now), None)
+        self._follow_door()
+
+    def kept(self, *, active: bool) -> Joined | None:
+        """What a restart needs to come back; None where there is nobody to come back to."""
+        now = self._around.now()
+        shells = [shell for peer_id, shell in self.peers.items() if self._secrets.candidates(peer_id, now)]
+        if self._over or not shells:
+            return None
+        return Joined(
+            self.room,
+            active,
+            self._handshakes.key.to_bytes(),
+            self._me.identity.box_id_hex,
+            self.door.message(now),
+            tuple(shell.machine.kept() for shell in shells),
+            self._secrets.to_state(now),
+        )
 
     def set_media(self, muted: bool, camera_on: bool) -> None:
         """Our microphone and camera, as the others should show them."""
@@ -138,7 +210,28 @@ class Session:
         if not muted:
             self._silent_for = None
         for shell in self.peers.values():
-            shell.run(shell.machine.say_media(muted, camera_on))
+            self._say_media(shell)
+
+    def hold(self, held: bool) -> None:
+        """Put the room on hold: its people are told, and nothing but heartbeats goes either way. Or go on
+        where it was left: tiles as large as they were, until the screen says other sizes.
+        """
+        if held == self.held:
+            return
+        self.held = held
+        self._heard = None
+        self._same_room = SameRoom() if self._around.same_room else None  # its levels are old ones
+        for peer_id, shell in self.peers.items():
+            shell.hold(held)
+            shell.show_at(None if held else self._sizes.get(peer_id))
+            self._say_media(shell)
+            if held:
+                self._around.media.show(peer_id, None)
+        self.share_pictures()
+
+    def _say_media(self, shell: PeerShell) -> None:
+        muted, camera_on = self.muted or self.held, self.camera_on and not self.held
+        shell.run(shell.machine.say_media(muted, camera_on, self.held))
 
     def listen(self) -> bool:
         """Look at who speaks now and how loud, and say whether that changed.
@@ -236,7 +329,10 @@ class Session:
     @property
     def lines(self) -> Lines:
         """What answering a direct line needs."""
-        return Lines(self._secrets, self._me.identity, lambda: bool(self._resume), self._line_opened)
+        return Lines(self._secrets, self._me.identity, self._expecting, self._line_opened)
+
+    def _expecting(self) -> bool:
+        return bool(self._resume) or self._healing.expecting
 
     def _line_opened(self, peer_id: str, socket: LineSocket, channel: SealedChannel) -> bool:
         shell = self.peers.get(peer_id)
@@ -250,8 +346,10 @@ class Session:
         """What the relays dropped or lost, by stable code."""
         return self._relays.counters
 
-    async def leave(self) -> None:
-        """Say so to everybody and end everything; bounded."""
+    async def leave(self, *, quietly: bool = False) -> None:
+        """Say so to everybody and end everything; bounded. ``quietly``: as if the box crashed, for it comes
+        back.
+        """
         if self._over:
             return
         self._over = True
@@ -260,7 +358,10 @@ class Session:
         if self.call.state is not CallState.IDLE:
             self.call.leave()
         for shell in list(self.peers.values()):
-            shell.run(shell.machine.leave())
+            if quietly:
+                self._spawn(shell.close())
+            else:
+                shell.run(shell.machine.leave())
         try:
             # One turn of the loop, so that "leaving" is on its way before its sockets close.
             await asyncio.sleep(0)
@@ -291,7 +392,7 @@ class Session:
 
     def _settle(self) -> None:
         """Every server was tried: if nobody answers soon, nobody is there."""
-        if not self._over and self._relays.settled:
+        if not self._over and self._relays.settled and self.password is not None:
             self.call.servers_settled(self._around.now())
         self.arm()
 
@@ -344,16 +445,35 @@ class Session:
             self._me, effect.peer_id, effect.role, seal, effect.keys.transcript, effect.keys.bind, now
         )
         self._resume[effect.peer_id] = effect.keys.resume
+        self._begin(machine, older)
+
+    def _introduced(self, other: Acquaintance) -> None:
+        """A common member introduced us to a peer, or brought us together again."""
+        now = self._around.now()
+        older = self.peers.pop(other.peer_id, None)
+        if older is not None:
+            self._spawn(older.close())
+        self._me = self._around.me(self.peer_id)
+        self._around.count("introduction.met")
+        self.roster.add(other.peer_id)
+        self._lost.discard(other.peer_id)
+        self._handshakes.acquainted(other.peer_id, other.epk)
+        self._secrets.remember(other.peer_id, other.role, other.keys.resume, other.key, now)
+        self._begin(Peer.introduced(self._me, other, now), older)
+
+    def _begin(self, machine: Peer, older: PeerShell | None) -> None:
+        """A new pair; ``older``: the one that it replaces."""
         shell = PeerShell(
             machine, self._me.identity, self._secrets, self._around.media, self, self._around.now
         )
-        self.peers[effect.peer_id] = shell
+        self.peers[machine.peer_id] = shell
         shell.run(machine.start())
-        shell.run(machine.say_media(self.muted, self.camera_on))
+        shell.hold(self.held)
+        self._say_media(shell)
         if older is not None:
             shell.mute_here(older.muted_here)
         # Its tile may be on the screen already: of a meeting that was left and joined again at once.
-        if (size := self._sizes.get(effect.peer_id)) is not None:
+        if (size := self._sizes.get(machine.peer_id)) is not None and not self.held:
             shell.show_at(size)
 
     # --- what peers tell (the listener of every PeerShell) -------------------------------------------
@@ -366,13 +486,28 @@ class Session:
 
     def peer_identified(self, peer: Peer) -> None:
         """A peer is who it says: tell it and everybody who is here, and how long the door is open."""
-        resume = self._resume.pop(peer.peer_id)
-        self._secrets.remember(peer.peer_id, peer.role, resume, peer.box_key, self._around.now())
+        resume = self._resume.pop(peer.peer_id, None)
+        if resume is not None:  # else it was introduced, with its secret
+            self._secrets.remember(peer.peer_id, peer.role, resume, peer.box_key, self._around.now())
+        self.roster.back(peer.peer_id)
         self._tell_roster()
         shell = self.peers[peer.peer_id]
         shell.run(peer.say_door(self.door.message(self._around.now())))
+        if peer.is_resumed:
+            self._came_back()
+            return
         self._around.notify(*_greeting(peer.name, self._around.meet(peer.name, peer.box_id)))
         self.made_up_password = None
+        if peer.box_key == self._me.identity.public_key:
+            self._around.cloned(self.peer_id, peer.peer_id)
+        self._around.changed()
+
+    def _came_back(self) -> None:
+        """After a restart a member was found."""
+        if self.call.state is CallState.JOINING:
+            self.call.proven()
+            self._around.count("rejoin.back")
+            self._around.notify("This box restarted, and is back in the meeting.", Tone.CALM)
         self._around.changed()
 
     def peer_changed(self, peer: Peer) -> None:
@@ -389,19 +524,57 @@ class Session:
         ):
             shell.give(sending)
 
-    def peer_ended(self, peer: Peer, reason: GoneReason) -> None:
-        """A peer left or vanished."""
-        shell = self.peers.get(peer.peer_id)
-        if shell is None or shell.machine is not peer:  # a newer pair with it took over
-            return
-        del self.peers[peer.peer_id]
+    def peer_away(self, peer: Peer, reason: GoneReason) -> None:
+        """A peer is out of reach: off the screen, and still a member."""
+        self._lost.add(peer.peer_id)
+        self._around.count(reason.value)
+        self.roster.away(peer.peer_id)
+        self._let_go(peer)
+        self._around.media.show(peer.peer_id, None)
+        self._around.notify(*_farewell(peer.name, reason))
+        self._tell_roster()
+        if (instance := self._healing.instance(peer.peer_id)) is not None:
+            self._around.relay_lost(instance)  # is its box still there?
+
+    def peer_returned(self, peer: Peer) -> None:
+        """Who was away is here again, without a password."""
+        self._lost.discard(peer.peer_id)
+        self._around.count("peer.returned")
+        self.roster.back(peer.peer_id)
+        self._around.notify(f"{peer.name} is back", Tone.CALM)
+        self._tell_roster()
+
+    def peer_reached(self, peer: Peer) -> None:
+        """The line of a peer is up again: it may have missed who came, and how the door is."""
+        shell = self.peers[peer.peer_id]
+        shell.run(peer.say_roster(self.roster.members))
+        shell.run(peer.say_door(self.door.message(self._around.now())))
+        if (instance := self._healing.instance(peer.peer_id)) is not None:
+            self._around.relay_lost(instance)  # look at once whether its server is back, too
+
+    def _let_go(self, peer: Peer) -> None:
+        """Nothing of a peer is heard any more."""
         if self._same_room is not None:
             self._same_room.forget(peer.peer_id)
             self._sharing.discard(peer.peer_id)  # who comes back is found again
         if self._silent_for == peer.peer_id and not self._over:
             self._silent_for = None
             self._around.notify("Nobody in this room is heard now: switch the microphone on.", Tone.WARNING)
-        self._around.count(reason.value)
+
+    def heard_introduction(self, peer: Peer, message: m.Introduction) -> None:
+        self._healing.heard(peer, message, self._around.now())
+
+    def peer_ended(self, peer: Peer, reason: GoneReason) -> None:
+        """A peer left, or was out of reach for too long."""
+        shell = self.peers.get(peer.peer_id)
+        if shell is None or shell.machine is not peer:  # a newer pair with it took over
+            return
+        del self.peers[peer.peer_id]
+        was_away = peer.peer_id in self._lost
+        self._lost.discard(peer.peer_id)
+        self._let_go(peer)
+        self._healing.forget(peer.peer_id)
+        self._around.count("peer.forgotten" if was_away else reason.value)
         self.roster.remove(peer.peer_id)
         if reason in (GoneReason.LEFT, GoneReason.LEAVING):
             self.roster.over(peer.peer_id)
@@ -409,7 +582,9 @@ class Session:
         self._secrets.forget(peer.peer_id)
         self._resume.pop(peer.peer_id, None)
         self._spawn(shell.close())
-        if peer.name and not self._over:
+        if self.password is None and self.call.state is CallState.JOINING and not self.peers:
+            self._around.nobody(self)  # restarted, and the last member that we knew is not there
+        elif peer.shown and not was_away and not self._over:
             self._around.notify(*_farewell(peer.name, reason))
         elif reason is GoneReason.UNPROVEN and not self._over:
             self._around.notify(UNPROVEN, Tone.BAD)
@@ -460,6 +635,7 @@ class Session:
     # --- the door ---------------------------------------------------------------------------------
 
     def _tell_door(self, but: str = "") -> None:
+        self._around.keep()
         door = self.door.message(self._around.now())
         for peer_id, shell in self.peers.items():
             if peer_id != but:
@@ -470,13 +646,14 @@ class Session:
         shut = not self.door.window.open
         if shut != self._door_shut:
             self._door_shut = shut
-            self._relays.set_servers(() if shut else self._servers)
+            self._relays.set_servers(self._servers if self._knocks else ())
             if shut:
                 self._around.close_room(self.room)
         self._around.changed()
         self.arm()
 
     def _tell_roster(self) -> None:
+        self._around.keep()
         members = self.roster.members
         for shell in list(self.peers.values()):
             shell.run(shell.machine.say_roster(members))
@@ -510,16 +687,20 @@ class Session:
         for shell in list(self.peers.values()):
             shell.run(shell.machine.tick(now))
         self._follow(self._handshakes.tick(now))
-        if self.roster.wants_hello(now) and not self._door_shut:
+        if self.roster.wants_hello(now) and self._knocks:
             self._handshakes.renew(now)
             for relay in self._relays.open:
                 self._relays.send(relay, self._handshakes.hello())
+        if self.roster.holes_known:
+            self._healing.tick(self._knocks, now)
         if self.door.tick(now):
             self._follow_door()
             self._around.notify("The meeting is closed to newcomers now", Tone.CALM)
         verdict = self.call.tick(now, bool(self._handshakes.pending))
         if verdict is CallEvent.REFUSED:
             self._around.refused(self, "join.wrong-room-or-password", REFUSAL)
+        if verdict is CallEvent.ALONE and self.password is None:
+            self._around.nobody(self)
         if verdict is not None:
             self._around.changed()
         self.arm()

@@ -1,7 +1,8 @@
-"""What a box keeps between starts: its identity, the guesses spent, the boxes it met.
+"""What a box keeps between starts: its identity, the guesses spent, the boxes it met, a name it took.
 
-Every file appears whole or not at all. The identity is made once, mode 0600, and never replaced; the
-others are made anew when they are damaged, because a box must start.
+Every file appears whole or not at all. The identity is made once, mode 0600, and replaced only when
+another box turned out to be a copy of this one; the others are made anew when they are damaged, because
+a box must start.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+
+import msgspec
 
 from appliance.core.acquaintances import Acquaintances
 from appliance.core.guesses import GuessBudgets
@@ -22,6 +25,7 @@ log = logging.getLogger(__name__)
 IDENTITY = "identity.key"
 GUESSES = "guesses.json"
 MET = "boxes-met.json"
+NAME = "name.json"
 
 _T = TypeVar("_T")
 
@@ -38,19 +42,36 @@ def load_identity(state_dir: Path) -> BoxIdentity:
         if path.exists():
             return _read(path)
         identity = BoxIdentity.generate(os.urandom)
-        scratch = path.with_suffix(".new")
-        scratch.unlink(missing_ok=True)
-        handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(handle, identity.to_bytes())
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        scratch.rename(path)
+        write_secret(path, identity.to_bytes())
     except OSError as error:
         reason = error.strerror or str(error)
         raise StartError("start.state", f"The state folder {state_dir} can't be used: {reason}.") from None
     return identity
+
+
+def renew_identity(state_dir: Path) -> BoxIdentity:
+    """Another box is a copy of this one: make a new identity. A folder that can't be written is logged,
+    and the new identity lasts until the box stops.
+    """
+    identity = BoxIdentity.generate(os.urandom)
+    try:
+        write_secret(state_dir / IDENTITY, identity.to_bytes())
+    except OSError as error:
+        log.warning("state.not-saved %s %s", IDENTITY, error.strerror)
+    return identity
+
+
+def write_secret(path: Path, data: bytes) -> None:
+    """Put a file, mode 0600, in the place of the one before it. Raises OSError."""
+    scratch = path.with_suffix(".new")
+    scratch.unlink(missing_ok=True)
+    handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(handle, data)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    scratch.rename(path)
 
 
 def _read(path: Path) -> BoxIdentity:
@@ -69,6 +90,26 @@ def load_guesses(state_dir: Path, now: float) -> GuessBudgets:
     return _load(state_dir / GUESSES, lambda data: GuessBudgets.from_state(data, now), GuessBudgets)
 
 
+class _Name(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    configured: str
+    name: str
+
+
+def load_name(state_dir: Path, configured: str) -> str:
+    """What this box is called: a name that it took because of a copy of it, until it is configured anew."""
+    found = _load(
+        state_dir / NAME,
+        lambda data: msgspec.json.decode(data, type=_Name),
+        lambda: _Name(configured, configured),
+    )
+    return found.name if found.configured == configured else configured
+
+
+def save_name(state_dir: Path, configured: str, name: str) -> None:
+    """Keep a name that the box took."""
+    save(state_dir, NAME, msgspec.json.encode(_Name(configured, name)))
+
+
 def load_met(state_dir: Path) -> Acquaintances:
     """The boxes that this one met before."""
     return _load(state_dir / MET, Acquaintances.from_state, Acquaintances)
@@ -79,7 +120,7 @@ def _load(path: Path, read: Callable[[bytes], _T], fresh: Callable[[], _T]) -> _
         return read(path.read_bytes())
     except FileNotFoundError:
         return fresh()
-    except (OSError, StartError) as error:
+    except (OSError, ValueError, StartError) as error:
         log.warning("state.damaged %s %s", path.name, type(error).__name__)
         return fresh()
 

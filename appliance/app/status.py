@@ -35,6 +35,7 @@ from appliance.core.view import (
     NetworkView,
     Phase,
     Preset,
+    RoomView,
     Snapshot,
     TileState,
     TileView,
@@ -44,6 +45,7 @@ from appliance.media.link import LinkStats
 
 if TYPE_CHECKING:
     from appliance.app.box import Box
+    from appliance.app.session import Session
 
 _PHASES = {CallState.IDLE: Phase.IDLE, CallState.JOINING: Phase.JOINING, CallState.IN_CALL: Phase.IN_CALL}
 _TILE_STATES = {
@@ -52,6 +54,7 @@ _TILE_STATES = {
     PeerState.LIVE: TileState.LIVE,
     PeerState.SILENT: TileState.RECONNECTING,
 }
+_ON_SCREEN = frozenset(_TILE_STATES)
 
 
 def snapshot(box: Box) -> Snapshot:
@@ -69,11 +72,22 @@ def snapshot(box: Box) -> Snapshot:
         devices=box.devices,
         presets=tuple(Preset(preset.label, preset.room) for preset in box.config.presets),
         call=_call(box),
-        refusal=box.refusal,
-        refusal_id=box.refusal_id,
+        rooms=tuple(
+            RoomView(session.room, session is box.rooms.active, 1 + len(_here(session)))
+            for session in box.rooms.sessions
+            if session.call.state is CallState.IN_CALL
+        ),
+        coming_back=box.rooms.coming_back,
+        refusal=box.rooms.refusal,
+        refusal_id=box.rooms.refusal_id,
         notices=tuple(box.notices),
         sound_check=box.sound_checks.view,
     )
+
+
+def _here(session: Session) -> list[PeerShell]:
+    """The peers that have a tile."""
+    return [shell for shell in session.peers.values() if shell.machine.state in _ON_SCREEN]
 
 
 def _network(box: Box) -> NetworkView:
@@ -92,7 +106,7 @@ def _call(box: Box) -> CallView | None:
         room=session.room,
         since=session.since,
         joining=JoiningView(window.open, window.closes_at if window.open else None),
-        tiles=tuple(_tile(shell) for shell in session.peers.values() if shell.machine.state in _TILE_STATES),
+        tiles=tuple(_tile(shell) for shell in _here(session)),
         muted=box.muted,
         camera_on=box.camera_on,
         password=session.made_up_password,
@@ -117,6 +131,7 @@ def _tile(shell: PeerShell) -> TileView:
         quality=_quality(stats, machine.rtt_ms),
         layer=stats.layer if stats is not None else "",
         muted_here=shell.muted_here,
+        held=machine.held,
         meter=shell.speaking.meter,
     )
 
@@ -145,29 +160,20 @@ def status(box: Box) -> dict[str, Any]:
     """The reply to ``status``."""
     session = box.session
     in_room = session is not None and session.call.state is not CallState.IDLE
-    window = session.door.window if session is not None and in_room else None
-    now = box.now()
     return protocol.Status(
         id=box.box_id,
         name=box.name,
         state=session.call.state.value if session is not None else CallState.IDLE.value,
         room=session.room if session is not None and in_room else None,
-        rooms=(session.room,) if session is not None and in_room else (),
-        joining=protocol.JoiningStatus(
-            open=window is not None and window.open,
-            closes_in_s=round(window.remaining(now), 1) if window is not None and window.open else None,
-        ),
+        rooms=tuple(_room_status(box, each) for each in box.rooms.sessions),
+        joining=_joining(box, session) if session is not None and in_room else protocol.JoiningStatus(),
         boxes=tuple(
             protocol.BoxStatus(
                 name=found.name, address=next(iter(found.addresses), ""), present=found.present
             )
             for found in box.found
         ),
-        peers=tuple(
-            _peer_status(box, shell)
-            for shell in (session.peers.values() if session is not None else ())
-            if shell.machine.state in _TILE_STATES
-        ),
+        peers=tuple(_peer_status(box, shell) for shell in (_here(session) if session is not None else ())),
         muted=box.muted,
         echo_control=box.engine.echo_control,
         says=_says(box),
@@ -178,14 +184,28 @@ def status(box: Box) -> dict[str, Any]:
 def _says(box: Box) -> tuple[str, ...]:
     """What happened, as the screen tells it now."""
     notices = [notice.text for notice in box.notices if box.now() - notice.at < NOTICE_KEPT_FOR]
-    return (*([box.refusal] if box.refusal else []), *notices)
+    return (*([box.rooms.refusal] if box.rooms.refusal else []), *notices)
+
+
+def _room_status(box: Box, session: Session) -> protocol.RoomStatus:
+    return protocol.RoomStatus(
+        room=session.room,
+        active=session is box.rooms.active,
+        state=session.call.state.value,
+        peers=tuple(shell.machine.name for shell in _here(session)),
+        joining=_joining(box, session),
+    )
+
+
+def _joining(box: Box, session: Session) -> protocol.JoiningStatus:
+    window = session.door.window
+    left = round(window.remaining(box.now()), 1) if window.open else None
+    return protocol.JoiningStatus(open=window.open, closes_in_s=left)
 
 
 def counters(box: Box) -> dict[str, int]:
     """Everything that was dropped, refused or lost, by stable code."""
-    total = box.counters + box.server.counters
-    if box.session is not None:
-        total += box.session.relay_counters
+    total = box.counters + box.server.counters + box.rooms.relay_counters
     if box.discovery is not None:
         total += box.discovery.counters
     return dict(sorted(total.items()))
@@ -208,6 +228,7 @@ def _peer_status(box: Box, shell: PeerShell) -> protocol.PeerStatus:
         loss=_loss(stats),
         muted=machine.muted,
         speaking=shell.speaking.now,
+        held=machine.held,
         skew_ms=stats.skew_ms if stats is not None else None,
         picture_wait_ms=stats.picture_wait_ms if stats is not None else 0.0,
         sending=_sending(shell),
@@ -253,6 +274,11 @@ def stats(box: Box, heard: dict[str, dict[str, Any]], since: float = 0.0) -> dic
         "now": box.now(),
         "pressed_at": session.pressed_at if session is not None else None,
         "peers": [_peer_stats(box, shell, since) for shell in (session.peers.values() if session else ())],
+        "held": {
+            str(held.room): [_peer_stats(box, shell, since) for shell in held.peers.values()]
+            for held in box.rooms.sessions
+            if held is not session
+        },
         "sequence": heard,
         "camera": box.camera.stats(),
         "audio": box.engine.stats(),

@@ -41,7 +41,7 @@ class GetStatus(_Request, frozen=True, tag="status"):
 
 
 class Join(_Request, frozen=True, tag="join"):
-    """Join a meeting. ``password`` never appears in the representation."""
+    """Join a meeting; one that the box is in is put on hold. ``password`` is not in the representation."""
 
     room: Room
     password: Password
@@ -51,11 +51,15 @@ class Join(_Request, frozen=True, tag="join"):
 
 
 class Leave(_Request, frozen=True, tag="leave"):
-    """Leave the meeting, or give up joining."""
+    """Leave a meeting, or give up joining it. ``room``: the active one where it is not said."""
+
+    room: Room | None = None
 
 
 class SwitchRoom(_Request, frozen=True, tag="switch"):
-    """Show another one of the rooms this box is in."""
+    """Give another one of the rooms that this box is in microphone, camera, speaker and screen. The one
+    that had them is put on hold.
+    """
 
     room: Room
 
@@ -170,6 +174,18 @@ class JoiningStatus(msgspec.Struct, frozen=True, kw_only=True):
     closes_in_s: float | None = None
 
 
+class RoomStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A room that the box is in. ``active``: it has microphone, camera, speaker and screen; the others are
+    on hold. ``state``: joining or in-call. ``peers``: the names of the other boxes.
+    """
+
+    room: int
+    active: bool
+    state: str
+    peers: tuple[str, ...] = ()
+    joining: JoiningStatus = JoiningStatus()
+
+
 class BoxStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A box seen on this network."""
 
@@ -192,8 +208,9 @@ class SendingStatus(msgspec.Struct, frozen=True, kw_only=True):
 class PeerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One remote peer and its picture as drawn here.
 
-    ``state``: connecting, live or reconnecting. ``layer``: H, M, L or "" (no picture). ``width``,
-    ``height``: pixels of the last picture drawn. ``loss``: share of packets, 0 to 1. ``skew_ms``: how much
+    ``state``: connecting, live or reconnecting. ``held``: its person is in another room just now.
+    ``layer``: H, M, L or "" (no picture). ``width``, ``height``: pixels of the last picture drawn.
+    ``loss``: share of packets, 0 to 1. ``skew_ms``: how much
     later a sound is heard than the picture of its moment is seen; ``picture_wait_ms``: how long pictures
     wait for that. Times in milliseconds; None: not known (yet).
     """
@@ -210,13 +227,15 @@ class PeerStatus(msgspec.Struct, frozen=True, kw_only=True):
     loss: float | None = None
     muted: bool = False
     speaking: bool = False
+    held: bool = False
     skew_ms: float | None = None
     picture_wait_ms: float = 0.0
     sending: SendingStatus = SendingStatus()
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """The box at one moment. ``state``: idle, joining or in-call. ``room``: the one on the screen.
+    """The box at one moment. ``state``: idle, joining or in-call. ``room``: the active one. ``state``,
+    ``room``, ``joining`` and ``peers`` are about the active room, ``rooms`` are all that the box is in.
 
     ``muted``: its own microphone. ``echo_control``: "on" or "off", and why if not as usual. ``says``: the
     sentences on its screen that tell what happened: why joining failed, and the notices of this moment.
@@ -227,7 +246,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     state: str
     room: int | None = None
-    rooms: tuple[int, ...] = ()
+    rooms: tuple[RoomStatus, ...] = ()
     joining: JoiningStatus = JoiningStatus()
     boxes: tuple[BoxStatus, ...] = ()
     peers: tuple[PeerStatus, ...] = ()

@@ -47,9 +47,13 @@ TABLE: dict[tuple[CallState, CallEvent], CallState] = {
 
 
 class Call:
-    """One box's call. Times are monotonic seconds; feed it what happens, ask ``tick`` for a verdict."""
+    """One box's call. Times are monotonic seconds; feed it what happens, ask ``tick`` for a verdict.
 
-    def __init__(self) -> None:
+    ``give_up_after``: nobody answered for so long.
+    """
+
+    def __init__(self, give_up_after: float = JOIN_GIVE_UP_AFTER) -> None:
+        self._give_up_after = give_up_after
         self._machine = Machine("call", TABLE, CallState.IDLE)
         self._joined_at = 0.0
         self._servers_settled_at: float | None = None
@@ -90,7 +94,7 @@ class Call:
         """When ``tick`` may decide something, or None. ``pending``: a handshake is under way."""
         if self.state is not CallState.JOINING:
             return None
-        give_up = self._joined_at + JOIN_GIVE_UP_AFTER
+        give_up = self._joined_at + self._give_up_after
         if self._refused_at is not None:
             settle = JOIN_PENDING_SETTLE if pending else JOIN_SETTLE
             return min(give_up, self._refused_at + settle)

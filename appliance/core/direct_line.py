@@ -4,11 +4,15 @@ The rules:
 
 * The leader of the pair dials first. When that does not work, or takes longer than ``LINE_WITHIN``,
   the other one dials. When neither gets through there is no line, and the relay serves.
-* A line that was up and is lost is dialed again: at once by the leader when the other side's system
-  reset it, a little later by the other one, and every ``LINE_REDIAL_EVERY`` when it only fell silent.
-  A process that dies closes its lines a moment before its server: the first dials follow each other
-  quickly then.
-* A line that was up, and whose new connection is refused, means that the other box is gone.
+* A line that was up and is lost is dialed again, for as long as the pair lasts: at once by the leader
+  when the other side's system reset it, a little later by the other one, and every
+  ``LINE_LOST_REDIAL`` when it only fell silent; after ``LINE_LOST_QUICK_FOR`` less often. A process
+  that dies closes its lines a moment before its server: the first dials follow each other quickly then.
+* A line that was up, and whose new connections are refused for ``LINE_REFUSED_FOR`` after a reset, or
+  ``LINE_REFUSED_SILENT`` after silence, says that the other box is gone: a network card that was just
+  plugged in has its server again sooner. So does, at once, a box that answers and knows no such line;
+  one that says so for ``LINE_REFUSED_SILENT``, and did not merely begin anew, has *forgotten* us.
+* Whether that is true the link's own heartbeats know better (``core/peer.py``): dialing goes on.
 """
 
 from __future__ import annotations
@@ -36,6 +40,7 @@ class Verdict(enum.Enum):
     DIAL = "dial"  # dial now
     NO_LINE = "no-line"  # there will be none: use the relay
     VANISHED = "vanished"  # the other box is gone
+    FORGOTTEN = "forgotten"  # and will not come back: it has forgotten us
 
 
 class DirectLine:
@@ -45,8 +50,12 @@ class DirectLine:
         self.state = LineState.NONE
         self._since = 0.0
         self._dial_at: float | None = None
-        self._renew_at = 0.0
+        self._renew_at = self._redial_at = 0.0
         self._quick = 0  # dials after a reset that may follow each other quickly
+        self._lost_at = 0.0
+        self._reset = False  # how it was lost
+        self._refused_since: float | None = None  # the first of the refusals in a row
+        self._unknown_since: float | None = None  # the first time in a row that it knew no such line
         self._was_up = False
         self._both_ways = False  # each side had its turn to dial
 
@@ -64,23 +73,25 @@ class DirectLine:
         self._dial_at = None
         return Verdict.DIAL
 
+    def resume(self, now: float) -> Verdict:
+        """This box restarted, and the line was up before: dial at once, and again until it is up."""
+        self._was_up = True
+        self._lost_at = now
+        return self._dial(now)
+
     def up(self) -> None:
         """A line was proven, whoever dialed it."""
         self.state = LineState.UP
         self._was_up = True
         self._dial_at = None
+        self._refused_since = self._unknown_since = None
 
-    def failed(self, refused: bool, now: float) -> Verdict:
-        """Our dialing failed. ``refused``: nobody listens there."""
+    def failed(self, refused: bool, now: float, unknown: bool = False) -> Verdict:
+        """Our dialing failed. ``refused``: nobody listens there. ``unknown``: it has forgotten us."""
         if self.state is LineState.UP:
             return Verdict.WAIT
         if self._was_up:
-            if refused:
-                return Verdict.VANISHED
-            self.state = LineState.LOST
-            quick, self._quick = self._quick > 0, max(0, self._quick - 1)
-            self._dial_at = now + (limits.LINE_RESET_REDIAL if quick else limits.LINE_REDIAL_EVERY)
-            return Verdict.WAIT
+            return self._failed_again(refused, unknown, now)
         if self._both_ways:
             return self._give_up(now)
         self._both_ways = True
@@ -88,16 +99,48 @@ class DirectLine:
         self._since = now
         return Verdict.WAIT
 
+    def _failed_again(self, refused: bool, unknown: bool, now: float) -> Verdict:
+        self.state = LineState.LOST
+        quick, self._quick = self._quick > 0, max(0, self._quick - 1)
+        if unknown:
+            pause = limits.LINE_REDIAL_EVERY
+        elif quick:
+            pause = limits.LINE_RESET_REDIAL
+        elif now - self._lost_at < limits.LINE_LOST_QUICK_FOR:
+            pause = limits.LINE_LOST_REDIAL
+        else:
+            pause = limits.LINE_LOST_REDIAL_MAX
+        self._dial_at = now + pause
+        self._unknown_since = _first(self._unknown_since, now) if unknown else None
+        self._refused_since = _first(self._refused_since, now) if refused else None
+        if self._unknown_since is not None:
+            forgotten = now - self._unknown_since >= limits.LINE_REFUSED_SILENT
+            return Verdict.FORGOTTEN if forgotten else Verdict.VANISHED
+        if self._refused_since is None:
+            return Verdict.WAIT
+        patience = limits.LINE_REFUSED_FOR if self._reset else limits.LINE_REFUSED_SILENT
+        return Verdict.VANISHED if now - self._refused_since >= patience else Verdict.WAIT
+
     def lost(self, reset: bool, leads: bool, now: float) -> Verdict:
         """The line ended. ``reset``: the other side's system closed it; else it fell silent."""
         self.state = LineState.LOST
+        self._lost_at = now
+        self._reset = reset
+        self._refused_since = self._unknown_since = None
         self._quick = limits.LINE_RESET_REDIALS if reset else 0
         if reset and leads:
             return self._dial(now)
         # The leader dials first; the other one makes sure in case the leader can't.
-        self._dial_at = now + (0.0 if reset else limits.LINE_REDIAL_EVERY)
+        self._dial_at = now + (0.0 if reset else limits.LINE_LOST_REDIAL)
         if not leads:
             self._dial_at += limits.LINE_WITHIN
+        return Verdict.WAIT
+
+    def redial(self, now: float) -> Verdict:
+        """Something suggests that dialing works now: an address changed, a box was heard again."""
+        if self._was_up and self.state in (LineState.LOST, LineState.DIALING) and now >= self._redial_at:
+            self._redial_at = now + limits.LINE_RESET_REDIAL
+            return self._dial(now)
         return Verdict.WAIT
 
     def renew(self, now: float) -> Verdict:
@@ -133,3 +176,7 @@ class DirectLine:
         if self.state in (LineState.AWAITING, LineState.DIALING):
             return self._give_up(now)
         return self._dial(now)
+
+
+def _first(since: float | None, now: float) -> float:
+    return now if since is None else since

@@ -39,6 +39,7 @@ from appliance.core.pair import (
     CHALLENGE_IN,
     CHALLENGE_OUT,
     DONE,
+    TABLE,
     Event,
     Heard,
     Ours,
@@ -48,6 +49,7 @@ from appliance.core.pair import (
     Theirs,
 )
 from appliance.core.pake import Password
+from appliance.core.table import Machine
 from appliance.errors import LocalProtocolError, RemoteProtocolError
 
 # --- Effects --------------------------------------------------------------------------------------
@@ -118,7 +120,7 @@ class Handshakes:
     """The handshakes of one box in one room, from the key press until it leaves.
 
     ``room``: its number. ``password``: as typed. ``now``: monotonic seconds. ``random_bytes``: the
-    system's. ``budgets``: the box's, kept across joins and restarts.
+    system's. ``budgets``: the box's, kept across joins and restarts. ``key``: of a join that goes on.
 
     Say ``hello()`` on each relay connection when it opens; give every text frame to ``receive``;
     call ``tick`` at ``deadline()``; perform the effects in order.
@@ -131,12 +133,13 @@ class Handshakes:
         now: float,
         random_bytes: RandomBytes,
         budgets: GuessBudgets | None = None,
+        key: PeerKey | None = None,
     ) -> None:
         budgets = budgets or GuessBudgets()
         self.room = room
         self._password = Password(room, password)
         self._random = random_bytes
-        self._key = PeerKey.generate(random_bytes)
+        self._key = key or PeerKey.generate(random_bytes)
         self._press = budgets.press(room)
         self._members = budgets.member(room, now)
         self._challenges = Bucket(limits.CHALLENGES_BURST, limits.CHALLENGE_EVERY, now)
@@ -216,6 +219,21 @@ class Handshakes:
             if peer_id != self.peer_id:
                 _remember(self._introduced, peer_id, limits.INTRODUCED_MAX)
         return self._advance(now)
+
+    @property
+    def key(self) -> PeerKey:
+        """Our one-time key of this join."""
+        return self._key
+
+    def acquainted(self, peer_id: str, epk: bytes) -> None:
+        """A member introduced us to this peer: no hello of it needs an answer any more."""
+        pair = self._pairs.get(peer_id)
+        if pair is not None and pair.state not in (State.IDLE, State.FAILED, *DONE):
+            return  # a handshake is under way: if it succeeds, its keys replace those
+        self._pairs.pop(peer_id, None)
+        pair = self._new_pair(peer_id, epk)
+        pair.machine = Machine("handshake", TABLE, State.PROVEN)
+        pair.role = "A"
 
     def forget(self, peer_id: str) -> None:
         """A proven peer left or is gone: its next hello is a new one's."""

@@ -50,6 +50,10 @@ class _Key:
         """The 64-byte signature of ``message``."""
         return self._key.sign(message).signature
 
+    def to_bytes(self) -> bytes:
+        """The secret seed, 32 bytes, to be kept where nobody else reads."""
+        return bytes(self._key)
+
 
 class BoxIdentity(_Key):
     """The long-term key of a box, made on its first boot and shown to others only inside a seal."""
@@ -63,10 +67,6 @@ class BoxIdentity(_Key):
     def from_bytes(cls, data: bytes) -> BoxIdentity:
         """Restore what ``to_bytes`` gave. Raises ValueError for another length."""
         return cls(data)
-
-    def to_bytes(self) -> bytes:
-        """The secret seed, 32 bytes, to be kept where nobody else reads."""
-        return bytes(self._key)
 
     @property
     def box_id(self) -> bytes:

@@ -16,11 +16,14 @@ NAME_MAX_BYTES = 48  # UTF-8; mDNS allows 63 in a label, a tile shows about 40
 # --- Boxes in one room ------------------------------------------------------------------------
 PEERS_OVER_MAX = 256  # peers of one join that left or were closed by a person, remembered
 PEERS_MAX = 15  # remote peers in one room: the grid has 16 tiles, a mesh saturates a small computer before
+ROOMS_MAX = 4  # rooms a box is in at once: each but one costs its peers' heartbeats and 15 open sockets
 
 # --- Life of a link -----------------------------------------------------------------------------
 HEARTBEAT_EVERY = 1.0  # over the data channel
 SILENT_AFTER = 3.0  # no heartbeat for so long: the tile says "reconnecting"
 GONE_AFTER = 30.0  # silent for so long: the tile is removed with a notice
+MEMBERSHIP_KEPT = 600.0  # out of reach for so long: who comes back sooner needs no password
+VANISHED_AFTER = 2.0  # no heartbeat for so long, and its line refuses: gone. Two beats and a repair
 JOINING_MINUTES_MAX = 24 * 60  # a joining window longer than a day is a door without a lock
 
 # --- Joining a room --------------------------------------------------------------------------------
@@ -30,6 +33,12 @@ JOIN_PENDING_SETTLE = 1.5  # the same while handshakes are under way: an accepta
 JOIN_GIVE_UP_AFTER = 6.0  # a person waits no longer; above the 3 s of a proof and the 5 s of a handshake
 MESH_REPAIR_AFTER = 2.0  # a member names a peer that we don't know for so long: say hello again
 MESH_REPAIR_EVERY = 3.0  # at most this often, so that a false roster costs little
+INTRODUCE_AFTER = 5.0  # the same while the door is open: hellos did not help, so a member introduces
+INTRODUCE_EVERY = 3.0  # between two introducers that are asked for the same peer
+INTRODUCTION_WITHIN = 5.0  # from the first message to the last: six hops on a LAN, on busy boxes
+INTRODUCTIONS_MAX = 16  # under way at once: a full room
+INTRODUCTIONS_BURST = 48  # messages of one peer at once: it carries three for each of 15 others
+INTRODUCTION_EVERY = 0.5  # and one more so often; each costs four signature checks at most
 
 # --- The joining window ---------------------------------------------------------------------------
 DOORS_BURST = 8  # changes of the joining window that we follow at once
@@ -42,11 +51,20 @@ IDENTIFY_WITHIN = 3.0  # proven, but no identity inside the seal: the pair is dr
 LINE_WITHIN = 1.0  # the smaller box id dials; after this the other one tries
 LINE_RESET_REDIAL = 0.25  # after a reset that was not followed by a refusal
 LINE_RESET_REDIALS = 4  # so many times
-LINE_REDIAL_EVERY = 2.0  # a line that was lost, not refused
+LINE_REDIAL_EVERY = 2.0  # a line that never came up, or whose keys are used up
+LINE_LOST_REDIAL = 0.5  # after a dial into silence, which takes LINE_WITHIN: a cable heals within two seconds
+LINE_LOST_QUICK_FOR = 120.0  # silent for so long: it is dialed less often, ...
+LINE_LOST_REDIAL_MAX = 4.0  # ... every five seconds: what keeps a box away for minutes is no cable
+LINE_REFUSED_FOR = 1.0  # refused so long after a reset: nobody is there; a server that moves is back sooner
+LINE_REFUSED_SILENT = 3.0  # the same after silence: a cable that was put in again takes a second to be seen
 LINE_RENEW_AFTER = 6 * 3600.0  # a line gets new keys long before its secret (12 h) or its seal (24 h) ends
 OFFERS_BURST = 4  # offers of one peer at once; each costs a certificate and sockets
 OFFER_EVERY = 2.0  # and one more so often: faster than any connection that heals needs
 CONNECT_WITHIN = 8.0  # offer to a data channel that is open, on the slowest LAN we know
+CHECK_WITHIN = 2.5  # answer to the first ICE check that came through, while healing; checks thin out after it
+HEAL_QUICK_FOR = 120.0  # out of reach over UDP for so long: new connections are tried less often
+MOVES_BURST = 4  # changes of a peer's addresses at once; each makes a connection
+MOVE_EVERY = 2.0  # and one more so often: no DHCP server renumbers faster
 OFFER_RETRIES = 3  # new connections for one break, before the peer is given up
 CONTROL_MAX_BYTES = 4096  # one message on the data channel
 
@@ -87,6 +105,9 @@ LINE_SECRETS_MAX = 64  # boxes that were met and may dial a direct line
 LINE_SECRETS_PER_PAIR = 4  # the newest, the one before it, and those of two dials that crossed
 LINE_CROSSED_WITHIN = 10.0  # two lines dialed at once are up within this, or not at all
 LINE_SECRET_LIFETIME = 12 * 3600.0  # a working day: tomorrow a box types the password again
+REJOIN_WITHIN = 15.0  # a restarted box looks for the members so long: all of them may restart at once
+REJOIN_GENERATIONS = 1 << 16  # above the last one kept: an offer every 2 s for 12 h makes a third of it
+REJOIN_MAX_BYTES = 256 * 1024  # of what is kept: four full rooms have 100 kB
 LINE_FAILURES_MAX = 10  # failed line handshakes of one address within LINE_FAILURES_SPAN
 LINE_FAILURES_SPAN = 60.0
 LINE_ADDRESSES_REMEMBERED = 256  # addresses with failures
@@ -133,6 +154,7 @@ BOX_PROBE_WITHIN = 1.0  # a TCP connection on a LAN takes 1 ms, one on a bad Wi-
 BOX_PROBE_AGAIN_AFTER = 1.0  # a probe that went unanswered is repeated so soon
 BOX_MISSES_MAX = 2  # unanswered probes in a row until a box is gone: one lost packet is not an absence
 BOX_GREETING_EVERY = 0.25  # between two announcements for newcomers: RFC 6762 section 6 allows it for probes
+BOX_MOVED_AGAIN_AFTER = 1.5  # new addresses are told twice: records of the last second outlive the first
 BOX_GOODBYE_SETTLE = 1.0  # a box that said goodbye closes its server; one that still answers was slandered
 GOODBYE_WITHIN = 1.0  # to leave mDNS: three goodbyes 125 ms apart, and to close its sockets
 
@@ -260,6 +282,8 @@ DATAGRAMS_PER_WAKE = 16  # read from one socket before the loop serves others: a
 ICE_QUEUE_MAX = 128  # DTLS and SCTP datagrams between socket and DTLS; then the oldest is dropped
 SCTP_WINDOW_MAX = 64 * 1024  # bytes of control messages in reassembly: 16 of the largest
 SCTP_RTO_INITIAL = 0.5  # first guess of a retransmission time-out; RFC 9260's 3 s is for the Internet
+SCTP_RTO_MAX = 1.0  # RFC 9260's 60 s is for the Internet; a link that comes back is heard within it
+SCTP_RTT_MAX = 60.0  # a round trip that is longer, or negative: the wall clock was set meanwhile
 SCTP_RTO_MIN = 0.2  # a LAN's round trip and a busy loop; RFC 9260's 1 s would delay every repaired message
 CONTROL_BUFFERED_MAX = 64 * 1024  # bytes waiting to be sent on the data channel: a peer that reads none
 LINK_CLOSE_MAX = 1.0  # the whole of closing a link, the abort included

@@ -25,6 +25,7 @@ from __future__ import annotations
 import enum
 import hmac
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -93,6 +94,8 @@ class LineSecrets:
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        self.on_ratchet: Callable[[], None] = lambda: None
+        """Called when a pair's secrets changed, before anything under the new ones is sent."""
 
     def __repr__(self) -> str:
         return f"LineSecrets(pairs={len(self._known)})"
@@ -148,6 +151,7 @@ class LineSecrets:
             others = [secret for secret in known.secrets if secret.value != used.value]
             kept = [Secret(new, used.value, now), used, *others]
             known.secrets = kept[: limits.LINE_SECRETS_PER_PAIR]
+            self.on_ratchet()
 
     def confirm(self, pair: str, new: bytes, now: float) -> None:
         """A first frame under a new secret was opened: both have it, the ones before it can go.
@@ -169,6 +173,7 @@ class LineSecrets:
             for secret in known.secrets
             if secret.value == new or (secret.made_at >= oldest and secret.value not in ancestors)
         ]
+        self.on_ratchet()
 
     def to_state(self, now: float) -> bytes:
         """For memory-backed storage that only this box's user can read: it holds the secrets."""

@@ -282,7 +282,92 @@ class Leaving(_Message, frozen=True, kw_only=True, tag_field="type", tag="leavin
     """I leave the room; sealed, and on the data channel."""
 
 
-Sealed = Identity | Roster | Door | Offer | Answer | Candidate | Leaving
+class Addresses(_Message, frozen=True, kw_only=True, tag_field="type", tag="addresses"):
+    """My addresses changed: where my own server is from now on, as in ``Identity``."""
+
+    addresses: Annotated[tuple[Address, ...], Meta(min_length=1, max_length=limits.ADDRESSES_MAX)]
+    port: Port
+
+    def check(self) -> None:
+        """Raise ValueError for an address that is no IP address."""
+        for address in self.addresses:
+            ipaddress.ip_address(address)
+
+
+class _Presented(_Message, frozen=True, kw_only=True):
+    """A member presents itself to another one, which it never met, through a third (``introduction.py``).
+
+    ``epk``: its one-time key of this join. ``key``: its long-term key. ``share``: X25519, fresh.
+    ``sig``: by ``epk``, ``signature``: by ``key``, both over the statement.
+    """
+
+    sender: PeerId = msgspec.field(name="from")
+    to: PeerId
+    epk: Key
+    key: Key
+    share: Key
+    name: Annotated[str, Meta(max_length=limits.NAME_MAX_BYTES)]
+    addresses: Annotated[tuple[Address, ...], Meta(max_length=limits.ADDRESSES_MAX)]
+    port: Port
+    sig: Signature
+    signature: Signature
+
+    def presented(self) -> bytes:
+        """The part that both statements have in common."""
+        return lp(
+            self.epk,
+            self.key,
+            self.share,
+            self.name.encode(),
+            u16(self.port),
+            *map(str.encode, self.addresses),
+        )
+
+    def check(self) -> None:
+        """Raise ValueError for a name that no box has or an address that is no IP address."""
+        _check_name(self.name)
+        for address in self.addresses:
+            ipaddress.ip_address(address)
+
+
+class Introduce(_Presented, frozen=True, kw_only=True, tag_field="type", tag="introduce"):
+    """I am a member, as you are: let us meet."""
+
+    def stated(self, room: int) -> bytes:
+        """What is signed, and what stands for this message in the transcript."""
+        return lp(b"mb1/introduce", u8(VERSION), u16(room), bytes.fromhex(self.to), self.presented())
+
+
+class IntroduceReply(_Presented, frozen=True, kw_only=True, tag_field="type", tag="introduceReply"):
+    """So am I."""
+
+    def stated(self, introduce: bytes) -> bytes:
+        """What is signed; ``introduce``: the statement that is answered."""
+        return lp(b"mb1/introduce-reply", introduce, self.presented())
+
+
+class IntroduceConfirm(_Message, frozen=True, kw_only=True, tag_field="type", tag="introduceConfirm"):
+    """I have the keys, and am here now."""
+
+    sender: PeerId = msgspec.field(name="from")
+    to: PeerId
+    confirm: Mac
+
+
+Introduction = Introduce | IntroduceReply | IntroduceConfirm
+Sealed = (
+    Identity
+    | Roster
+    | Door
+    | Offer
+    | Answer
+    | Candidate
+    | Leaving
+    | Addresses
+    | Introduce
+    | IntroduceReply
+    | IntroduceConfirm
+)
 
 
 # --- Control messages -----------------------------------------------------------------------------
@@ -315,11 +400,15 @@ class Constraints(_Message, frozen=True, kw_only=True, tag_field="type", tag="co
     visible: bool
 
 
-class MediaState(_Message, frozen=True, kw_only=True, tag_field="type", tag="mediaState"):
-    """Whether my microphone is muted and my camera on."""
+class MediaState(_Message, frozen=True, kw_only=True, tag_field="type", tag="mediaState", omit_defaults=True):
+    """Whether my microphone is muted and my camera on.
+
+    ``held``: I am in another room just now, neither heard nor seen here, and want nothing but heartbeats.
+    """
 
     muted: bool
     camera_on: bool
+    held: bool = False
 
 
 class SameRoom(_Message, frozen=True, kw_only=True, tag_field="type", tag="sameRoom"):
@@ -365,7 +454,7 @@ def _check(message: Any, raw: bytes) -> None:
         # The decoder ignores the unused bits of the last base64 digit; nobody else should have to.
         if isinstance(value, bytes) and b'"' + base64.b64encode(value) + b'"' not in raw:
             raise ValueError(name)
-    if isinstance(message, Identity | Door):
+    if isinstance(message, Identity | Door | Addresses | _Presented):
         message.check()
 
 

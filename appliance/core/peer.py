@@ -14,15 +14,23 @@ The rules, in prose:
   pair has, over both DTLS fingerprints and both ICE ufrags. Before it held, nothing is sent, drawn
   or believed on that connection.
 * A heartbeat goes over the data channel every second. Silence for ``SILENT_AFTER`` is a broken link:
-  the tile says "reconnecting" and the leader offers again. Silence for ``GONE_AFTER`` ends the peer.
-* A line that was reset and then refuses a new connection means that the box is gone, at once.
-  A line that is merely lost is dialed again.
+  the tile says "reconnecting" and the leader offers again and again while it has a line. Silence for
+  ``GONE_AFTER`` takes the tile off the screen: the peer is *away*.
+* A line that was reset and then refuses a new connection means that the box is gone, and it is away at
+  once, unless heartbeats go on: then only its server is. A line that is merely lost is dialed again.
+* Who is away stays a member for ``MEMBERSHIP_KEPT``: the line is dialed, and when it is up, the leader
+  offers, with no password asked for. Without a line, or when the other box has forgotten us, it ends.
+* A box whose addresses changed says so over what still works. Where one is gone, the leader makes a
+  connection beside the old one.
+* A box that restarted has what its pairs left (``core/rejoin.py``): it dials all of them at once, and goes
+  on when a line is up. A box that has forgotten it ends the pair, and so does ``REJOIN_WITHIN``.
+* Two that a common member introduced (``core/introduction.py``) know each other's identity from there
+  and have no relay: their pair begins when the line is up.
 """
 
 from __future__ import annotations
 
 import enum
-from collections import OrderedDict
 from dataclasses import dataclass
 
 from appliance.core import limits
@@ -31,8 +39,10 @@ from appliance.core.channel import SealedChannel, bind_mac, equal_macs
 from appliance.core.constraints import ConstraintPacer
 from appliance.core.direct_line import DirectLine, LineState, Verdict
 from appliance.core.guesses import Bucket
-from appliance.core.identity import BoxIdentity, verify_identity
+from appliance.core.identity import BoxIdentity, key_id, verify_identity
+from appliance.core.introduction import Acquaintance
 from appliance.core.peer_effects import (
+    Away,
     Changed,
     Dial,
     DropLine,
@@ -41,19 +51,24 @@ from appliance.core.peer_effects import (
     Ended,
     GoneReason,
     HeardDoor,
+    HeardIntroduction,
     HeardRoster,
     HeardSameRoom,
     Identified,
     MakeAnswer,
     MakeOffer,
     OpenMedia,
+    Reached,
     Refused,
+    Returned,
     TakeAnswer,
     ToControl,
     ToLine,
     ToRelay,
     Wants,
 )
+from appliance.core.pulse import Pulse
+from appliance.core.rejoin import Member
 from appliance.core.table import Machine
 from appliance.errors import RemoteProtocolError
 
@@ -64,6 +79,8 @@ class PeerState(enum.Enum):
     CONNECTING = "connecting"  # offer, answer, ICE, DTLS
     LIVE = "live"  # bound, and heard from
     SILENT = "silent"  # bound once, but silent now
+    AWAY = "away"  # silent for long, or vanished: off the screen, and still a member
+    INTRODUCED = "introduced"  # by a common member; its line is to show that it is there
     GONE = "gone"
 
 
@@ -73,6 +90,7 @@ class PeerEvent(enum.Enum):
     BOUND = "bound"  # a connection's bind held
     SILENCE = "silence"  # no heartbeat for SILENT_AFTER, or the connection failed
     HEARD = "heard"  # a heartbeat after silence
+    LOSE = "lose"  # silent for GONE_AFTER, or vanished
     END = "end"
 
 
@@ -85,6 +103,10 @@ TABLE: dict[tuple[PeerState, PeerEvent], PeerState] = {
     (_S.LIVE, _E.BOUND): _S.LIVE,
     (_S.SILENT, _E.HEARD): _S.LIVE,
     (_S.SILENT, _E.BOUND): _S.LIVE,
+    (_S.INTRODUCED, _E.NEGOTIATE): _S.CONNECTING,
+    (_S.LIVE, _E.LOSE): _S.AWAY,
+    (_S.SILENT, _E.LOSE): _S.AWAY,
+    (_S.AWAY, _E.BOUND): _S.LIVE,
     **{(state, _E.END): _S.GONE for state in _S if state is not _S.GONE},
 }
 
@@ -112,7 +134,8 @@ class Peer:
     """The link machine of one remote box. Every method takes ``now`` and returns effects, in order.
 
     ``peer_id``: theirs, hex. ``role``: ours in the handshake, "A" or "B". ``seal``: the channel of
-    the proven pair, over the relay. ``transcript``, ``bind_key``: from the handshake's keys.
+    the proven pair, over the relay; None for one that was introduced. ``transcript``, ``bind_key``:
+    from the handshake's keys.
     """
 
     def __init__(
@@ -120,7 +143,7 @@ class Peer:
         me: Me,
         peer_id: str,
         role: str,
-        seal: SealedChannel,
+        seal: SealedChannel | None,
         transcript: bytes,
         bind_key: bytes,
         now: float,
@@ -131,8 +154,10 @@ class Peer:
         self._transcript = transcript
         self._bind_key = bind_key
         self._relay = seal
+        self._resumed = False  # of a pair that was there before this box restarted
         self._line: SealedChannel | None = None
-        self._machine = Machine("peer", TABLE, PeerState.PROVEN)
+        begins = PeerState.PROVEN if seal is not None else PeerState.INTRODUCED
+        self._machine = Machine("peer", TABLE, begins)
         self._direct = DirectLine()
         self._since = now  # when the current state began
         self.milestones = {"proven": now}
@@ -143,6 +168,10 @@ class Peer:
         self.name = ""
         self._addresses: tuple[str, ...] = ()
         self._port = 0
+        self._found: tuple[str, ...] = ()  # where discovery saw it, if elsewhere
+        self._told = me.addresses  # of ours, as the other side knows them
+        self._moved = False  # an address that our connection may use is gone
+        self._moves = Bucket(limits.MOVES_BURST, limits.MOVE_EVERY, now)
 
         self._generation = 0  # the newest connection
         self._bound: int | None = None  # the connection that carries media
@@ -150,24 +179,53 @@ class Peer:
         self._bind_sent = False
         self._early_bind: m.Bind | None = None  # came before our own end knew it was connected
         self._offers = 0
-        self._offered_at = now
+        self._build_until = now  # while one is being built: then it is given up
         self._offers_heard = Bucket(limits.OFFERS_BURST, limits.OFFER_EVERY, now)
         self._building = False  # the newest connection is on its way
         self._line_at = now  # when the line's keys were made
 
         self.muted = False
         self.camera_on = True
+        self.held = False  # its person is in another room just now
         self._my_media = m.MediaState(muted=False, camera_on=True)
         self._constraints = ConstraintPacer()  # what we say
         self._their_constraints = ConstraintPacer()  # what they say, and we obey
 
-        self._heard_at = now  # last heartbeat
-        self._beat_at = now
-        self._seq = 0
-        self._sent_at: OrderedDict[int, float] = OrderedDict()
-        self._their_seq = 0
-        self._their_seq_at = now
-        self.rtt_ms: float | None = None
+        self._pulse = Pulse(now)
+        self._vanished = False  # its line refuses us: gone, unless its heart beats
+        self._silent_since = now
+        self._away_since = now  # and out of reach
+
+    @classmethod
+    def introduced(cls, me: Me, other: Acquaintance, now: float) -> Peer:
+        """The pair of two that a common member introduced."""
+        peer = cls(me, other.peer_id, other.role, None, other.keys.transcript, other.keys.bind, now)
+        peer._meet(other.key, other.name, other.addresses, other.port)
+        return peer
+
+    @classmethod
+    def resumed(cls, me: Me, member: Member, now: float) -> Peer:
+        """The pair with a member that this box met before it restarted."""
+        peer = cls(me, member.peer_id, member.role, None, b"", member.bind, now)
+        peer._meet(member.box_key, member.name, member.addresses, member.port)
+        peer._resumed = True
+        peer._told = ()  # our port may be another one
+        if peer.leads:
+            peer._generation = member.generation + limits.REJOIN_GENERATIONS
+        return peer
+
+    def kept(self) -> Member:
+        """What this box needs of the pair to go on after a restart, besides its line's secrets."""
+        return Member(
+            self.peer_id,
+            self._role,
+            self.name,
+            self.box_key,
+            self._addresses,
+            self._port,
+            self._bind_key,
+            self._generation,
+        )
 
     # --- what the shell asks ------------------------------------------------------------------
 
@@ -184,6 +242,31 @@ class Peer:
     def leads(self) -> bool:
         """True when this box dials and offers; meaningful once identified."""
         return (self._me.identity.box_id_hex, self._me.peer_id) < (self.box_id, self.peer_id)
+
+    @property
+    def shown(self) -> bool:
+        """Was its name told to people: did it show that it is there?"""
+        return "identified" in self.milestones
+
+    @property
+    def rtt_ms(self) -> float | None:
+        """The round trip of the last heartbeat that was echoed, in milliseconds."""
+        return self._pulse.rtt_ms
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where its server is, as it said."""
+        return self._addresses
+
+    @property
+    def port(self) -> int:
+        """Of its server."""
+        return self._port
+
+    @property
+    def is_resumed(self) -> bool:
+        """Was this pair there before this box restarted?"""
+        return self._resumed
 
     @property
     def line_state(self) -> LineState:
@@ -207,27 +290,33 @@ class Peer:
                 return None
             case PeerState.PROVEN:
                 return self._since + limits.IDENTIFY_WITHIN
-        times = []
-        if (at := self._direct.deadline()) is not None:
-            times.append(at)
-        if (at := self._their_constraints.deadline()) is not None:
-            times.append(at)
+        times = [self._direct.deadline(), self._their_constraints.deadline()]
         if self._bound is not None:
-            times.append(self._beat_at)
-            if (at := self._constraints.deadline()) is not None:
-                times.append(at)
-        if self.state is PeerState.LIVE:
-            times.append(self._heard_at + limits.SILENT_AFTER)
-        elif self.state is PeerState.SILENT:
-            times.append(self._heard_at + limits.GONE_AFTER)
+            times += [self._pulse.beat_at, self._constraints.deadline()]
+        heard_at = self._pulse.heard_at
+        match self.state:
+            case PeerState.LIVE:
+                times.append(heard_at + limits.SILENT_AFTER)
+            case PeerState.SILENT:
+                times.append(heard_at + limits.GONE_AFTER)
+            case PeerState.INTRODUCED if self._resumed:
+                times.append(self._since + limits.REJOIN_WITHIN)
+            case PeerState.AWAY if self._line is None:
+                times.append(self._away_since + limits.MEMBERSHIP_KEPT)
+        if self._vanished:
+            times.append(heard_at + limits.VANISHED_AFTER)
         if self._connecting:
-            times.append(self._offered_at + limits.CONNECT_WITHIN)
-        return min(times) if times else None
+            times.append(self._build_until)
+        return min((at for at in times if at is not None), default=None)
 
     # --- the pair and its identity ------------------------------------------------------------
 
     def start(self) -> list[Effect]:
-        """The pair was proven: say who we are, inside the seal."""
+        """The pair was proven: say who we are, inside the seal. Introduced or resumed, it dials."""
+        if self._resumed:
+            return self._line_verdict(self._direct.resume(self._since), self._since)
+        if self._relay is None:
+            return self._line_verdict(self._direct.begin(self.leads, self._since), self._since)
         identity = m.Identity.signed(
             self._me.identity,
             self._me.name,
@@ -240,6 +329,8 @@ class Peer:
 
     def relay_frame(self, frame: bytes, now: float) -> list[Effect]:
         """A sealed frame of this peer came over the relay."""
+        if self._relay is None:
+            return [Refused("peer.no-relay")]
         return self._sealed(self._relay, frame, now)
 
     def line_frame(self, frame: bytes, now: float) -> list[Effect]:
@@ -263,6 +354,10 @@ class Peer:
         if self.state is PeerState.PROVEN:
             raise RemoteProtocolError("peer.not-identified", "a sealed message before the identity")
         match message:
+            case m.Addresses():
+                return self._their_addresses(message, now)
+            case m.Introduce() | m.IntroduceReply() | m.IntroduceConfirm():
+                return [HeardIntroduction(message)]
             case m.Roster():
                 return [HeardRoster(tuple(message.peers))]
             case m.Door():
@@ -272,6 +367,8 @@ class Peer:
             case m.Answer():
                 if message.generation != self._generation or not self.leads:
                     raise RemoteProtocolError("peer.stale-answer", "an answer that fits no offer")
+                if self._is_healing(now):
+                    self._build_until = now + limits.CHECK_WITHIN
                 return [TakeAnswer(message.generation, message.sdp)]
             case m.Leaving():
                 return self._end(GoneReason.LEFT)
@@ -288,57 +385,139 @@ class Peer:
             return [Refused(error.code), *self._end(GoneReason.UNPROVEN)]
         self._step(PeerEvent.IDENTIFY, now)
         self.milestones["identified"] = now
-        self.box_id = message.box_id_hex
-        self.box_key = message.key
-        self.name = message.name
-        self._addresses = tuple(message.addresses)
-        self._port = message.port
+        self._meet(message.key, message.name, message.addresses, message.port)
         return [Identified(), *self._line_verdict(self._direct.begin(self.leads, now), now)]
+
+    def _meet(self, key: bytes, name: str, addresses: tuple[str, ...], port: int) -> None:
+        self.box_key, self.box_id = key, key_id(key).hex()
+        self.name = name
+        self._addresses, self._port = addresses, port
 
     # --- the direct line ----------------------------------------------------------------------
 
     def _line_verdict(self, verdict: Verdict, now: float) -> list[Effect]:
         match verdict:
             case Verdict.DIAL:
-                return [Dial(self._addresses, self._port)]
-            case Verdict.VANISHED:
+                return [Dial(self._dialed_at(), self._port)]
+            case Verdict.FORGOTTEN if self.state is PeerState.AWAY:
                 return self._end(GoneReason.VANISHED)
+            case Verdict.VANISHED | Verdict.FORGOTTEN if self._resumed and self.state is PeerState.INTRODUCED:
+                return []  # it may be restarting, too
+            case Verdict.VANISHED | Verdict.FORGOTTEN:
+                self._vanished = True
+                return self._check_vanished(now)
             case Verdict.NO_LINE if self.state is PeerState.IDENTIFIED:
                 return self._negotiate(now)
+            case Verdict.NO_LINE if self.state is PeerState.INTRODUCED:
+                return self._end(GoneReason.UNREACHABLE)
         return []
+
+    def _dialed_at(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self._found, *self._addresses)))[: limits.ADDRESSES_MAX]
+
+    def _check_vanished(self, now: float) -> list[Effect]:
+        """Nobody answers the line any more; what does its heart say?"""
+        if self.state is PeerState.LIVE and self._pulse.silent_for(now) < limits.VANISHED_AFTER:
+            return []
+        self._vanished = False
+        return self._lose(GoneReason.VANISHED, now)
+
+    def _lose(self, reason: GoneReason, now: float) -> list[Effect]:
+        """Take it off the screen; it stays a member if there is anything to come back with."""
+        if self.state is PeerState.AWAY:
+            return []
+        if not self._machine.allows(PeerEvent.LOSE) or "line" not in self.milestones:
+            return self._end(reason)
+        self._step(PeerEvent.LOSE, now)
+        self._away_since = now
+        links = {link for link in (self._bound, self._generation) if link}
+        self._bound, self._building = None, False
+        return [*(DropLink(link) for link in sorted(links)), Away(reason), Changed()]
 
     def line_up(self, channel: SealedChannel, now: float) -> list[Effect]:
         """The direct line's own handshake held, whoever dialed."""
         if self.state is PeerState.GONE:
             return [DropLine()]
+        again = "line" in self.milestones
         self._line = channel
         self._line_at = now
+        self._vanished = False
         self._direct.up()
         self.milestones.setdefault("line", now)
+        if self.state is PeerState.INTRODUCED:
+            self.milestones["identified"] = now
+            return [*self._say_addresses(), Identified(), *self._negotiate(now)]
         if self.state is PeerState.IDENTIFIED:
             return self._negotiate(now)
-        if self.state is PeerState.SILENT and self.leads:
-            return self._make_offer(now)
-        return []
+        effects: list[Effect] = self._say_addresses()
+        if again:
+            effects.append(Reached())
+        if self.leads and (self.state in (PeerState.SILENT, PeerState.AWAY) or self._moved):
+            effects += self._make_offer(now)
+        return effects
 
-    def line_failed(self, refused: bool, now: float) -> list[Effect]:
-        """Our dialing failed. ``refused``: nobody listens there."""
+    def line_failed(self, refused: bool, now: float, unknown: bool = False) -> list[Effect]:
+        """Our dialing failed. ``refused``: nobody listens there. ``unknown``: it has forgotten us."""
         if self.state is PeerState.GONE:
             return []
-        return self._line_verdict(self._direct.failed(refused, now), now)
+        if unknown and self._resumed and self.state is PeerState.INTRODUCED:
+            return self._end(GoneReason.VANISHED)
+        return self._line_verdict(self._direct.failed(refused, now, unknown), now)
 
     def line_lost(self, reset: bool, now: float) -> list[Effect]:
         """The direct line ended. ``reset``: the other side's system closed it; else it went silent."""
         if self.state is PeerState.GONE or self._line is None:
             return []
         self._line = None
+        self._away_since = now
         return self._line_verdict(self._direct.lost(reset, self.leads, now), now)
+
+    # --- addresses that change ----------------------------------------------------------------
+
+    def follow_addresses(self, me: Me, now: float) -> list[Effect]:
+        """Our own addresses changed: tell the other side, and leave those that are gone."""
+        self._me = me
+        if self.state in (PeerState.GONE, PeerState.PROVEN) or not me.addresses:
+            return []  # a cable that is out: what it had may come back with it
+        self._moved = self._moved or not set(self._told) <= set(me.addresses)
+        if self._line is None:
+            return self._line_verdict(self._direct.redial(now), now)
+        effects = self._say_addresses()
+        if self._moved and self.leads and self.state is PeerState.LIVE:
+            effects += self._make_offer(now)
+        return effects
+
+    def _say_addresses(self) -> list[Effect]:
+        if set(self._told) == set(self._me.addresses) or not self._me.addresses:
+            return []
+        self._told = self._me.addresses
+        return self._say(m.Addresses(addresses=self._told, port=self._me.port))
+
+    def _their_addresses(self, message: m.Addresses, now: float) -> list[Effect]:
+        if not self._moves.take(now):
+            raise RemoteProtocolError("peer.too-many-moves", "addresses faster than anybody moves")
+        gone = not set(self._addresses) <= set(message.addresses)
+        self._addresses, self._port, self._found = message.addresses, message.port, ()
+        if gone and self.leads and self.state is PeerState.LIVE:
+            return self._make_offer(now)
+        return []
+
+    def found_at(self, addresses: tuple[str, ...], now: float) -> list[Effect]:
+        """Discovery sees the other box at these addresses: hints of where to dial."""
+        if self.state is PeerState.GONE or addresses == self._found:
+            return []
+        self._found = addresses
+        return self.wake(now)
+
+    def wake(self, now: float) -> list[Effect]:
+        """Something suggests that the line can be dialed again."""
+        return self._line_verdict(self._direct.redial(now), now) if self._line is None else []
 
     # --- the connection -----------------------------------------------------------------------
 
     def _negotiate(self, now: float) -> list[Effect]:
         self._step(PeerEvent.NEGOTIATE, now)
-        self._offered_at = now
+        self._build_until = now + limits.CONNECT_WITHIN
         if self.leads:
             return self._make_offer(now)
         return []
@@ -346,6 +525,7 @@ class Peer:
     def _make_offer(self, now: float) -> list[Effect]:
         dropped = self._new_generation(self._generation + 1, now)
         self._offers += 1
+        self._moved = False
         return [*dropped, MakeOffer(self._generation)]
 
     def _new_generation(self, generation: int, now: float) -> list[Effect]:
@@ -358,7 +538,7 @@ class Peer:
         self._ends = None
         self._bind_sent = False
         self._early_bind = None
-        self._offered_at = now
+        self._build_until = now + limits.CONNECT_WITHIN
         return dropped
 
     def offer_made(self, generation: int, sdp: str) -> list[Effect]:
@@ -389,6 +569,12 @@ class Peer:
     def link_refused(self, generation: int, code: str) -> list[Effect]:
         """Their SDP is not one that this box accepts."""
         return [Refused(code), DropLink(generation)]
+
+    def link_checked(self, generation: int, now: float) -> list[Effect]:
+        """An ICE check came through: the rest may take its time."""
+        if generation == self._generation and self._building:
+            self._build_until = now + limits.CONNECT_WITHIN
+        return []
 
     def link_connected(self, generation: int, ours: Ends, theirs: Ends, now: float) -> list[Effect]:
         """ICE, DTLS and the data channel are up: prove that the connection is this pair's."""
@@ -468,28 +654,31 @@ class Peer:
             return [Refused("peer.bind-wrong"), *self._end(GoneReason.UNPROVEN)]
         old, self._bound = self._bound, self._generation
         self.milestones.setdefault("bound", now)
+        back = self.state is PeerState.AWAY
         self._step(PeerEvent.BOUND, now)
-        self._building = False
+        self._building = self._vanished = False
         self._offers = 0
-        self._heard_at = self._beat_at = now
+        self._pulse.begin(now)
         effects: list[Effect] = [OpenMedia(self._generation)]
+        if back:
+            effects.append(Returned())
         if old is not None:
             effects.append(DropLink(old))
         effects.append(self._to_control(self._my_media))
         effects += self._say_wanted(self._constraints.begin(now))
-        return [*effects, *self._beat(now), Changed()]
+        return [*effects, self._to_control(self._pulse.beat(now)), Changed()]
 
     def _control(self, message: m.Control, now: float) -> list[Effect]:
         effects: list[Effect] = []
-        self._heard_at = now
+        self._pulse.heard_at = now
         if self.state is PeerState.SILENT:
             self._step(PeerEvent.HEARD, now)
             effects.append(Changed())
         match message:
             case m.Heartbeat():
-                self._heartbeat(message, now)
+                self._pulse.take(message, now)
             case m.MediaState():
-                self.muted, self.camera_on = message.muted, message.camera_on
+                self.muted, self.camera_on, self.held = message.muted, message.camera_on, message.held
                 effects.append(Changed())
             case m.Constraints():
                 effects += self._obey(self._their_constraints.want(message, now))
@@ -504,26 +693,11 @@ class Peer:
             return []
         return [Wants(constraints.max_height, constraints.max_fps, constraints.visible)]
 
-    def _heartbeat(self, message: m.Heartbeat, now: float) -> None:
-        self._their_seq, self._their_seq_at = message.seq, now
-        sent = self._sent_at.pop(message.echo, None)
-        if sent is not None:
-            self.rtt_ms = max(0.0, (now - sent) * 1000 - message.held_ms)
-
-    def _beat(self, now: float) -> list[Effect]:
-        self._seq += 1
-        self._sent_at[self._seq] = now
-        while len(self._sent_at) > limits.GONE_AFTER / limits.HEARTBEAT_EVERY:
-            self._sent_at.popitem(last=False)
-        self._beat_at = now + limits.HEARTBEAT_EVERY
-        held = min(int((now - self._their_seq_at) * 1000), 60_000)
-        return [self._to_control(m.Heartbeat(seq=self._seq, echo=self._their_seq, held_ms=held))]
-
     # --- what this box says -------------------------------------------------------------------
 
-    def say_media(self, muted: bool, camera_on: bool) -> list[Effect]:
-        """Tell the other box whether our microphone and camera are on."""
-        self._my_media = m.MediaState(muted=muted, camera_on=camera_on)
+    def say_media(self, muted: bool, camera_on: bool, held: bool = False) -> list[Effect]:
+        """Tell the other box whether our microphone and camera are on, and whether this room is on hold."""
+        self._my_media = m.MediaState(muted=muted, camera_on=camera_on, held=held)
         return [self._to_control(self._my_media)] if self._bound is not None else []
 
     def say_same_room(self) -> list[Effect]:
@@ -549,6 +723,10 @@ class Peer:
         """Tell the other box about the joining window."""
         return [] if self.state is PeerState.PROVEN else self._say(door)
 
+    def say_introduction(self, message: m.Introduction) -> list[Effect]:
+        """Carry an introduction; only a direct line does."""
+        return self._say(message) if self._line is not None else []
+
     def leave(self) -> list[Effect]:
         """This box leaves the room."""
         if self.state is PeerState.GONE:
@@ -565,6 +743,8 @@ class Peer:
             return []
         if self._line is not None:
             return [ToLine(self._line.seal(m.encode_sealed(message)))]
+        if self._relay is None or self.state is PeerState.AWAY:
+            return []  # nobody would hear it; what counts is told again when it is reached
         return [ToRelay(self._relay.seal(m.encode_sealed(message)))]
 
     def _to_control(self, message: m.Control) -> ToControl:
@@ -586,22 +766,38 @@ class Peer:
         effects += self._line_verdict(self._direct.tick(now), now)
         if self._line is not None and self.leads and self._line_used_up(now):
             effects += self._line_verdict(self._direct.renew(now), now)
-        if self._bound is not None and now >= self._beat_at:
-            effects += self._beat(now)
         if self._bound is not None:
+            if now >= self._pulse.beat_at:
+                effects.append(self._to_control(self._pulse.beat(now)))
             effects += self._say_wanted(self._constraints.tick(now))
         effects += self._obey(self._their_constraints.tick(now))
-        if self.state in (PeerState.LIVE, PeerState.SILENT):
-            silent_for = now - self._heard_at
-            if silent_for >= limits.GONE_AFTER:
-                return [*effects, *self._end(GoneReason.SILENT)]
-            if self.state is PeerState.LIVE and silent_for >= limits.SILENT_AFTER:
-                self._step(PeerEvent.SILENCE, now)
-                effects.append(Changed())
-                if self.leads and self._line is not None:
-                    effects += self._make_offer(now)
-        if self._connecting and now - self._offered_at >= limits.CONNECT_WITHIN:
+        if self._resumed and self.state is PeerState.INTRODUCED:
+            overdue = now - self._since >= limits.REJOIN_WITHIN
+            return [*effects, *self._end(GoneReason.VANISHED)] if overdue else effects
+        effects += self._watch(now)
+        if self._connecting and now >= self._build_until:
             effects += self._overdue(now)
+        return effects
+
+    def _watch(self, now: float) -> list[Effect]:
+        """What silence says by now."""
+        silent_for = self._pulse.silent_for(now)
+        effects: list[Effect] = []
+        if self.state is PeerState.LIVE and silent_for >= limits.SILENT_AFTER:
+            self._step(PeerEvent.SILENCE, now)
+            effects.append(Changed())
+            if self.leads and self._line is not None:
+                effects += self._make_offer(now)
+        if self._vanished:
+            effects += self._check_vanished(now)
+        if self.state is PeerState.SILENT and silent_for >= limits.GONE_AFTER:
+            effects += self._lose(GoneReason.SILENT, now)
+        elif (
+            self.state is PeerState.AWAY
+            and self._line is None
+            and now - self._away_since >= limits.MEMBERSHIP_KEPT
+        ):
+            effects += self._end(GoneReason.SILENT)
         return effects
 
     @property
@@ -610,18 +806,24 @@ class Peer:
         match self.state:
             case PeerState.CONNECTING | PeerState.SILENT:
                 return True
+            case PeerState.AWAY:
+                return self._line is not None
             case PeerState.LIVE:
                 return self._building
         return False
 
+    def _is_healing(self, now: float) -> bool:
+        quick = self._pulse.silent_for(now) < limits.HEAL_QUICK_FOR
+        return quick and self.state in (PeerState.SILENT, PeerState.AWAY)
+
     def _overdue(self, now: float) -> list[Effect]:
         """No connection came up in time."""
-        self._offered_at = now
+        self._build_until = now + limits.CONNECT_WITHIN
         match self.state:
             case PeerState.LIVE:  # the old one lives, and needs no successor any more
                 self._building = False
                 return [DropLink(self._generation)] if self._generation != self._bound else []
-            case PeerState.SILENT:  # the tile's own time-out ends it; until then it is tried again and again
+            case PeerState.SILENT | PeerState.AWAY:  # it is tried again and again
                 return self._make_offer(now) if self.leads else []
         if self.leads:
             return self._retry(now)

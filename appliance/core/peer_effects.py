@@ -105,6 +105,23 @@ class Identified:
 
 
 @dataclass(frozen=True, slots=True)
+class Away:
+    """The peer is off the screen and stays a member; ``reason``: VANISHED or SILENT."""
+
+    reason: GoneReason
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A peer that was away is there again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Its line is up again: it may have missed what was said meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
 class Wants:
     """The other box's tile of our picture changed size: ``max_height`` pixels, or not visible."""
 
@@ -121,6 +138,13 @@ class HeardRoster:
 @dataclass(frozen=True, slots=True)
 class HeardDoor:
     door: m.Door
+
+
+@dataclass(frozen=True, slots=True)
+class HeardIntroduction:
+    """An introduction came from this peer, for us or to be carried on."""
+
+    message: m.Introduction
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +179,13 @@ Effect = (
     | DropLink
     | Identified
     | Changed
+    | Away
+    | Returned
+    | Reached
     | Wants
     | HeardRoster
     | HeardDoor
+    | HeardIntroduction
     | HeardSameRoom
     | Refused
     | Ended

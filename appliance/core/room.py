@@ -116,14 +116,15 @@ class Roster:
     def __init__(self, me: str) -> None:
         self._me = me
         self._known: set[str] = set()
+        self._away: set[str] = set()  # known, and out of reach: not named to others
         self._named: dict[str, dict[str, float]] = {}  # who named them -> {peer: since when}
         self._over: OrderedDict[str, None] = OrderedDict()  # left, or closed by a person: never again
         self._repaired_at = float("-inf")
 
     @property
     def members(self) -> tuple[str, ...]:
-        """The peer ids we proved ourselves to, and our own: what we tell others."""
-        return (self._me, *sorted(self._known))
+        """The peer ids that we are proven with and that are here, and our own: what we tell others."""
+        return (self._me, *sorted(self._known - self._away))
 
     @property
     def full(self) -> bool:
@@ -132,10 +133,22 @@ class Roster:
     def add(self, peer: str) -> None:
         """A pair was proven."""
         self._known.add(peer)
+        self._away.discard(peer)
+
+    def away(self, peer: str) -> None:
+        """A member is out of reach: nobody else need look for it, and what it named is old."""
+        if peer in self._known:
+            self._away.add(peer)
+        self._named.pop(peer, None)
+
+    def back(self, peer: str) -> None:
+        """It is here again."""
+        self._away.discard(peer)
 
     def remove(self, peer: str) -> None:
         """A peer left or is gone; what it named is forgotten."""
         self._known.discard(peer)
+        self._away.discard(peer)
         self._named.pop(peer, None)
 
     def over(self, peer: str) -> None:
@@ -161,14 +174,18 @@ class Roster:
     def _is_hole(self, peer: str) -> bool:
         return peer not in self._known and peer not in self._over
 
-    def holes(self, now: float) -> set[str]:
-        """Peers that a member has named for ``MESH_REPAIR_AFTER`` and that we don't know."""
+    def holes(self, now: float, after: float = MESH_REPAIR_AFTER) -> set[str]:
+        """Peers that a member has named for ``after`` seconds and that we don't know."""
         return {
             peer
             for named in self._named.values()
             for peer, since in named.items()
-            if self._is_hole(peer) and now - since >= MESH_REPAIR_AFTER
+            if self._is_hole(peer) and now - since >= after
         }
+
+    def introducers(self, peer: str) -> list[str]:
+        """The members that name this peer."""
+        return sorted(by for by, named in self._named.items() if peer in named)
 
     def wants_hello(self, now: float) -> bool:
         """Say, at most every ``MESH_REPAIR_EVERY``, that another hello may mend a hole in the mesh."""

@@ -88,7 +88,8 @@ class Notice:
 class TileView:
     """One remote peer. ``quality``: 0 unknown, 1 bad, 2 fair, 3 good. ``layer``: "H", "M", "L" or "".
 
-    ``muted``: its own microphone is off. ``muted_here``: somebody at this box doesn't want to hear it.
+    ``muted``: its own microphone is off. ``held``: its person is in another room just now.
+    ``muted_here``: somebody at this box doesn't want to hear it.
     ``meter``: how loud it is, 0 to ``METER_STEPS``.
     """
 
@@ -102,6 +103,19 @@ class TileView:
     layer: str = ""
     muted_here: bool = False
     meter: int = 0
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RoomView:
+    """A room that this box is in. ``active``: the one on the screen; the others are on hold.
+
+    ``boxes``: how many are in it, this one included.
+    """
+
+    room: int
+    active: bool
+    boxes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +185,7 @@ class Snapshot:
 
     ``refusal`` is the sentence under the keypad after a failed join (None while there is none);
     ``refusal_id`` grows with every refusal, so that the keypad notices a second one alike.
+    ``coming_back``: the room that the box was in when it restarted, while it looks for the others.
     """
 
     name: str
@@ -180,6 +195,8 @@ class Snapshot:
     devices: tuple[DeviceView, ...] = ()
     presets: tuple[Preset, ...] = ()
     call: CallView | None = None
+    rooms: tuple[RoomView, ...] = ()
+    coming_back: int | None = None
     refusal: str | None = None
     refusal_id: int = 0
     notices: tuple[Notice, ...] = ()
@@ -233,7 +250,16 @@ class StartMeeting:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Leave the meeting, or give up joining."""
+    """Leave a meeting, or give up joining it; None: the one on the screen."""
+
+    room: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchRoom:
+    """Go on with a room that is on hold; the one on the screen is put on hold."""
+
+    room: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +348,7 @@ Intent = (
     Join
     | StartMeeting
     | Leave
+    | SwitchRoom
     | SetMuted
     | SetCamera
     | AllowJoining

@@ -3,7 +3,8 @@
 the snapshot says       shown
 IDLE                    home, or the keypad or the sound check when somebody opened it
 JOINING                 joining (also from the last key until the snapshot answers)
-IN_CALL                 start, while a meeting made up here waits for its first guest; else call
+IN_CALL                 start, while a meeting made up here waits for its first guest; else call; or the
+                        keypad, when somebody opened it to join another room
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ class Navigator:
         self._keypad_open = False
         self._check_open = False  # the sound check's screen
         self._sent_at: float | None = None  # a join or a start that the snapshot does not show yet
+        self._sent_from: int | None = None  # the room that was on the screen then
         self._home = Home(self)
         self._keypad = KeypadScreen(self)
         self._check = SoundCheckScreen(self)
@@ -88,6 +90,7 @@ class Navigator:
     def send(self, intent: Intent) -> None:
         if isinstance(intent, Join | StartMeeting):
             self._sent_at = intent.pressed_at
+            self._sent_from = self._room
             self._joining.room = intent.room if isinstance(intent, Join) else None
         elif isinstance(intent, Leave):
             self._sent_at = None
@@ -125,19 +128,28 @@ class Navigator:
     def in_call(self) -> bool:
         return self._snapshot.phase is Phase.IN_CALL
 
+    @property
+    def _room(self) -> int | None:
+        call = self._snapshot.call
+        return call.room if call is not None else None
+
     def adopt(self, snapshot: Snapshot, now: float) -> None:
         """Take a new snapshot."""
         before, self._snapshot = self._snapshot, snapshot
         refused = snapshot.refusal_id > before.refusal_id
-        if snapshot.phase is not Phase.IDLE or refused:
+        came_in = snapshot.phase is Phase.IN_CALL and self._room != self._sent_from
+        if snapshot.phase is Phase.JOINING or came_in or refused:
             self._sent_at = None
         if snapshot.phase is not Phase.IDLE:
             self._check_open = False  # the box closed it: its sound is the meeting's
         if snapshot.phase is Phase.IDLE and before.phase is not Phase.IDLE:
             self._joining.room = None
-        if snapshot.phase is Phase.IN_CALL and before.phase is not Phase.IN_CALL:
-            self._keypad_open = False
-            self._keypad.reset()  # the password is not kept
+        shown = before.call.room if before.call is not None else None
+        if snapshot.phase is Phase.IN_CALL and (before.phase is not Phase.IN_CALL or self._room != shown):
+            back = before.phase is Phase.JOINING and (refused or self._room == self._sent_from)
+            if not back:  # who was refused, or gave up, and is back in a call may try again at once
+                self._keypad_open = False
+                self._keypad.reset()  # the password is not kept
             self._start.reset()
             self._call.reset()
         for notice in snapshot.notices:
@@ -175,11 +187,15 @@ class Navigator:
 
     def _screen_now(self, now: float) -> Screen:
         snapshot = self._snapshot
-        if snapshot.phase is Phase.IN_CALL and snapshot.call is not None:
-            waiting = snapshot.call.password is not None and not snapshot.call.tiles
-            return self._start if waiting else self._call
         if self._sent_at is not None and now - self._sent_at >= limits.ANSWER_WITHIN:
             self._sent_at = None
+        if snapshot.phase is Phase.IN_CALL and snapshot.call is not None:
+            if self._sent_at is not None:
+                return self._joining
+            if self._keypad_open:
+                return self._keypad
+            waiting = snapshot.call.password is not None and not snapshot.call.tiles
+            return self._start if waiting else self._call
         if snapshot.phase is Phase.JOINING or self._sent_at is not None:
             return self._joining
         if self._check_open:

@@ -31,6 +31,7 @@ from appliance.core.view import (
     Phase,
     Picture,
     Preset,
+    RoomView,
     Snapshot,
     SoundCheckView,
     TilesShown,
@@ -120,6 +121,11 @@ class Scene:
     after: Snapshot | None = None
 
 
+ROOMS = (RoomView(42, True, 5), RoomView(7, False, 1), RoomView(417, False, 3))
+HELD = ROOMS[1:]
+AWAY = tuple(replace(peer, held=i == 1) for i, peer in enumerate(PEERS[:4]))
+TO_ROOMS = "right right right right right ok"  # the first only shows the focus
+
 SCENES = (
     Scene("home", HOME),
     Scene("home-trouble", TROUBLE),
@@ -132,6 +138,7 @@ SCENES = (
     Scene("sound-check-good", replace(CHECKING, sound_check=CHECKED), TO_CHECK),
     Scene("sound-check-bad", replace(CHECKING, sound_check=NOT_HEARD), TO_CHECK),
     Scene("joining", HOME, "4 2 ok 1 2 3 4 ok", replace(HOME, phase=Phase.JOINING)),
+    Scene("coming-back", replace(HOME, phase=Phase.JOINING, coming_back=42)),
     Scene("start", in_call(CallView(417, NOW - 12, JoiningView(True, NOW + 588), password="502938"))),  # noqa: S106
     Scene("call", in_call(CALL, JOINED)),
     Scene("call-alone", in_call(replace(CALL, tiles=()))),
@@ -146,6 +153,9 @@ SCENES = (
     Scene("call-speaker-16", in_call(replace(SPEAKER, tiles=PEERS, pinned="p9"))),
     Scene("call-pinned", in_call(replace(CALL, tiles=MUTED_HERE, pinned="p3"))),
     Scene("call-menu", in_call(CALL), "up up ok"),
+    Scene("home-rooms", replace(HOME, rooms=HELD)),
+    Scene("call-held", in_call(replace(CALL, tiles=AWAY))),
+    Scene("call-rooms", replace(in_call(CALL), rooms=ROOMS), TO_ROOMS),
     Scene("call-menu-close", in_call(replace(SPEAKER, tiles=MUTED_HERE)), "up up right ok down down ok"),
 )
 

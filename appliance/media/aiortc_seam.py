@@ -11,8 +11,8 @@ What is changed on each connection, and why:
 - datagrams are told apart by their first bytes (RFC 7983, RFC 5761) before anything is parsed: aioice
   raises on an empty or malformed one, which would end the connection; its queue gets a bound;
 - an exception on a received packet is counted instead of ending the DTLS transport;
-- SCTP gets the time-outs of a LAN and a bound on what it reassembles, and takes no channels that
-  the other side opens;
+- SCTP gets the time-outs of a LAN, whatever happens to the wall clock, and a bound on what it
+  reassembles, and takes no channels that the other side opens;
 - RTP goes from the socket through SRTP to our receiver, and from our sender through SRTP to the socket,
   each in one call: aiortc's way there is a queue, two tasks and a dozen objects per packet;
 - senders and receivers are objects of ours: no encoder, no decoder thread, no track, no jitter buffer.
@@ -283,9 +283,13 @@ def _guard_sctp(connection: Connection) -> None:
         await receive_message(stream_id, pp_id, data)
 
     def lan_rto(round_trip: float) -> None:
+        if not 0 <= round_trip <= limits.SCTP_RTT_MAX:  # by the wall clock: somebody has set it
+            return
         update_rto(round_trip)
-        sctp._rto = max(limits.SCTP_RTO_MIN, min(sctp._srtt + 4 * sctp._rttvar, sctp._rto))
+        rto = sctp._srtt + 4 * sctp._rttvar
+        sctp._rto = max(limits.SCTP_RTO_MIN, min(rto, limits.SCTP_RTO_MAX))
 
+    sctp._get_timestamp = lambda: int(time.monotonic())  # of the cookie: aiortc's is the wall clock
     sctp._receive_data_chunk = receive_data_chunk
     sctp._data_channel_receive = data_channel_receive
     sctp._update_rto = lan_rto

@@ -278,9 +278,13 @@ class SoundSubscription:
     """The sounds for one peer: each goes out as it comes, or not at all."""
 
     def __init__(
-        self, fanout: SoundFanout, send: Callable[[Sound], None], writable: Callable[[], bool]
+        self,
+        fanout: SoundFanout,
+        send: Callable[[Sound], None],
+        writable: Callable[[], bool],
+        counts: SubscriptionCounts,
     ) -> None:
-        self.counts = SubscriptionCounts()
+        self.counts = counts
         self._fanout = fanout
         self._send = send
         self._writable = writable
@@ -312,9 +316,14 @@ class SoundFanout:
         for subscription in self._subscriptions:
             subscription.offer(sound)
 
-    def subscribe(self, send: Callable[[Sound], None], writable: Callable[[], bool]) -> SoundSubscription:
-        """A new peer, which gets every sound from now on."""
-        subscription = SoundSubscription(self, send, writable)
+    def subscribe(
+        self,
+        send: Callable[[Sound], None],
+        writable: Callable[[], bool],
+        counts: SubscriptionCounts | None = None,
+    ) -> SoundSubscription:
+        """A new peer, which gets every sound from now on. ``counts``: of an earlier one, to go on with."""
+        subscription = SoundSubscription(self, send, writable, counts or SubscriptionCounts())
         self._subscriptions.append(subscription)
         return subscription
 

@@ -38,6 +38,7 @@ from appliance.media.fanout import (
     SoundFanout,
     SoundSubscription,
     Subscription,
+    SubscriptionCounts,
 )
 from appliance.media.rtp_sender import SenderFeedback
 from appliance.media.video_receive import VideoReceive
@@ -115,7 +116,8 @@ class MediaLink:
     ``hosts``: addresses of ours to use. ``video``, ``audio``: what we send, shared by all links.
     ``sound_in``: takes the other box's sound. ``on_picture`` is called on the decode thread, the
     other callbacks on the network thread. ``allowed``: which addresses may the other box have?
-    ``used_fingerprints``: those of all other links, ours and theirs.
+    ``used_fingerprints``: those of all other links, ours and theirs. ``on_checked``: an ICE check came
+    through, the rest of the handshake follows.
     """
 
     def __init__(
@@ -128,6 +130,7 @@ class MediaLink:
         on_picture: Callable[[Picture], None],
         on_control: Callable[[bytes], None],
         on_state: Callable[[str], None],
+        on_checked: Callable[[], None] = lambda: None,
         allowed: Callable[[sdp.IPAddress], bool] = sdp.lan_address,
         used_fingerprints: Callable[[], Collection[str]] = tuple,
         name: str = "peer",
@@ -137,6 +140,7 @@ class MediaLink:
         self._sound_in = sound_in
         self._on_control = on_control
         self._on_state = on_state
+        self._on_checked = on_checked
         self._allowed = allowed
         self._used_fingerprints = used_fingerprints
         self._state = ""
@@ -147,6 +151,8 @@ class MediaLink:
         self._layer: Layer | None = None
         self._frames_out: Subscription | None = None  # while media is open
         self._sounds_out: SoundSubscription | None = None
+        self._sound_sent = self._sound_taken = True
+        self._sound_counts = SubscriptionCounts()
         self._speaking = False  # the last sound sent was not the end of a talk spurt
         self._bad_control = 0  # messages refused: oversize, text, or the app's handler failed
         self._early = 0  # media packets that came before open_media
@@ -165,6 +171,7 @@ class MediaLink:
         self._sync = LipSync(self._video_in.clock, self._audio_in.clock)
         self._audio_in.on_report = self._look_at_sync
         self._connection.pc.on("connectionstatechange", self._connection_state)
+        self._connection.pc.on("iceconnectionstatechange", self._ice_state)
         self._connection.control.on("open", lambda: self._set_state(CONNECTED))
         self._connection.control.on("message", self._control_message)
 
@@ -248,9 +255,8 @@ class MediaLink:
             codec = Codec(self._video_out.codec)
             self._frames_out = self._video_fanout.subscribe(self._send_frame, writable, codec)
             self._frames_out.set_layer(self._layer)
-        if self._audio_out.started:
-            self._sounds_out = self._audio_fanout.subscribe(self._send_sound, writable)
         self._opened = True
+        self._subscribe_sound()
         self._pictures.start(self._video_in)
 
     def set_layer(self, layer: Layer | None) -> None:
@@ -258,6 +264,21 @@ class MediaLink:
         self._layer = layer
         if self._frames_out is not None:
             self._frames_out.set_layer(layer)
+
+    def set_sound(self, *, sent: bool, taken: bool) -> None:
+        """Whether this peer gets our sound, and whether we listen to its."""
+        self._sound_sent, self._sound_taken = sent, taken
+        if not sent and self._sounds_out is not None:
+            self._sounds_out.close()
+            self._sounds_out = None
+            self._speaking = False  # what comes later begins a talk spurt
+        self._subscribe_sound()
+
+    def _subscribe_sound(self) -> None:
+        wanted = self._opened and self._sound_sent and self._audio_out.started and self._closing is None
+        if wanted and self._sounds_out is None:
+            writable = self._connection.path.writable
+            self._sounds_out = self._audio_fanout.subscribe(self._send_sound, writable, self._sound_counts)
 
     def set_tile(self, size: tuple[int, int] | None) -> None:
         """Show the peer's pictures at this width and height in pixels; None: not at all."""
@@ -329,7 +350,6 @@ class MediaLink:
         width, height = self._pictures.size
         decoder, assembly = self._pictures.decoder, self._pictures.assembly
         frames = self._frames_out.counts if self._frames_out is not None else None
-        sounds = self._sounds_out.counts if self._sounds_out is not None else None
         sending = self.sending
         counts = self._connection.counts
         skew = self._sync.skew(self._pictures.recently_shown, self._sound_in.heard, now)
@@ -353,8 +373,8 @@ class MediaLink:
             codec=self._video_out.codec,
             frames_sent=frames.sent if frames is not None else 0,
             frames_dropped=frames.dropped if frames is not None else 0,
-            sounds_sent=sounds.sent if sounds is not None else 0,
-            sounds_dropped=sounds.dropped if sounds is not None else 0,
+            sounds_sent=self._sound_counts.sent,
+            sounds_dropped=self._sound_counts.dropped,
             loss_out=self._video_out.feedback.fraction_lost,
             keyframe_requests=self._video_out.feedback.keyframe_requests,
             skew_ms=round(skew * 1000, 1) if skew is not None else None,
@@ -407,6 +427,10 @@ class MediaLink:
         state = self._connection.pc.connectionState
         if state in (FAILED, CLOSED):
             self._set_state(state)
+
+    def _ice_state(self) -> None:
+        if self._connection.pc.iceConnectionState in ("connected", "completed") and self._closing is None:
+            self._on_checked()
 
     def _set_state(self, state: str) -> None:
         if state == self._state or self._state == CLOSED:
@@ -480,7 +504,7 @@ class MediaLink:
             self._sound_in.wait_longer(sync.sound_wait)
 
     def _audio_packet(self, packet: Packet, now: float) -> None:
-        if self._opened:
-            self._sound_in.push(packet.sequence_number, packet.timestamp, packet.payload, now, packet.level)
-        else:
+        if not self._opened:
             self._early += 1
+        elif self._sound_taken:
+            self._sound_in.push(packet.sequence_number, packet.timestamp, packet.payload, now, packet.level)

@@ -17,7 +17,7 @@ import json
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
@@ -159,6 +159,13 @@ class RelayPool:
         """Dial a server at once if it waits for its next try: something suggests that it is back."""
         if relay_id in self._wake:
             self._wake[relay_id].set()
+
+    def leave_addresses(self, ours: Collection[str]) -> None:
+        """Our own addresses are these: a connection from any other carries nothing any more."""
+        for websocket in self._open.values():
+            local = websocket.local_address
+            if local and local[0] not in ours:
+                websocket.transport.abort()
 
     def send(self, relay_id: str, text: str) -> bool:
         """Send a frame through one server; returns False when it was dropped: not connected, longer

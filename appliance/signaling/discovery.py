@@ -116,6 +116,11 @@ class Discovery:
             while self._announcing:
                 await asyncio.wait(self._announcing)
 
+    async def rename(self, name: str) -> None:
+        """This box is called otherwise from now on."""
+        self._name = clean_name(name)
+        await self.update(self._interfaces)
+
     def probe_now(self, instance: str) -> None:
         """Look at once whether this box is there; something else suggests that it came or went."""
         self._presence.probe_now(instance)
@@ -152,6 +157,11 @@ class Discovery:
         self._info = self._own_info(addresses)
         self._announce(await zeroconf.async_update_service(self._info))
         await zeroconf.async_update_interfaces(multicast, IPVersion.V4Only)
+        # Who heard of the old addresses less than a second ago still keeps them (RFC 6762 section 10.2).
+        if self._greeting is not None:
+            self._greeting.cancel()
+        loop = asyncio.get_running_loop()
+        self._greeting = loop.call_later(limits.BOX_MOVED_AGAIN_AFTER, self._send_greeting)
         if appeared:  # ask there who is there; a browser asks only when it starts
             await self._stop_browsing(zeroconf.zeroconf)
             self._start_browsing(zeroconf.zeroconf)

@@ -66,6 +66,9 @@ class LineSocket:
         peer = websocket.remote_address
         self.remote: str = peer[0] if peer else ""
         """The other end's IP address."""
+        ours = websocket.local_address
+        self.local: str = ours[0] if ours else ""
+        """This end's."""
 
     async def send(self, message: bytes) -> None:
         """Send one message; waits while ``limits.LINE_BACKLOG_MAX`` bytes are unsent.

@@ -54,7 +54,7 @@ class Answering:
         def count(code: str) -> None:
             self.codes[code] += 1
 
-        await answer_line(line, self.meeting, self.gate, now, count)
+        await answer_line(line, [self.meeting] if self.meeting else [], self.gate, now, count)
 
     async def __aenter__(self) -> Answering:
         await self.server.start(["127.0.0.1"])

@@ -117,7 +117,7 @@ def test_a_status_has_the_documented_shape() -> None:
         name="Bridge",
         state="in-call",
         room=42,
-        rooms=(42,),
+        rooms=(protocol.RoomStatus(room=42, active=True, state="in-call", peers=("Galley",)),),
         joining=protocol.JoiningStatus(open=True, closes_in_s=12.5),
         boxes=(protocol.BoxStatus(name="Galley", address="10.0.0.2:8787", present=True),),
         peers=(protocol.PeerStatus(id="b2", name="Galley", state="live", layer="M", fps=30.0),),
@@ -132,7 +132,7 @@ def test_a_status_has_the_documented_shape() -> None:
     assert reply["joining"] == {"open": True, "closes_in_s": 12.5}
     assert list(reply["peers"][0]) == [
         "id", "name", "state", "layer", "width", "height", "fps", "latency_ms", "rtt_ms", "loss", "muted",
-        "speaking", "skew_ms", "picture_wait_ms", "sending",
+        "speaking", "held", "skew_ms", "picture_wait_ms", "sending",
     ]  # fmt: skip
 
 

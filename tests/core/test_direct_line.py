@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from appliance.core import limits
 from appliance.core.direct_line import DirectLine, LineState, Verdict
 
@@ -60,10 +62,47 @@ class TestLost:
         assert line.lost(reset=True, leads=False, now=NOW) is Verdict.WAIT
         assert line.tick(NOW + limits.LINE_WITHIN) is Verdict.DIAL
 
-    def test_a_refusal_then_means_that_the_box_is_gone(self) -> None:
+    def test_refusals_for_a_second_mean_that_the_box_is_gone(self) -> None:
         line = up()
         line.lost(reset=True, leads=True, now=NOW)
-        assert line.failed(refused=True, now=NOW) is Verdict.VANISHED
+        now = NOW
+        while now < NOW + limits.LINE_REFUSED_FOR:
+            assert line.failed(refused=True, now=now) is Verdict.WAIT
+            now += limits.LINE_RESET_REDIAL
+            assert line.tick(now) is Verdict.DIAL
+        assert line.failed(refused=True, now=now) is Verdict.VANISHED
+        assert line.state is LineState.LOST
+        assert line.tick(now + limits.LINE_LOST_REDIAL) is Verdict.DIAL
+
+    def test_after_silence_it_takes_longer(self) -> None:
+        line = up()
+        line.lost(reset=False, leads=True, now=NOW)
+        assert line.failed(refused=True, now=NOW + 5) is Verdict.WAIT
+        soon = NOW + 5 + limits.LINE_REFUSED_SILENT
+        assert line.failed(refused=True, now=soon - 0.1) is Verdict.WAIT
+        assert line.failed(refused=True, now=soon) is Verdict.VANISHED
+
+    def test_a_dial_without_an_answer_begins_the_count_anew(self) -> None:
+        line = up()
+        line.lost(reset=True, leads=True, now=NOW)
+        line.failed(refused=True, now=NOW)
+        line.failed(refused=False, now=NOW + 1)
+        assert line.failed(refused=True, now=NOW + 2) is Verdict.WAIT
+
+    def test_a_box_that_knows_no_such_line_is_gone_at_once_and_forgotten_soon(self) -> None:
+        line = up()
+        line.lost(reset=False, leads=True, now=NOW)
+        assert line.failed(refused=False, now=NOW, unknown=True) is Verdict.VANISHED
+        later = NOW + limits.LINE_REFUSED_SILENT
+        assert line.tick(later) is Verdict.DIAL
+        assert line.failed(refused=False, now=later, unknown=True) is Verdict.FORGOTTEN
+
+    def test_and_not_forgotten_when_it_merely_begins_anew(self) -> None:
+        line = up()
+        line.lost(reset=False, leads=True, now=NOW)
+        line.failed(refused=False, now=NOW, unknown=True)
+        line.failed(refused=True, now=NOW + 2)
+        assert line.failed(refused=False, now=NOW + 4, unknown=True) is Verdict.VANISHED
 
     def test_no_answer_does_not(self) -> None:
         line = up()
@@ -80,12 +119,37 @@ class TestLost:
             assert line.tick(now) is Verdict.DIAL
         line.failed(refused=False, now=now)
         assert line.tick(now + limits.LINE_RESET_REDIAL) is Verdict.WAIT
-        assert line.tick(now + limits.LINE_REDIAL_EVERY) is Verdict.DIAL
+        assert line.tick(now + limits.LINE_LOST_REDIAL) is Verdict.DIAL
 
-    def test_silence_is_dialed_into_now_and_then(self) -> None:
+    def test_silence_is_dialed_into_all_the_time_and_later_less_often(self) -> None:
         line = up()
         assert line.lost(reset=False, leads=True, now=NOW) is Verdict.WAIT
-        assert line.tick(NOW + limits.LINE_REDIAL_EVERY) is Verdict.DIAL
+        assert line.tick(NOW + limits.LINE_LOST_REDIAL) is Verdict.DIAL
+        for lost_for, pause in (
+            (limits.LINE_LOST_REDIAL, limits.LINE_LOST_REDIAL),
+            (limits.LINE_LOST_QUICK_FOR - 1, limits.LINE_LOST_REDIAL),
+            (limits.LINE_LOST_QUICK_FOR + 1, limits.LINE_LOST_REDIAL_MAX),
+            (limits.MEMBERSHIP_KEPT, limits.LINE_LOST_REDIAL_MAX),
+        ):
+            line.failed(refused=False, now=NOW + lost_for)
+            assert line.tick(NOW + lost_for + pause - 0.01) is Verdict.WAIT
+            assert line.tick(NOW + lost_for + pause) is Verdict.DIAL
+
+    @pytest.mark.parametrize("leads", [True, False])
+    def test_a_sign_that_it_works_again_makes_it_dial_at_once(self, leads: bool) -> None:
+        line = up()
+        assert line.redial(NOW) is Verdict.WAIT
+        line.lost(reset=False, leads=leads, now=NOW)
+        assert line.redial(NOW) is Verdict.DIAL
+        assert line.redial(NOW + 0.01) is Verdict.WAIT  # one sign is enough
+        assert line.redial(NOW + limits.LINE_RESET_REDIAL) is Verdict.DIAL
+        line.up()
+        assert line.redial(NOW + 5) is Verdict.WAIT
+
+    def test_a_line_that_never_was_is_not_dialed_for_it(self) -> None:
+        line = DirectLine()
+        line.begin(leads=False, now=NOW)
+        assert line.redial(NOW) is Verdict.WAIT
 
     def test_a_dial_that_fails_while_the_line_is_up_changes_nothing(self) -> None:
         line = up()

@@ -58,7 +58,8 @@ class Pair:
     def __init__(self) -> None:
         self.now = 0.0
         self.relay = self.line = self.media = True
-        self.refusing = False
+        self.refusing = self.unknown = False
+        self.stopped: Side | None = None
         self.dead: set[int] = set()  # connections that carry nothing any more
         self.queue: deque[Callable[[], None]] = deque()
         self.a = Side(self, "A", 1)
@@ -72,6 +73,23 @@ class Pair:
     @property
     def follower(self) -> Side:
         return self.leader.other
+
+    def cut(self) -> None:
+        """No packet gets through any more, and both lines notice."""
+        self.media = self.line = self.relay = False
+        for side in (self.a, self.b):
+            side.run(side.machine.line_lost(False, self.now))
+
+    def mend(self) -> None:
+        self.media = self.line = self.relay = True
+        self.dead.clear()
+
+    def die(self, side: Side) -> None:
+        """The process of one side ends: its system closes the line and refuses new ones."""
+        self.media = self.line = False
+        self.refusing = True
+        self.stopped = side
+        side.other.run(side.other.machine.line_lost(True, self.now))
 
     def carry(self, side: Side, effect: peer.Effect) -> None:
         changed = self.tamper(effect)
@@ -111,7 +129,7 @@ class Pair:
 
     def dialed(self, side: Side) -> None:
         if not self.line:
-            side.run(side.machine.line_failed(self.refusing, self.now))
+            side.run(side.machine.line_failed(self.refusing, self.now, self.unknown))
             return
         for end in (side, side.other):
             channel = SealedChannel.of_pair(LINE_KEYS, end.role, self.now)
@@ -148,16 +166,17 @@ class Pair:
     def pass_time(self, seconds: float) -> None:
         """Let time pass, waking each machine at its own deadlines."""
         end = self.now + seconds
+        alive = [side for side in (self.a, self.b) if side is not self.stopped]
         while True:
-            due = [s.machine.deadline() for s in (self.a, self.b)]
+            due = [s.machine.deadline() for s in alive]
             at = min((d for d in due if d is not None), default=end)
             self.now = min(max(at, self.now), end)
-            for side in (self.a, self.b):
+            for side in alive:
                 deadline = side.machine.deadline()
                 if deadline is not None and deadline <= self.now:
                     side.run(side.machine.tick(self.now))
             self.settle()
-            due = [s.machine.deadline() for s in (self.a, self.b)]
+            due = [s.machine.deadline() for s in alive]
             if self.now >= end and all(d is None or d > end for d in due):
                 return
 
@@ -174,7 +193,8 @@ def live() -> Pair:
 
 
 def test_every_state_is_reached_by_the_table() -> None:
-    assert set(TABLE.values()) | {PeerState.PROVEN} == set(PeerState)
+    begins = {PeerState.PROVEN, PeerState.INTRODUCED}
+    assert set(TABLE.values()) | begins == set(PeerState)
 
 
 class TestToLive:
@@ -452,21 +472,22 @@ class TestBroken:
         assert live.a.machine.bound == live.b.machine.bound == 1
         assert live.a.links == live.b.links == {1}
 
-    def test_silence_is_shown_after_three_seconds_and_ends_after_thirty(self, live: Pair) -> None:
-        live.media = live.line = live.relay = False
+    def test_silence_is_shown_after_three_seconds_and_the_tile_goes_after_thirty(self, live: Pair) -> None:
+        live.cut()
         live.pass_time(limits.SILENT_AFTER + limits.HEARTBEAT_EVERY)
         assert live.states() == (PeerState.SILENT, PeerState.SILENT)
         live.pass_time(limits.GONE_AFTER)
-        assert live.a.did(peer.Ended) == [peer.Ended(GoneReason.SILENT)]
+        assert live.states() == (PeerState.AWAY, PeerState.AWAY)
+        assert live.a.did(peer.Away) == [peer.Away(GoneReason.SILENT)]
+        assert not live.a.did(peer.Ended)
+        assert live.a.links == live.b.links == set()
 
     def test_a_cable_that_comes_back_heals_by_itself(self, live: Pair) -> None:
-        live.media = live.line = live.relay = False
-        live.leader.run(live.leader.machine.line_lost(False, live.now))
-        live.follower.run(live.follower.machine.line_lost(False, live.now))
+        live.cut()
         live.pass_time(10)
         assert live.states() == (PeerState.SILENT, PeerState.SILENT)
         live.media = live.line = live.relay = True
-        live.pass_time(limits.LINE_REDIAL_EVERY + 1)
+        live.pass_time(limits.LINE_LOST_REDIAL + 0.1)
         assert live.states() == (PeerState.LIVE, PeerState.LIVE)
         assert live.a.machine.bound == live.b.machine.bound
 
@@ -479,20 +500,27 @@ class TestBroken:
         assert live.a.links == live.b.links == {live.a.machine.bound}
 
     def test_a_line_that_was_reset_and_refuses_means_gone_at_once(self, live: Pair) -> None:
-        live.line, live.refusing = False, True
-        side = live.leader
-        side.run(side.machine.line_lost(True, live.now))
-        live.settle()
-        assert side.did(peer.Ended) == [peer.Ended(GoneReason.VANISHED)]
+        live.die(live.follower)
+        live.pass_time(limits.VANISHED_AFTER)
+        assert live.leader.did(peer.Away) == [peer.Away(GoneReason.VANISHED)]
+        assert live.leader.machine.bound is None
 
-    def test_the_follower_notices_too_within_a_second(self, live: Pair) -> None:
+    def test_the_follower_notices_too_a_second_later(self, live: Pair) -> None:
+        live.die(live.leader)
+        live.pass_time(limits.VANISHED_AFTER + limits.LINE_WITHIN)
+        assert live.follower.did(peer.Away) == [peer.Away(GoneReason.VANISHED)]
+
+    def test_a_server_that_began_anew_is_no_box_that_is_gone(self, live: Pair) -> None:
         live.line, live.refusing = False, True
-        side = live.follower
-        side.run(side.machine.line_lost(True, live.now))
-        live.settle()
-        assert not side.did(peer.Ended)
-        live.pass_time(limits.LINE_WITHIN)
-        assert side.did(peer.Ended) == [peer.Ended(GoneReason.VANISHED)]
+        for side in (live.a, live.b):
+            side.run(side.machine.line_lost(True, live.now))
+        live.pass_time(60)
+        assert live.states() == (PeerState.LIVE, PeerState.LIVE)
+        assert live.a.machine.bound == live.b.machine.bound == 1
+        live.line, live.refusing = True, False
+        live.pass_time(limits.LINE_LOST_REDIAL)
+        assert live.a.machine.line_state is LineState.UP
+        assert live.states() == (PeerState.LIVE, PeerState.LIVE)
 
     def test_a_line_that_was_reset_and_is_dialed_again_disturbs_nobody(self, live: Pair) -> None:
         live.leader.run(live.leader.machine.line_lost(True, live.now))
@@ -507,3 +535,184 @@ class TestBroken:
         live.settle()
         assert live.states() == (PeerState.LIVE, PeerState.LIVE)
         assert live.a.machine.bound == 2
+
+
+class TestAway:
+    """Off the screen after 30 s, and a member for ten minutes."""
+
+    @pytest.mark.parametrize("out", [40, 60, 110, 300, 590])
+    def test_a_cable_that_comes_back_within_ten_minutes_heals_without_a_password(
+        self, live: Pair, out: float
+    ) -> None:
+        live.cut()
+        live.pass_time(out)
+        assert live.states() == (PeerState.AWAY, PeerState.AWAY)
+        live.mend()
+        quick = limits.LINE_LOST_REDIAL if out < limits.LINE_LOST_QUICK_FOR else limits.LINE_LOST_REDIAL_MAX
+        live.pass_time(quick)
+        assert live.states() == (PeerState.LIVE, PeerState.LIVE)
+        assert live.a.did(peer.Returned) == live.b.did(peer.Returned) == [peer.Returned()]
+        assert live.a.machine.bound == live.b.machine.bound
+        assert live.a.machine.bound is not None
+        assert live.a.machine.bound > 1
+
+    def test_after_ten_minutes_it_is_over(self, live: Pair) -> None:
+        live.cut()
+        live.pass_time(limits.MEMBERSHIP_KEPT - 1)
+        assert live.states() == (PeerState.AWAY, PeerState.AWAY)
+        live.pass_time(limits.GONE_AFTER + 2)
+        assert live.a.did(peer.Ended) == live.b.did(peer.Ended) == [peer.Ended(GoneReason.SILENT)]
+
+    def test_the_ten_minutes_begin_anew_with_every_absence(self, live: Pair) -> None:
+        for _ in range(3):
+            live.cut()
+            live.pass_time(400)
+            live.mend()
+            live.pass_time(30)
+            assert live.states() == (PeerState.LIVE, PeerState.LIVE)
+
+    def test_without_a_line_nothing_is_kept(self) -> None:
+        pair = Pair()
+        pair.line = False
+        pair.start()
+        pair.pass_time(3 * limits.LINE_WITHIN)
+        pair.media = pair.relay = False
+        pair.pass_time(limits.GONE_AFTER + 1)
+        assert pair.a.did(peer.Ended) == [peer.Ended(GoneReason.SILENT)]
+
+    def test_a_box_that_vanished_may_come_back_to_its_line(self, live: Pair) -> None:
+        other = live.leader
+        live.die(other.other)
+        live.pass_time(5)
+        assert other.machine.state is PeerState.AWAY
+        live.stopped, live.refusing = None, False
+        other.other.run(other.other.machine.line_lost(False, live.now))
+        live.mend()
+        live.pass_time(limits.LINE_LOST_REDIAL_MAX)
+        assert live.states() == (PeerState.LIVE, PeerState.LIVE)
+
+    def test_a_box_that_has_forgotten_us_for_seconds_is_over(self, live: Pair) -> None:
+        live.cut()
+        live.pass_time(40)
+        live.unknown = True
+        live.pass_time(limits.LINE_LOST_REDIAL + limits.LINE_REFUSED_SILENT / 2)
+        assert not live.a.did(peer.Ended)
+        live.pass_time(2 * limits.LINE_REDIAL_EVERY)
+        assert live.leader.did(peer.Ended) == [peer.Ended(GoneReason.VANISHED)]
+
+    def test_what_is_said_meanwhile_is_not_said_into_the_void(self, live: Pair) -> None:
+        live.cut()
+        live.pass_time(40)
+        assert live.a.machine.say_roster(("0" * 32,)) == []
+        live.mend()
+        live.pass_time(1)
+        assert live.a.did(peer.Reached)
+        assert live.a.machine.say_roster(("0" * 32,))
+
+    def test_who_leaves_meanwhile_is_over_here(self, live: Pair) -> None:
+        live.cut()
+        live.pass_time(40)
+        live.a.run(live.a.machine.leave())
+        assert live.a.machine.state is PeerState.GONE
+
+    def test_a_line_that_is_up_keeps_a_member_whose_udp_is_blocked(self, live: Pair) -> None:
+        live.media = False
+        live.pass_time(limits.MEMBERSHIP_KEPT + 60)
+        assert live.states() == (PeerState.AWAY, PeerState.AWAY)
+        live.mend()
+        live.pass_time(2 * limits.CONNECT_WITHIN)
+        assert live.states() == (PeerState.LIVE, PeerState.LIVE)
+
+
+class TestBlocked:
+    """UDP between two boxes is blocked; their line, over TCP, is not."""
+
+    @pytest.mark.parametrize("blocked", [3.5, 5.0, 7.3, 12.0, 20.0, 28.0, 45.0])
+    def test_it_is_shown_and_heals_soon_after(self, live: Pair, blocked: float) -> None:
+        live.media = False
+        live.dead.add(1)
+        live.pass_time(limits.SILENT_AFTER)
+        assert live.states() == (PeerState.SILENT, PeerState.SILENT)
+        live.pass_time(blocked - limits.SILENT_AFTER)
+        live.media = True
+        live.pass_time(limits.CHECK_WITHIN + 0.1)
+        assert live.states() == (PeerState.LIVE, PeerState.LIVE)
+
+    def test_offers_are_never_faster_than_the_other_side_takes_them(self, live: Pair) -> None:
+        live.media = False
+        live.dead.add(1)
+        live.pass_time(100)
+        assert len(live.leader.did(peer.MakeOffer)) > 30
+        assert peer.Refused("peer.too-many-offers") not in live.follower.log
+
+    def test_one_whose_checks_came_through_is_not_given_up_for_the_next(self, live: Pair) -> None:
+        live.media = False
+        live.dead.add(1)
+        live.pass_time(limits.SILENT_AFTER + 1)
+        generation = live.leader.machine.generation
+        live.leader.run(live.leader.machine.link_checked(generation, live.now))
+        live.pass_time(limits.CONNECT_WITHIN - 0.1)
+        assert live.leader.machine.generation == generation
+
+
+class TestMoves:
+    """A box whose addresses change."""
+
+    @staticmethod
+    def moved(side: Side, *addresses: str) -> Me:
+        old = side.machine._me
+        return Me(old.identity, old.name, old.peer_id, addresses, old.port)
+
+    @pytest.mark.parametrize("who", ["leader", "follower"])
+    def test_a_new_address_in_the_place_of_the_old_one_makes_a_new_connection(
+        self, live: Pair, who: str
+    ) -> None:
+        side = live.leader if who == "leader" else live.follower
+        live.dead.add(1)
+        side.run(side.machine.line_lost(False, live.now))
+        side.run(side.machine.follow_addresses(self.moved(side, "10.0.0.9"), live.now))
+        live.settle()
+        assert live.states() == (PeerState.LIVE, PeerState.LIVE)
+        assert live.a.machine.bound == live.b.machine.bound == 2
+        assert side.other.machine.addresses == ("10.0.0.9",)
+        assert not [e for e in (*live.a.log, *live.b.log) if isinstance(e, peer.Refused)]
+
+    def test_the_old_connection_serves_until_the_new_one_is_bound(self, live: Pair) -> None:
+        live.connect = lambda generation: None  # type: ignore[method-assign,assignment]
+        side = live.leader
+        side.run(side.machine.follow_addresses(self.moved(side, "10.0.0.9"), live.now))
+        live.settle()
+        assert side.machine.generation == 2
+        assert side.machine.bound == 1
+        assert live.a.links == live.b.links == {1, 2}
+
+    def test_an_address_more_is_told_and_disturbs_nothing(self, live: Pair) -> None:
+        side = live.follower
+        side.run(side.machine.follow_addresses(self.moved(side, "127.0.0.1", "10.0.0.9"), live.now))
+        live.settle()
+        assert side.other.machine.addresses == ("127.0.0.1", "10.0.0.9")
+        assert live.a.machine.generation == 1
+
+    def test_no_address_for_a_while_changes_nothing_that_the_same_one_does_not_mend(self, live: Pair) -> None:
+        side = live.leader
+        for addresses in ((), ("127.0.0.1",)):
+            side.run(side.machine.follow_addresses(self.moved(side, *addresses), live.now))
+            live.settle()
+        assert live.a.machine.generation == 1
+
+    def test_where_discovery_sees_a_box_its_line_is_dialed_at_once(self, live: Pair) -> None:
+        live.cut()
+        live.pass_time(10)
+        side = live.leader
+        side.run(side.machine.found_at(("10.0.0.9",), live.now))
+        assert side.did(peer.Dial)[-1].addresses == ("10.0.0.9", "127.0.0.1")
+
+    def test_addresses_that_change_all_the_time_are_refused(self, live: Pair) -> None:
+        side = live.follower
+        for number in range(50):
+            frame = m.Addresses(addresses=(f"10.0.0.{number}",), port=1)
+            side.other.run(
+                side.other.machine.line_frame(side.machine._line.seal(m.encode_sealed(frame)), live.now)
+            )
+        assert len(live.leader.did(peer.MakeOffer)) <= 1 + limits.MOVES_BURST
+        assert peer.Refused("peer.too-many-moves") in live.leader.log

@@ -131,6 +131,41 @@ class TestRoster:
         assert roster.holes(NOW + 100) == {"d"}
         assert roster.is_over("c")
 
+    def test_who_is_away_is_a_member_that_is_not_named(self) -> None:
+        roster = Roster("me")
+        for peer in ("a", "b"):
+            roster.add(peer)
+        roster.heard("a", ["a", "c"], NOW)
+        roster.heard("b", ["a", "b"], NOW)
+        roster.away("a")
+        assert roster.members == ("me", "b")
+        assert roster.holes(NOW + 100) == set()  # "a" is no hole, and what it named is old
+        roster.back("a")
+        assert roster.members == ("me", "a", "b")
+
+    def test_who_is_away_and_proves_itself_again_is_named(self) -> None:
+        roster = Roster("me")
+        roster.add("a")
+        roster.away("a")
+        roster.add("a")
+        assert roster.members == ("me", "a")
+
+    def test_nobody_is_away_that_was_never_here(self) -> None:
+        roster = Roster("me")
+        roster.away("a")
+        roster.add("a")
+        assert roster.members == ("me", "a")
+
+    def test_a_hole_may_be_asked_for_at_those_that_name_it(self) -> None:
+        roster = Roster("me")
+        for peer in ("a", "b"):
+            roster.add(peer)
+        roster.heard("a", ["c"], NOW)
+        roster.heard("b", ["c", "d"], NOW + 1)
+        assert roster.introducers("c") == ["a", "b"]
+        assert roster.introducers("d") == ["b"]
+        assert roster.holes(NOW + 5, after=5) == {"c"}
+
     def test_a_roster_of_thousands_is_cut(self) -> None:
         roster = Roster("me")
         roster.heard("a", [f"{n:032x}" for n in range(5000)], NOW)

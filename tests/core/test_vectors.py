@@ -145,3 +145,55 @@ def test_the_bind_mac_is_that_of_the_file() -> None:
         (bind["sender_ufrag"], bind["receiver_ufrag"]),
     )
     assert mac.hex() == bind["mac"]
+
+
+def test_an_introduction_follows_from_the_document_alone() -> None:
+    """A second implementation in small: both statements, all signatures, the keys, the confirmation."""
+    import base64
+    import hashlib
+    import hmac
+    import struct
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+
+    told = VECTORS["introduction"]
+    first, reply, confirm = (
+        json.loads(told[name]) for name in ("introduce", "introduce_reply", "introduce_confirm")
+    )
+
+    def lp(*items: bytes) -> bytes:
+        return b"".join(struct.pack(">I", len(item)) + item for item in items)
+
+    def presented(message: dict[str, Any]) -> bytes:
+        keys = (base64.b64decode(message[name]) for name in ("epk", "key", "share"))
+        port = struct.pack(">H", message["port"])
+        return lp(*keys, message["name"].encode(), port, *(a.encode() for a in message["addresses"]))
+
+    asked = lp(
+        b"mb1/introduce",
+        b"\x01",
+        struct.pack(">H", told["room"]),
+        bytes.fromhex(first["to"]),
+        presented(first),
+    )
+    replied = lp(b"mb1/introduce-reply", asked, presented(reply))
+    for message, statement in ((first, asked), (reply, replied)):
+        epk = base64.b64decode(message["epk"])
+        assert hashlib.sha256(epk).hexdigest()[:32] == message["from"]
+        for public, signature in ((epk, "sig"), (base64.b64decode(message["key"]), "signature")):
+            Ed25519PublicKey.from_public_bytes(public).verify(base64.b64decode(message[signature]), statement)
+    assert (first["from"], first["to"]) == (reply["to"], reply["from"])
+
+    transcript = hashlib.sha256(lp(b"mb1/transcript", asked, replied)).digest()
+    assert transcript.hex() == told["keys"]["transcript"]
+    private = X25519PrivateKey.from_private_bytes(bytes.fromhex(told["asker_random"][0]))
+    shared = private.exchange(X25519PublicKey.from_public_bytes(base64.b64decode(reply["share"])))
+    prk = hmac.digest(transcript, shared, "sha256")
+
+    def key(label: bytes) -> bytes:
+        return hmac.digest(prk, lp(b"mb1", label) + b"\x01", "sha256")
+
+    assert hmac.digest(key(b"introduce"), transcript, "sha256") == base64.b64decode(confirm["confirm"])
+    for label, name in ((b"A->B", "a_to_b"), (b"B->A", "b_to_a"), (b"resume", "resume"), (b"bind", "bind")):
+        assert key(label).hex() == told["keys"][name]

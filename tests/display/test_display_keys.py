@@ -218,9 +218,9 @@ class TestCall:
     def test_a_fingers_bounce_does_not_leave(self, shower) -> None:
         shown = shower(IN_CALL, size=(1280, 720))
         down = pygame.Event(
-            pygame.FINGERDOWN, {"x": 957 / 1280, "y": 648 / 720, "finger_id": 1, "touch_id": 1}
+            pygame.FINGERDOWN, {"x": 1030 / 1280, "y": 648 / 720, "finger_id": 1, "touch_id": 1}
         )
-        up = pygame.Event(pygame.FINGERUP, {"x": 957 / 1280, "y": 648 / 720, "finger_id": 1, "touch_id": 1})
+        up = pygame.Event(pygame.FINGERUP, {"x": 1030 / 1280, "y": 648 / 720, "finger_id": 1, "touch_id": 1})
         shown.post(down, up, down, up)
         assert shown.intents == []
         time.sleep(0.35)

@@ -160,7 +160,7 @@ class TestMenuByKeys:
     def test_back_closes_it_and_asks_nothing(self, shower, key) -> None:
         shown = shower(in_call(tiles=TILES[:1]))
         shown.press(f"up up ok {key}")
-        assert targets(shown) == {"tile:p1", "mute", "camera", "layout", "joining", "leave"}
+        assert targets(shown) == {"tile:p1", "mute", "camera", "layout", "joining", "rooms", "leave"}
         shown.press("ok back back ok")  # opens it again; then the question whether to leave
         assert shown.intents == [Leave()]
 

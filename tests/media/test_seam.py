@@ -401,6 +401,21 @@ async def test_a_message_larger_than_the_window_is_never_put_together(a, b):
 
 
 @pair
+async def test_a_wall_clock_that_is_set_does_not_slow_repairs_down(a, b):
+    a.connection.control.send(b"one")
+    await until(lambda: b.messages == [b"one"])
+    sctp = a.connection.pc.sctp
+    before = sctp._srtt, sctp._rto
+    for jump in (31e6, -31e6):  # what aiortc makes of a round trip during which the clock was set
+        sctp._update_rto(jump)
+    assert (sctp._srtt, sctp._rto) == before
+    for _ in range(20):
+        sctp._update_rto(limits.SCTP_RTT_MAX / 2)
+    assert sctp._rto == limits.SCTP_RTO_MAX
+    assert abs(sctp._get_timestamp() - time.monotonic()) < 5
+
+
+@pair
 async def test_sctp_repairs_at_the_pace_of_a_lan(a, b):
     a.connection.control.send(b"one")
     await until(lambda: b.messages == [b"one"])

@@ -35,10 +35,11 @@ class TestBox:
 
     __test__ = False
 
-    def __init__(self, name: str, folder: Path, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, name: str, folder: Path, launch: Callable[[], subprocess.Popen[bytes]]) -> None:
         self.name = name
         self.folder = folder
-        self.process = process
+        self._launch = launch
+        self.process = launch()
         self.client = ControlClient(folder / "control.sock")
 
     def ask(self, verb: str, **arguments: Any) -> dict[str, Any]:
@@ -74,6 +75,16 @@ class TestBox:
         """SIGKILL: no goodbye."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+
+    def end(self, number: int = signal.SIGTERM) -> None:
+        """Tell it to stop, and wait until it has."""
+        self.process.send_signal(number)
+        self.process.wait(STOP_WITHIN)
+
+    def restart(self) -> None:
+        """Start it again, with what it left; its control socket is not there at once."""
+        self.client.close()
+        self.process = self._launch()
 
     def story(self) -> str:
         """What there is to know about it, for a test that failed."""
@@ -134,14 +145,19 @@ class Boxes:
         servers: Sequence[str] = (),
         ready: bool = True,
         environment: Mapping[str, str] | None = None,
+        identity: bytes = b"",
     ) -> TestBox:
         """Start a box. ``band``: of its test sound, else another one for each; ``size``: of its screen.
 
         ``extra``: further lines for the end of its configuration. ``environment``: of its process, on top.
+        ``identity``: the seed of its key, else it makes one.
         """
         index = len(self.all)
         folder = self._folder / f"box-{index}"
         folder.mkdir()
+        if identity:
+            (folder / "state").mkdir(mode=0o700)
+            (folder / "state" / "identity.key").write_bytes(identity)
         microphone = microphone or f"test:{index % 8 if band is None else band}"
         interface = "lo" if host is None else host.interface
         config = folder / "meetingbox.toml"
@@ -160,15 +176,23 @@ class Boxes:
             *(sys.executable, "-m", "appliance", "run", "--config", str(config)),
             *("--socket", str(folder / "control.sock"), "--state-dir", str(folder / "state")),
         ]
-        with (folder / "log.txt").open("wb") as log:
-            options: dict[str, Any] = {
-                "stdin": subprocess.DEVNULL,
-                "stdout": log,
-                "stderr": subprocess.STDOUT,
-                "env": {**os.environ, "PYTHONWARNINGS": "error::ResourceWarning", **(environment or {})},
-            }
-            process = subprocess.Popen(argv, **options) if host is None else host.popen(argv, **options)
-        box = TestBox(name, folder, process)
+
+        def launch() -> subprocess.Popen[bytes]:
+            with (folder / "log.txt").open("ab") as log:
+                options: dict[str, Any] = {
+                    "stdin": subprocess.DEVNULL,
+                    "stdout": log,
+                    "stderr": subprocess.STDOUT,
+                    "env": {
+                        **os.environ,
+                        "PYTHONWARNINGS": "error::ResourceWarning",
+                        "MEETINGBOX_RUNTIME_DIR": str(folder / "run"),  # on a disk: nothing is kept there
+                        **(environment or {}),
+                    },
+                }
+                return subprocess.Popen(argv, **options) if host is None else host.popen(argv, **options)
+
+        box = TestBox(name, folder, launch)
         self.all.append(box)
         if ready:
             self.wait(lambda: bool(box.status()), READY_WITHIN)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from net.boxes import Boxes
+from net.namespaces import Lan, needs_namespaces
 
 PASSWORD = f"{os.getpid():06d}"  # another test on this loopback may use the same room
 
@@ -30,6 +31,33 @@ def test_a_closed_door_keeps_newcomers_out_until_any_member_opens_it(tmp_path: P
         b.ask("allow-joining", state="on")  # another member than the one that closed it
         everybody = {"Bridge", "Galley", "Library"}
         boxes.wait(lambda: all(box.drawn() == everybody - {box.name} for box in (a, b, c)))
+
+
+@needs_namespaces
+def test_a_member_that_was_out_of_reach_learns_on_its_return_how_the_door_is(tmp_path: Path) -> None:
+    with Lan(3) as lan, Boxes(tmp_path) as boxes:
+        a, b, c = boxes.start_all(("Bridge", "Galley", "Library"), lan.hosts)
+        boxes.wait(lambda: all(len([x for x in d.status()["boxes"] if x["present"]]) == 2 for d in (a, b, c)))
+        for box in (a, b, c):
+            box.ask("join", room=9, password=PASSWORD)
+        boxes.wait(lambda: all(len(box.drawn()) == 2 for box in (a, b, c)))
+        lan.hosts[2].unplug()
+        boxes.wait(lambda: a.peers()["Library"] == "reconnecting")
+        a.ask("allow-joining", state="off")
+        boxes.wait(lambda: not b.status()["joining"]["open"])
+        assert c.status()["joining"]["open"]  # nobody could tell it
+        lan.hosts[2].plug()
+        boxes.wait(lambda: not c.status()["joining"]["open"], 20.0)
+
+        lan.hosts[0].unplug()
+        boxes.wait(lambda: b.peers()["Bridge"] == "reconnecting")
+        c.ask("allow-joining", state="on")  # by another one than the one that closed it
+        boxes.wait(lambda: b.status()["joining"]["open"])
+        assert not a.status()["joining"]["open"]
+        lan.hosts[0].plug()
+        boxes.wait(lambda: a.status()["joining"]["open"], 20.0)
+        left = [box.status()["joining"]["closes_in_s"] for box in (a, b, c)]
+        assert max(left) - min(left) < 2.0  # one deadline for all
 
 
 def test_a_peer_that_a_person_closes_is_gone_on_both_screens(tmp_path: Path) -> None:

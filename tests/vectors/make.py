@@ -18,6 +18,7 @@ from appliance.core import messages as m
 from appliance.core.channel import SealedChannel, bind_mac
 from appliance.core.handshake import Handshakes, Proven, SendFrame
 from appliance.core.identity import BoxIdentity, PeerKey
+from appliance.core.introduction import Acquaintance, Carry, Host, Introductions
 from appliance.core.line import LineAnswerer, LineDialer, LineSecrets
 
 FILE = Path(__file__).with_name("protocol.json")
@@ -145,6 +146,41 @@ def line(proven: Proven) -> dict[str, Any]:
     }
 
 
+def introduction() -> dict[str, Any]:
+    """A carrier introduces two members; the one with the smaller peer id asks."""
+    seeds = sorted((bytes([n]) * 32 for n in (1, 2)), key=lambda seed: PeerKey(seed).peer_id)
+    carrier = PeerKey(bytes([3]) * 32).peer_id
+    sides = []
+    for name, seed in zip(("asker", "answerer"), seeds, strict=True):
+        box, random = BoxIdentity.generate(Stream(f"{name} box")), Stream(name)
+        machine = Introductions(ROOM, PeerKey(seed), box, random, lambda *_: True)
+        sides.append((seed, box, random, machine, Host(name, ("192.168.1.7", "fd00::7"), 8787)))
+    (seed_a, box_a, random_a, asker, host_a), (seed_b, box_b, random_b, answerer, host_b) = sides
+    asked = asker.ask(PeerKey(seed_b).peer_id, carrier, host_a, NOW).message
+    (replied,) = answerer.heard(carrier, asked, host_b, NOW)
+    assert isinstance(replied, Carry)
+    confirmed, one = asker.heard(carrier, replied.message, host_a, NOW)
+    assert isinstance(confirmed, Carry)
+    assert isinstance(one, Acquaintance)
+    (other,) = answerer.heard(carrier, confirmed.message, host_b, NOW)
+    assert isinstance(other, Acquaintance)
+    assert one.keys == other.keys
+    names = ("transcript", "a_to_b", "b_to_a", "resume", "bind")
+    return {
+        "room": ROOM,
+        "asker_join_seed": seed_a.hex(),
+        "answerer_join_seed": seed_b.hex(),
+        "asker_box_seed": box_a.to_bytes().hex(),
+        "answerer_box_seed": box_b.to_bytes().hex(),
+        "asker_random": [data.hex() for data in random_a.given],
+        "answerer_random": [data.hex() for data in random_b.given],
+        "introduce": m.encode_sealed(asked).decode(),
+        "introduce_reply": m.encode_sealed(replied.message).decode(),
+        "introduce_confirm": m.encode_sealed(confirmed.message).decode(),
+        "keys": {name: getattr(one.keys, name).hex() for name in names},
+    }
+
+
 def _resigned_challenge(good: dict[str, Any], change: Callable[[bytes], bytes]) -> str:
     """The challenge with another share, rightly signed by the member."""
     key = PeerKey(bytes.fromhex(good["member_random"][0]))
@@ -233,6 +269,7 @@ def make() -> dict[str, Any]:
         "handshake": good,
         "sealed": sealed(proven),
         "line": line(proven),
+        "introduction": introduction(),
         "broken": broken(good),
     }
 

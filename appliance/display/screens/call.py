@@ -17,6 +17,8 @@ from appliance.display import theme as t
 from appliance.display.scene import View
 from appliance.display.screens import tile
 from appliance.display.screens.parts import Page, Question, clock_text, countdown, duration
+from appliance.display.screens.room_menu import ANOTHER, RoomMenu
+from appliance.display.screens.room_menu import PREFIX as ROOMS
 from appliance.display.screens.start import joining_line
 from appliance.display.screens.tile_menu import TileMenu
 from appliance.display.stage import Key, Moment, Stage
@@ -36,10 +38,13 @@ class Call:
         self._stage = stage
         self._leave = Question()
         self._menu = TileMenu()
+        self._rooms = RoomMenu()
 
     def reset(self) -> None:
+        """Another meeting is on the screen."""
         self._leave.close()
         self._menu.close()
+        self._rooms.close()
 
     # --- drawing --------------------------------------------------------------------------------
 
@@ -59,6 +64,8 @@ class Call:
         chosen = self._menu.tile(call, moment.now)
         if chosen is not None:
             self._menu.draw(page, self._area(page), places[chosen.peer], chosen, call)
+        elif self._rooms.open(moment.now):
+            self._rooms.draw(page, page.w / 2, page.h - BAR_BOTTOM - BAR_HEIGHT - 12)
         return page.done()
 
     def _header(self, page: Page, call: CallView) -> None:
@@ -133,7 +140,8 @@ class Call:
     def _bar(self, page: Page, call: CallView) -> None:
         asked = self._leave.open(page.moment.now)
         page.until(self._leave.stale_at(page.moment.now))
-        widths = [BUTTON[0], BUTTON[0], BUTTON[0], WIDE_BUTTON, BUTTON[0]]
+        widths = [BUTTON[0], BUTTON[0], BUTTON[0], WIDE_BUTTON, BUTTON[0], BUTTON[0]]
+        others = len(page.moment.snapshot.rooms) - 1
         total = sum(widths) + (len(widths) - 1) * BUTTON_GAP
         y = page.h - BAR_BOTTOM - BAR_HEIGHT
         x = (page.w - total) / 2
@@ -151,6 +159,9 @@ class Call:
                 if call.hidden
                 else ("layout", "speaker-view" if _speaker_layout(call) else "grid", "Layout", "plain"),
                 self._joining_button(page, call),
+                ("rooms", "keypad", f"{others} on hold", "on")
+                if others > 0
+                else ("rooms", "keypad", "Rooms", "plain"),
                 ("leave", "hang-up", "Press again" if asked else "Leave", "leave"),
             ),
             widths,
@@ -200,6 +211,9 @@ class Call:
             if self._menu.tile(call, at) is None:
                 self._stage.focus(tile.target_of(chosen.peer))
             return
+        if target.startswith(ROOMS) and self._rooms.open(at):
+            self._choose_room(target, at, touched)
+            return
         if target == "leave":
             if self._leave.press(at, touched):
                 self._stage.send(Leave())
@@ -213,8 +227,21 @@ class Call:
             self._change_layout(call)
         elif target == "joining":
             self._stage.send(AllowJoining(not call.joining.open))
+        elif target == "rooms":
+            self._rooms.toggle(at)
         elif (peer := tile.peer_of(target)) is not None:
             self._menu.open(peer, at)
+
+    def _choose_room(self, target: str, at: float, touched: bool) -> None:
+        intent = self._rooms.press(target, at, touched)
+        if self._rooms.open(at):
+            return
+        if target == ANOTHER:
+            self._stage.open_keypad()
+            return
+        if intent is not None:
+            self._stage.send(intent)
+        self._stage.focus("rooms")
 
     def _change_layout(self, call: CallView) -> None:
         """What is on the screen decides: a pinned tile is large in either layout."""
@@ -240,6 +267,12 @@ class Call:
             if key.name == "back":
                 self._menu.close()
                 self._stage.focus(tile.target_of(chosen.peer))
+                return True
+        if self._rooms.open(key.at):
+            self._rooms.used(key.at)
+            if key.name == "back":
+                self._rooms.close()
+                self._stage.focus("rooms")
                 return True
         if key.name == "back":
             if self._leave.open(key.at):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from appliance.core import limits
-from appliance.core.view import BoxSeen, NetworkView, StartMeeting
+from appliance.core.view import BoxSeen, NetworkView, StartMeeting, SwitchRoom
 from appliance.display import theme as t
 from appliance.display.scene import View
 from appliance.display.screens.parts import MARGIN, RADIUS, Page, ago
+from appliance.display.screens.room_menu import held, words
 from appliance.display.stage import Key, Moment, Stage
 
 PANEL_WIDTH = 333.0
@@ -38,6 +39,7 @@ class Home:
         self._doors(page, left_width, tiles_bottom)
         self._boxes(page, page.w - MARGIN - PANEL_WIDTH, bottom)
         self._status(page)
+        page.toasts(page.w - MARGIN, 92)
         return page.done()
 
     def _doors(self, page: Page, width: float, bottom: float) -> None:
@@ -63,26 +65,37 @@ class Home:
             page.text(page.rect(x + 30, bottom - 82, inner, 58), line, t.BODY, dim, lines=2, top=True)
 
     def _presets(self, page: Page, width: float, bottom: float) -> float:
-        """Draw the preset rooms from the bottom up; return where the space above them ends."""
-        presets = page.moment.snapshot.presets[: limits.PRESETS_SHOWN]
-        if not presets:
+        """Draw the rooms on hold and the preset ones from the bottom up; return where the space above them
+        ends.
+        """
+        snapshot = page.moment.snapshot
+        waiting = held(snapshot)
+        rooms = [(f"held:{room.room}", *words(room)) for room in waiting]
+        rooms += [
+            (f"preset:{i}", preset.label, f"Room {preset.room}")
+            for i, preset in enumerate(snapshot.presets)
+            if preset.room not in {room.room for room in waiting}
+        ]
+        rooms = rooms[: limits.PRESETS_SHOWN]
+        if not rooms:
             return bottom
         columns = 3
-        rows = -(-len(presets) // columns)
+        rows = -(-len(rooms) // columns)
         high, gap = (104.0, 17.0) if rows == 1 else (88.0, 14.0)
         top = bottom - rows * high - (rows - 1) * gap
         each = (width - (columns - 1) * 17) / columns
-        page.text(page.rect(MARGIN, top - 42, width, 30), "Rooms you use", t.BODY, t.DIM)
-        for i, preset in enumerate(presets):
-            name = f"preset:{i}"
+        title = "Rooms you are in" if waiting else "Rooms you use"
+        page.text(page.rect(MARGIN, top - 42, width, 30), title, t.BODY, t.DIM)
+        for i, (name, label, line) in enumerate(rooms):
             x = MARGIN + (i % columns) * (each + 17)
             y = top + (i // columns) * (high + gap)
             rect = page.rect(x, y, each, high)
-            page.box(rect, t.BUTTON_PRESSED if page.pressed(name) else t.PANEL, 16)
+            border = t.ACCENT if i < len(waiting) else None
+            page.box(rect, t.BUTTON_PRESSED if page.pressed(name) else t.PANEL, 16, border)
             page.target(name, rect, 16)
             middle = y + high / 2
-            page.text(page.rect(x + 22, middle - 34, each - 44, 36), preset.label, t.SUBHEAD, bold=True)
-            page.text(page.rect(x + 22, middle + 4, each - 44, 28), f"Room {preset.room}", t.NOTE, t.DIM)
+            page.text(page.rect(x + 22, middle - 34, each - 44, 36), label, t.SUBHEAD, bold=True)
+            page.text(page.rect(x + 22, middle + 4, each - 44, 28), line, t.NOTE, t.DIM)
         return top - 42 - 24
 
     def _boxes(self, page: Page, x: float, bottom: float) -> None:
@@ -157,6 +170,8 @@ class Home:
             self._stage.open_keypad()
         elif target == "sound-check":
             self._stage.open_sound_check()
+        elif target.startswith("held:"):
+            self._stage.send(SwitchRoom(int(target.partition(":")[2])))
         elif target.startswith("preset:"):
             presets = self._stage.snapshot.presets
             index = int(target.partition(":")[2])

@@ -19,10 +19,11 @@ class Joining:
     def view(self, moment: Moment) -> View:
         page = Page(moment)
         page.header()
-        call = moment.snapshot.call
-        room = call.room if call is not None else self.room
+        room = self.room
         title = f"Joining room {room}" if room is not None else "Starting a meeting"
         line = "Looking for the others on this network." if room is not None else "One moment."
+        if (back := moment.snapshot.coming_back) is not None:
+            title, line = f"Coming back to room {back}", "This box restarted in the middle of a meeting."
         middle = page.h / 2 - 20
         page.spinner((page.w / 2, middle - 84), 76)
         page.text(page.rect(0, middle, page.w, 62), title, t.DISPLAY, bold=True, align="center")

@@ -33,6 +33,8 @@ def draw_peer(page: Page, rect: Rect, peer: TileView, *, pinned: bool, hidden: b
     label = peer.name
     if away:
         label = _waiting(page, rect, f"Reconnecting to {peer.name}", peer.name)
+    elif peer.held:
+        _poster(page, rect, peer.name, "On hold")
     elif not peer.camera_on:
         _poster(page, rect, peer.name, "Camera off")
     elif hidden:
@@ -44,7 +46,7 @@ def draw_peer(page: Page, rect: Rect, peer: TileView, *, pinned: bool, hidden: b
     if peer.speaking and not away:
         page.box(rect, None, RADIUS, t.ACCENT, 4)
     live = peer.state is TileState.LIVE
-    mute = "muted here" if peer.muted_here else "muted" if peer.muted else ""
+    mute = "on hold" if peer.held else "muted here" if peer.muted_here else "muted" if peer.muted else ""
     quality = peer.quality if live else 0
     _chip(page, rect, label, mute=mute, quality=quality, meter=peer.meter, pinned=pinned)
 

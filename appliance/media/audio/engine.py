@@ -72,6 +72,7 @@ class AudioEngine:
         self._capture = Capture(self._microphone, self._processing, on_sound, self._watch.poke)
         self._playout = Playout(self._speaker, self._processing.played, self._watch.poke)
         self._peers: dict[str, PeerSound] = {}
+        self._held: set[str] = set()  # of these, in rooms on hold
         self.check = SoundCheck(self._capture, self._playout, self._microphone, self._speaker)
 
     # --- life ------------------------------------------------------------------------------------
@@ -112,13 +113,29 @@ class AudioEngine:
     def add_peer(self, peer: str) -> PeerSound:
         """Have a peer in the mix; push its packets into what is returned."""
         sound = self._peers[peer] = PeerSound(peer)
-        self._playout.set_peers(tuple(self._peers.values()))
+        self._mix()
         return sound
+
+    def hold_peer(self, peer: str, held: bool) -> None:
+        """Leave a peer out of the mix for a while, or have it there again from its next packet on."""
+        sound = self._peers.get(peer)
+        if sound is None or held == (peer in self._held):
+            return
+        if held:
+            self._held.add(peer)
+        else:
+            self._held.discard(peer)
+            sound.restart()
+        self._mix()
 
     def remove_peer(self, peer: str) -> None:
         """Take a peer out of the mix; one that is not there is no error."""
         self._peers.pop(peer, None)
-        self._playout.set_peers(tuple(self._peers.values()))
+        self._held.discard(peer)
+        self._mix()
+
+    def _mix(self) -> None:
+        self._playout.set_peers(tuple(s for peer, s in self._peers.items() if peer not in self._held))
 
     # --- what is known ----------------------------------------------------------------------------
 

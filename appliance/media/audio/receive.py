@@ -74,6 +74,13 @@ class PeerSound:
         with self._lock:
             self._buffer.push(sequence_number, timestamp, payload, now, quiet=quiet)
 
+    def restart(self) -> None:
+        """Forget what waits to be played: what comes next has nothing to do with it."""
+        self._levels.clear()
+        self.heard = None
+        with self._lock:
+            self._buffer = JitterBuffer()
+
     def take_levels(self) -> list[Told]:
         """Return what the packets since the last call told, each of 20 ms; for the pushing thread."""
         taken = list(self._levels)

@@ -1,0 +1,90 @@
+"""The menu of rooms: those that this box is in, and a way to join another one."""
+
+from __future__ import annotations
+
+import math
+
+from appliance.core import limits
+from appliance.core.view import Intent, RoomView, Snapshot, SwitchRoom
+from appliance.display import theme as t
+from appliance.display.screens.parts import Page
+
+PREFIX = "rooms:"
+AWAY = "rooms:away"  # pressed by a touch beside the menu
+ANOTHER = "rooms:another"
+WIDTH = 340.0
+PAD = 12.0
+ROW = 64.0
+ROW_GAP = 10.0
+
+
+class RoomMenu:
+    """Open above the bar, or closed. It closes by itself when nobody uses it."""
+
+    def __init__(self) -> None:
+        self._opened_at = self._used_at = -math.inf
+
+    def toggle(self, at: float) -> None:
+        self._opened_at = self._used_at = -math.inf if self.open(at) else at
+
+    def close(self) -> None:
+        self._used_at = -math.inf
+
+    def used(self, at: float) -> None:
+        """A key was pressed while it is open: somebody is still choosing."""
+        self._used_at = at
+
+    def open(self, now: float) -> bool:
+        return now - self._used_at < limits.MENU_FOR
+
+    def press(self, target: str, at: float, touched: bool) -> Intent | None:
+        """Act on a pressed target; return what is wanted, if anything. Then the menu is closed, unless it
+        was the bounce of the finger that opened it.
+        """
+        if touched and at - self._opened_at < limits.LEAVE_TOUCH_GAP:
+            return None
+        self.close()
+        room = target.removeprefix(PREFIX)
+        return SwitchRoom(int(room)) if room.isdecimal() else None
+
+    def draw(self, page: Page, middle: float, bottom: float) -> None:
+        """Draw it above ``bottom`` around ``middle``, in units; nothing else can be pressed then."""
+        page.until(self._used_at + limits.MENU_FOR)
+        rooms = page.moment.snapshot.rooms
+        rows = len(rooms) + 1
+        high = 2 * PAD + rows * ROW + (rows - 1) * ROW_GAP
+        x, y = max(PAD, min(middle - WIDTH / 2, page.w - WIDTH - PAD)), max(PAD, bottom - high)
+        page.targets.clear()
+        page.outside = AWAY
+        page.box(page.rect(x, y, WIDTH, high), t.PANEL, 16, t.FAINT, 1)
+        y += PAD
+        for room in rooms:
+            self._row(page, f"{PREFIX}{room.room}", "grid", *words(room), x, y, on=room.active)
+            y += ROW + ROW_GAP
+        full = len(rooms) >= limits.ROOMS_MAX
+        line = "Leave one first" if full else "This one is put on hold"
+        self._row(page, ANOTHER, "keypad", "Join another", line, x, y, on=False, first=len(rooms) < 2)
+
+    def _row(
+        self, page: Page, name: str, icon: str, title: str, line: str, x: float, y: float, *, on: bool,
+        first: bool = False,
+    ) -> None:  # fmt: skip
+        rect = page.rect(x + PAD, y, WIDTH - 2 * PAD, ROW)
+        fill = t.BUTTON_PRESSED if page.pressed(name) else t.BUTTON
+        page.box(rect, fill, 12, t.ACCENT if on else None)
+        page.target(name, rect, 12, first=first or (not on and name != ANOTHER))
+        page.icon((x + PAD + 32, y + ROW / 2), 25, icon, t.TEXT)
+        inner = WIDTH - 2 * PAD - 74
+        page.text(page.rect(x + PAD + 62, y + 6, inner, 30), title, t.BODY, bold=True)
+        page.text(page.rect(x + PAD + 62, y + 34, inner, 24), line, t.NOTE, t.DIM)
+
+
+def words(room: RoomView) -> tuple[str, str]:
+    """What a room is called, and how it is there."""
+    boxes = "1 box" if room.boxes == 1 else f"{room.boxes} boxes"
+    return f"Room {room.room}", boxes if room.active else f"On hold · {boxes}"
+
+
+def held(snapshot: Snapshot) -> tuple[RoomView, ...]:
+    """The rooms on hold."""
+    return tuple(room for room in snapshot.rooms if not room.active)
