@@ -20,7 +20,7 @@ import atheris
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 with atheris.instrument_imports(include=["appliance"]):
-    from fuzzing import frames, local, packets
+    from fuzzing import frames, introductions, local, packets
 
 from fuzzing.target import Target
 
@@ -106,7 +106,10 @@ def mutated(data: bytes, max_size: int, seed: int) -> bytes:
 
 
 def main(name: str, seconds: str, report: str, corpus: str) -> None:
-    targets = {target.name: target for target in (*frames.TARGETS, *packets.TARGETS, *local.TARGETS)}
+    targets = {
+        target.name: target
+        for target in (*frames.TARGETS, *introductions.TARGETS, *packets.TARGETS, *local.TARGETS)
+    }
     target, folder = targets[name], Path(corpus)
     for number, seed in enumerate(target.seeds()):
         (folder / f"seed-{number}").write_bytes(seed)

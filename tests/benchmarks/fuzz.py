@@ -31,7 +31,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from fuzzing import frames, local, packets
+from fuzzing import frames, introductions, local, packets
 
 INPUTS_MIN = 1_000_000  # of a run of 300 s
 SECONDS = 300.0
@@ -42,7 +42,9 @@ PROCESS = Path(__file__).with_name("_fuzz_process.py")
 
 def names() -> list[str]:
     """Every target."""
-    return [target.name for target in (*frames.TARGETS, *packets.TARGETS, *local.TARGETS)]
+    return [
+        target.name for target in (*frames.TARGETS, *introductions.TARGETS, *packets.TARGETS, *local.TARGETS)
+    ]
 
 
 def fuzz(name: str, seconds: float, corpus: Path) -> dict[str, Any]:

@@ -91,8 +91,17 @@ def _sealed_messages() -> list[bytes]:
             m.Answer(generation=1, sdp="v=0\r\n"),
             m.Candidate(generation=1, candidate="candidate:1 1 udp 1 10.0.0.1 9 typ host", mid="0"),
             m.Leaving(),
+            m.Addresses(addresses=("10.0.0.1",), port=8787),
+            _introduce(m.Introduce),
+            _introduce(m.IntroduceReply),
+            m.IntroduceConfirm(sender="00" * 16, to="ff" * 16, confirm=bytes(32)),
         )
     ]
+
+
+def _introduce(kind: type[m.Introduce] | type[m.IntroduceReply]) -> m.Introduction:
+    keys = {"epk": bytes(32), "key": bytes(32), "share": bytes(32), "sig": bytes(64), "signature": bytes(64)}
+    return kind(sender="00" * 16, to="ff" * 16, name="Galley", addresses=("10.0.0.1",), port=1, **keys)
 
 
 def _control_messages() -> list[bytes]:

@@ -102,9 +102,7 @@ class _Media:
 
     def _packet(self, packet: rtp.Packet, now: float) -> None:
         codec = Codec.VP8 if packet.payload_type == VP8 else Codec.H264
-        self.assembler.push(
-            packet.sequence_number, packet.timestamp, packet.marker, packet.payload, now, codec
-        )
+        self.assembler.push(packet, now, codec)
 
     def check(self) -> None:
         """Whatever came, our own code did not fail on it, and no queue is over its bound."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from fuzzing import frames, local, packets
+from fuzzing import frames, introductions, local, packets
 from fuzzing.target import STRETCH, Target, stretched
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-TARGETS = {target.name: target for target in (*frames.TARGETS, *packets.TARGETS, *local.TARGETS)}
+TARGETS = {
+    target.name: target
+    for target in (*frames.TARGETS, *introductions.TARGETS, *packets.TARGETS, *local.TARGETS)
+}
 each = pytest.mark.parametrize("name", sorted(TARGETS))
 some = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
