@@ -280,6 +280,10 @@ DATAGRAMS_BYTES = 512 * 1024  # asked of the kernel for a socket: a newcomer get
 DATAGRAM_MAX = 2048  # bytes: an Ethernet frame holds 1500; what is longer is cut and does not pass SRTP
 DATAGRAMS_PER_WAKE = 16  # read from one socket before the loop serves others: an ordinary frame of H
 ICE_QUEUE_MAX = 128  # DTLS and SCTP datagrams between socket and DTLS; then the oldest is dropped
+DTLS_REPEAT_AFTER = (
+    0.25  # a flight of the handshake is sent again: with 60 ms of round trip it is lost by then
+)
+DTLS_REPEATS = 3  # so often; then OpenSSL's own time-out of a second comes
 SCTP_WINDOW_MAX = 64 * 1024  # bytes of control messages in reassembly: 16 of the largest
 SCTP_RTO_INITIAL = 0.5  # first guess of a retransmission time-out; RFC 9260's 3 s is for the Internet
 SCTP_RTO_MAX = 1.0  # RFC 9260's 60 s is for the Internet; a link that comes back is heard within it

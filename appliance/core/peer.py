@@ -179,6 +179,7 @@ class Peer:
         self._bind_sent = False
         self._early_bind: m.Bind | None = None  # came before our own end knew it was connected
         self._offers = 0
+        self._unanswered = False  # our newest offer was said
         self._build_until = now  # while one is being built: then it is given up
         self._offers_heard = Bucket(limits.OFFERS_BURST, limits.OFFER_EVERY, now)
         self._building = False  # the newest connection is on its way
@@ -367,6 +368,7 @@ class Peer:
             case m.Answer():
                 if message.generation != self._generation or not self.leads:
                     raise RemoteProtocolError("peer.stale-answer", "an answer that fits no offer")
+                self._unanswered = False
                 if self._is_healing(now):
                     self._build_until = now + limits.CHECK_WITHIN
                 return [TakeAnswer(message.generation, message.sdp)]
@@ -446,13 +448,15 @@ class Peer:
         self.milestones.setdefault("line", now)
         if self.state is PeerState.INTRODUCED:
             self.milestones["identified"] = now
-            return [*self._say_addresses(), Identified(), *self._negotiate(now)]
+            return [*self._say_addresses(False), Identified(), *self._negotiate(now)]
         if self.state is PeerState.IDENTIFIED:
             return self._negotiate(now)
-        effects: list[Effect] = self._say_addresses()
+        # Of two lines that crossed, one is closed: what was said on it may be lost.
+        effects: list[Effect] = self._say_addresses(again)
         if again:
             effects.append(Reached())
-        if self.leads and (self.state in (PeerState.SILENT, PeerState.AWAY) or self._moved):
+        broken = self.state in (PeerState.SILENT, PeerState.AWAY)
+        if self.leads and (broken or self._moved or self._unanswered):
             effects += self._make_offer(now)
         return effects
 
@@ -482,18 +486,21 @@ class Peer:
         self._moved = self._moved or not set(self._told) <= set(me.addresses)
         if self._line is None:
             return self._line_verdict(self._direct.redial(now), now)
-        effects = self._say_addresses()
+        effects = self._say_addresses(False)
         if self._moved and self.leads and self.state is PeerState.LIVE:
             effects += self._make_offer(now)
         return effects
 
-    def _say_addresses(self) -> list[Effect]:
-        if set(self._told) == set(self._me.addresses) or not self._me.addresses:
+    def _say_addresses(self, again: bool) -> list[Effect]:
+        ours = self._me.addresses[: limits.ADDRESSES_MAX]
+        if not ours or (set(self._told) == set(ours) and not again):
             return []
-        self._told = self._me.addresses
+        self._told = ours
         return self._say(m.Addresses(addresses=self._told, port=self._me.port))
 
     def _their_addresses(self, message: m.Addresses, now: float) -> list[Effect]:
+        if (set(self._addresses), self._port) == (set(message.addresses), message.port):
+            return []
         if not self._moves.take(now):
             raise RemoteProtocolError("peer.too-many-moves", "addresses faster than anybody moves")
         gone = not set(self._addresses) <= set(message.addresses)
@@ -539,12 +546,14 @@ class Peer:
         self._bind_sent = False
         self._early_bind = None
         self._build_until = now + limits.CONNECT_WITHIN
+        self._unanswered = False
         return dropped
 
     def offer_made(self, generation: int, sdp: str) -> list[Effect]:
         """The offer of a new connection is ready."""
         if generation != self._generation or self.state is PeerState.GONE:
             return [DropLink(generation)]
+        self._unanswered = True
         return self._say(m.Offer(generation=generation, sdp=sdp))
 
     def _offer(self, message: m.Offer, now: float) -> list[Effect]:

@@ -11,6 +11,7 @@ What is changed on each connection, and why:
 - datagrams are told apart by their first bytes (RFC 7983, RFC 5761) before anything is parsed: aioice
   raises on an empty or malformed one, which would end the connection; its queue gets a bound;
 - an exception on a received packet is counted instead of ending the DTLS transport;
+- a flight of the DTLS handshake that was lost is sent again after a quarter of a second, not after one;
 - SCTP gets the time-outs of a LAN, whatever happens to the wall clock, and a bound on what it
   reassembles, and takes no channels that the other side opens;
 - RTP goes from the socket through SRTP to our receiver, and from our sender through SRTP to the socket,
@@ -55,6 +56,7 @@ from appliance.media.rtp_sender import PacketSender
 log = logging.getLogger(__name__)
 
 CONTROL_CHANNEL_ID = 0
+_DTLS_HANDSHAKE = (20, 22)  # change_cipher_spec, handshake (RFC 5246 section 6.2.1)
 H264_PROFILE = "42e01f"  # constrained baseline, level 3.1: 1280x720 at 30/s (RFC 6184 section 8.1)
 
 
@@ -156,6 +158,7 @@ def open_connection(hosts: Sequence[str]) -> Connection:
     connection = Connection(pc, video, audio, control)
     _set_hosts(connection, tuple(hosts))
     _guard_transport(connection)
+    _repeat_flights(connection)
     _guard_sctp(connection)
     return connection
 
@@ -254,6 +257,41 @@ def _guard_transport(connection: Connection) -> None:
                 log.warning("a packet could not be handled; further ones are only counted", exc_info=True)
 
     transport._recv_next = recv_next
+
+
+def _repeat_flights(connection: Connection) -> None:
+    """Send a flight of the DTLS handshake again while nothing answers it.
+
+    OpenSSL waits a second (RFC 6347 section 4.2.4.1), by the wall clock. The same datagram once more is
+    what a network may do itself: it is dropped as a replay (section 4.1.2.6) unless the first was lost.
+    """
+    transport: Any = connection.video.sender.transport
+    ice = transport.transport
+    send = ice._send
+    loop = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle | None = None
+
+    async def send_flight(data: bytes) -> None:
+        nonlocal timer
+        await send(data)
+        if data[0] in _DTLS_HANDSHAKE:
+            if timer is not None:
+                timer.cancel()
+            timer = loop.call_later(limits.DTLS_REPEAT_AFTER, again, data, limits.DTLS_REPEATS)
+
+    def again(data: bytes, left: int) -> None:
+        nonlocal timer
+        answered = transport._state is DtlsState.CONNECTED and transport._role == "client"
+        pair = connection._ice._nominated.get(1)
+        if answered or transport._state in (DtlsState.CLOSED, DtlsState.FAILED) or pair is None:
+            return  # whoever has the last word, the server, can't know whether it was heard
+        if pair.protocol.transport.is_closing():
+            return
+        pair.protocol.transport.sendto(data, pair.remote_addr)
+        if left > 1:
+            timer = loop.call_later(limits.DTLS_REPEAT_AFTER, again, data, left - 1)
+
+    ice._send = send_flight
 
 
 def _guard_sctp(connection: Connection) -> None:

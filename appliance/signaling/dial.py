@@ -17,8 +17,9 @@ async def connect_first(
     """Connect to ``port`` on one of ``hosts`` and return the non-blocking socket.
 
     Addresses are tried in their order, the next one as soon as one failed or ``stagger`` seconds
-    passed, so that a dead address costs little. A name is resolved first (only the configuration
-    has names). ``within`` bounds the whole.
+    passed, so that a dead address costs little. A single one is tried again then: a lost SYN is
+    repeated by the kernel only after a second. A name is resolved first (only the configuration has
+    names). ``within`` bounds the whole.
 
     Raises ConnectionRefusedError when every address that answered at all refused (and one did):
     the machine is there and nobody listens. Raises TimeoutError or another OSError otherwise.
@@ -26,7 +27,8 @@ async def connect_first(
     if not hosts:
         raise OSError("no address to dial")
     attempts: set[asyncio.Task[socket.socket]] = set()
-    waiting = list(hosts)
+    alone = len(hosts) == 1
+    waiting = [*hosts, *hosts] if alone else list(hosts)
     refused = False
     last: OSError = TimeoutError("timed out while connecting")
     try:
@@ -45,8 +47,10 @@ async def connect_first(
                         connected = task.result()
                     except ConnectionRefusedError:
                         refused = True
+                        waiting = [] if alone else waiting  # it would say so again
                     except OSError as error:
                         last = error
+                        waiting = [] if alone else waiting
                     else:
                         if winner is None:
                             winner = connected

@@ -40,19 +40,20 @@ def test_boxes_of_one_machine_do_not_read_each_others(memory: Path, tmp_path: Pa
     assert KeptFile(memory, tmp_path / "b").read() == b""
 
 
-def test_on_a_disk_nothing_is_kept_and_that_is_said_once(
+def test_what_is_not_in_memory_keeps_nothing_and_that_is_said_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    folder = tmp_path / "run"
-    folder.mkdir()
-    if in_memory(folder):
-        pytest.fail("the folder for tests is in memory: run them with --basetemp on a disk")
     with caplog.at_level(logging.WARNING):
-        kept = KeptFile(folder, tmp_path)
+        kept = KeptFile(Path("/proc"), tmp_path)
         kept.write(b"secret")
     assert not kept.usable
-    assert list(folder.iterdir()) == []
-    assert [r.getMessage() for r in caplog.records] == [f"rejoin.not-kept {folder} is not in memory"]
+    assert kept.read() == b""
+    assert [r.getMessage() for r in caplog.records] == ["rejoin.not-kept /proc is not in memory"]
+
+
+def test_a_folder_that_can_not_be_made_keeps_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    assert not KeptFile(tmp_path / "file" / "run", tmp_path).usable
 
 
 def test_without_a_folder_nothing_is_kept(tmp_path: Path) -> None:

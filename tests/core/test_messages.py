@@ -41,6 +41,7 @@ CONTROL: list[m.Control] = [
     m.Heartbeat(seq=7, echo=0, held_ms=12),
     m.Constraints(max_height=360, max_fps=30, visible=True),
     m.MediaState(muted=True, camera_on=False),
+    m.MediaState(muted=True, camera_on=False, held=True),
     m.SameRoom(),
     m.Leaving(),
 ]
@@ -214,3 +215,9 @@ def test_a_door_is_signed_by_who_set_it_for_one_room() -> None:
 @given(st.lists(st.binary(max_size=5), max_size=4), st.lists(st.binary(max_size=5), max_size=4))
 def test_no_two_lists_have_the_same_length_prefixed_form(one: list[bytes], other: list[bytes]) -> None:
     assert (lp(*one) == lp(*other)) == (one == other)
+
+
+def test_a_media_state_says_nothing_of_hold_while_there_is_none() -> None:
+    assert b"held" not in m.encode_control(m.MediaState(muted=False, camera_on=True))
+    told = m.decode_control(b'{"type":"mediaState","muted":false,"cameraOn":true}')
+    assert told == m.MediaState(muted=False, camera_on=True, held=False)

@@ -15,6 +15,7 @@ from appliance.core import peer_effects as peer
 from appliance.core.channel import SealedChannel
 from appliance.core.direct_line import LineState
 from appliance.core.identity import BoxIdentity
+from appliance.core.introduction import Acquaintance
 from appliance.core.keys import PairKeys
 from appliance.core.peer import TABLE, Ends, Me, Peer, PeerState
 from appliance.core.peer_effects import GoneReason, HeardSameRoom
@@ -700,6 +701,39 @@ class TestMoves:
             live.settle()
         assert live.a.machine.generation == 1
 
+    @pytest.mark.parametrize("kind", [m.Addresses, m.Offer, m.Answer])
+    def test_what_went_down_with_one_of_two_crossing_lines_is_said_on_the_other(
+        self, live: Pair, kind: type
+    ) -> None:
+        side = live.follower
+        lost: list[type] = []
+        carry = live.carry
+
+        def lossy(of: Side, effect: peer.Effect) -> None:
+            if isinstance(effect, peer.ToLine) and not lost:
+                said = of.machine._line
+                assert said is not None
+                # The test's lines have known keys: what was sealed last can be looked at.
+                spy = SealedChannel.of_pair(LINE_KEYS, of.other.role, live.now)
+                spy.received = said.sent - 1
+                if isinstance(m.decode_sealed(spy.open(effect.frame)), kind):
+                    lost.append(kind)
+                    return
+            carry(of, effect)
+
+        live.carry = lossy  # type: ignore[method-assign]
+        live.dead.add(1)
+        side.run(side.machine.line_lost(False, live.now))
+        side.run(side.machine.follow_addresses(self.moved(side, "10.0.0.9"), live.now))
+        live.settle()
+        assert lost == [kind]
+        live.dialed(side)  # the other of the two
+        live.settle()
+        assert side.other.machine.addresses == ("10.0.0.9",)
+        assert live.states() == (PeerState.LIVE, PeerState.LIVE)
+        assert live.a.machine.bound == live.b.machine.bound
+        assert live.a.machine.bound != 1
+
     def test_where_discovery_sees_a_box_its_line_is_dialed_at_once(self, live: Pair) -> None:
         live.cut()
         live.pass_time(10)
@@ -716,3 +750,65 @@ class TestMoves:
             )
         assert len(live.leader.did(peer.MakeOffer)) <= 1 + limits.MOVES_BURST
         assert peer.Refused("peer.too-many-moves") in live.leader.log
+
+
+class TestIntroduced:
+    """Two that a common member introduced: no relay, and not there until the line is up."""
+
+    @pytest.fixture
+    def introduced(self) -> Pair:
+        pair = Pair()
+        sides = (pair.a, pair.b)
+        before = [side.machine._me for side in sides]
+        for side, me, other in zip(sides, before, reversed(before), strict=True):
+            met = Acquaintance(
+                other.peer_id,
+                side.role,
+                KEYS,
+                bytes(32),
+                other.identity.public_key,
+                other.name,
+                other.addresses,
+                other.port,
+                "f" * 32,
+            )
+            side.machine = Peer.introduced(me, met, 0.0)
+        return pair
+
+    def test_they_are_live_as_soon_as_the_line_is_up(self, introduced: Pair) -> None:
+        introduced.start()
+        assert introduced.states() == (PeerState.LIVE, PeerState.LIVE)
+        for side in (introduced.a, introduced.b):
+            assert side.did(peer.Identified) == [peer.Identified()]
+            assert side.machine.name == f"box {side.other.role}"
+            assert not side.did(peer.ToRelay)
+
+    def test_nobody_hears_of_them_while_there_is_no_line(self, introduced: Pair) -> None:
+        introduced.line = False
+        introduced.start()
+        introduced.pass_time(3 * limits.LINE_WITHIN)
+        for side in (introduced.a, introduced.b):
+            assert side.did(peer.Ended) == [peer.Ended(GoneReason.UNREACHABLE)]
+            assert not side.did(peer.Identified)
+            assert not side.machine.shown
+
+    def test_a_frame_of_a_relay_is_none_of_theirs(self, introduced: Pair) -> None:
+        side = introduced.a
+        assert side.machine.relay_frame(b"frame", 0.0) == [peer.Refused("peer.no-relay")]
+
+    def test_they_heal_as_others_do(self, introduced: Pair) -> None:
+        introduced.start()
+        introduced.cut()
+        introduced.pass_time(60)
+        assert introduced.states() == (PeerState.AWAY, PeerState.AWAY)
+        introduced.mend()
+        introduced.pass_time(limits.LINE_LOST_REDIAL)
+        assert introduced.states() == (PeerState.LIVE, PeerState.LIVE)
+
+    def test_introductions_are_carried_over_lines_only(self, introduced: Pair) -> None:
+        message = m.IntroduceConfirm(sender="0" * 32, to="1" * 32, confirm=bytes(32))
+        assert introduced.a.machine.say_introduction(message) == []
+        introduced.start()
+        introduced.a.run(introduced.a.machine.say_introduction(message))
+        introduced.settle()
+        assert introduced.b.did(peer.HeardIntroduction) == [peer.HeardIntroduction(message)]

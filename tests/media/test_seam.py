@@ -71,8 +71,10 @@ class End:
         return self.connection.video.sender.transport
 
 
-async def connected() -> tuple[End, End]:
+async def connected(prepare=lambda end: None) -> tuple[End, End]:
     a, b = End(), End()
+    prepare(a)
+    prepare(b)
     await a.connection.pc.setLocalDescription(await a.connection.pc.createOffer())
     await b.connection.pc.setRemoteDescription(a.connection.pc.localDescription)
     await b.connection.pc.setLocalDescription(await b.connection.pc.createAnswer())
@@ -251,7 +253,8 @@ async def test_a_nack_brings_the_packet_again_even_across_the_wrap(a, b):
     b.video_in.send_nack([(first + 1) & 0xFFFF, (first + 3) & 0xFFFF])
     await until(lambda: len(b.video) == 6)
     assert [p.payload for p in b.video[4:]] == [b"\x411", b"\x413"]
-    assert b.video[4] == b.video[1]
+    assert b.video[4].repair
+    assert b.video[4]._replace(repair=False) == b.video[1]
     assert b.video_in.reception.received == received  # repairs are not the original stream's
     b.video_in.send_nack([65535, 0])
     await until(lambda: a.report.nacked == 4)
@@ -398,6 +401,61 @@ async def test_a_message_larger_than_the_window_is_never_put_together(a, b):
     kept = sum(len(c.user_data) for s in b.connection.pc.sctp._inbound_streams.values() for c in s.reassembly)
     assert kept <= limits.SCTP_WINDOW_MAX
     assert b.messages == []
+
+
+def test_a_flight_of_the_handshake_that_is_lost_is_sent_again():
+    lost = []
+
+    def lose_every_first(end):
+        ice = end.transport.transport._connection
+        sendto = ice.sendto
+
+        async def lossy(data, component):
+            if data[0] in (20, 22):  # OpenSSL's own repetitions as well: their record numbers are new
+                lost.append(data)
+            else:
+                await sendto(data, component)
+
+        ice.sendto = lossy
+
+    async def run():
+        a, b = await connected(lose_every_first)
+        assert len(lost) >= 4
+        await asyncio.gather(a.connection.close(), b.connection.close())
+
+    asyncio.run(run())
+
+
+def test_a_handshake_that_loses_nothing_repeats_its_last_flight_only():
+    sent = []
+
+    def watch(end):
+        ice = end.transport.transport._connection
+        pick = ice.get_component_candidates  # the sockets are made there
+
+        async def get(*arguments, **named):
+            candidates = await pick(*arguments, **named)
+            for protocol in ice._protocols:
+                sendto = protocol.transport.sendto
+
+                def told(data, address, sendto=sendto):
+                    if data[0] in (20, 22):
+                        sent.append(data)
+                    sendto(data, address)
+
+                protocol.transport.sendto = told
+            return candidates
+
+        ice.get_component_candidates = get
+
+    async def run():
+        a, b = await connected(watch)
+        await asyncio.sleep(limits.DTLS_REPEAT_AFTER * (limits.DTLS_REPEATS + 1))
+        assert sum(sent.count(data) > 1 for data in set(sent)) <= 1
+        assert max(sent.count(data) for data in sent) <= 1 + limits.DTLS_REPEATS
+        await asyncio.gather(a.connection.close(), b.connection.close())
+
+    asyncio.run(run())
 
 
 @pair

@@ -186,7 +186,7 @@ class Boxes:
                     "env": {
                         **os.environ,
                         "PYTHONWARNINGS": "error::ResourceWarning",
-                        "MEETINGBOX_RUNTIME_DIR": str(folder / "run"),  # on a disk: nothing is kept there
+                        "MEETINGBOX_RUNTIME_DIR": "/proc",  # not in memory: nothing is kept for a restart
                         **(environment or {}),
                     },
                 }
