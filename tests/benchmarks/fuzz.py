@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of every decoder that the network reaches, by atheris (libFuzzer).
 
 The targets are those of ``tests/fuzzing``. Each runs in a process of its own, as many at a time as there are
-processors, for an equal share of ``--seconds``; it begins with the target's good inputs, and with what
+processors, for its share of ``--seconds``; it begins with the target's good inputs, and with what
 earlier runs found if ``--corpus`` names a folder.
 
 ``inputs``
@@ -32,6 +32,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from fuzzing import frames, introductions, local, packets
+from fuzzing.target import Target
 
 INPUTS_MIN = 1_000_000  # of a run of 300 s
 SECONDS = 300.0
@@ -40,11 +41,10 @@ START_WITHIN = 60.0  # imports, with instrumentation, on a busy machine
 PROCESS = Path(__file__).with_name("_fuzz_process.py")
 
 
-def names() -> list[str]:
-    """Every target."""
-    return [
-        target.name for target in (*frames.TARGETS, *introductions.TARGETS, *packets.TARGETS, *local.TARGETS)
-    ]
+def targets() -> dict[str, Target]:
+    """Every target by its name, the heaviest first."""
+    found = (*frames.TARGETS, *introductions.TARGETS, *packets.TARGETS, *local.TARGETS)
+    return {target.name: target for target in sorted(found, key=lambda one: -one.weight)}
 
 
 def fuzz(name: str, seconds: float, corpus: Path) -> dict[str, Any]:
@@ -85,19 +85,20 @@ def fuzz(name: str, seconds: float, corpus: Path) -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="in all; default: 300")
-    parser.add_argument("--target", action="append", choices=names(), help="only this one; may be repeated")
+    parser.add_argument("--target", action="append", choices=targets(), help="only this one; may be repeated")
     parser.add_argument("--corpus", type=Path, help="keep what was found in this folder, and begin with it")
     arguments = parser.parse_args()
-    chosen = arguments.target or names()
+    chosen = arguments.target or list(targets())
     at_once = min(os.cpu_count() or 1, len(chosen))
-    each = arguments.seconds * at_once / len(chosen)
+    weights = {name: targets()[name].weight for name in chosen}
+    share = arguments.seconds * at_once / sum(weights.values())
     begun = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="meetingbox-fuzz-") as scratch,
         ThreadPoolExecutor(at_once) as pool,
     ):
         corpus = arguments.corpus.resolve() if arguments.corpus else Path(scratch)
-        rows = list(pool.map(lambda name: fuzz(name, each, corpus), chosen))
+        rows = list(pool.map(lambda name: fuzz(name, share * weights[name], corpus), chosen))
     inputs = sum(row["inputs"] for row in rows)
     seconds = time.monotonic() - begun
     print(json.dumps({"bench": "fuzz", "inputs": inputs, "seconds": round(seconds, 1), "targets": rows}))

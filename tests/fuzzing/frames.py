@@ -10,7 +10,7 @@ import random
 from collections import deque
 from typing import Any
 
-from fuzzing.target import Reader, Target, pieces
+from fuzzing.target import MACHINE, Reader, Target, pieces
 
 from appliance.core import limits
 from appliance.core import messages as m
@@ -364,7 +364,7 @@ TARGETS = (
     Target("outer", outer, _frames, _JSON_WORDS, limit=limits.RELAY_MESSAGE_MAX),
     Target("sealed", sealed, _sealed_messages, _JSON_WORDS, limit=limits.SEALED_MAX_BYTES),
     Target("control", control, _control_messages, _JSON_WORDS, limit=limits.CONTROL_MAX_BYTES),
-    Target("handshakes", handshakes, _stories, _JSON_WORDS, max_bytes=512),
-    Target("peer", peer, _peer_stories, _JSON_WORDS),
-    Target("line", line, _line_stories, max_bytes=256),
+    Target("handshakes", handshakes, _stories, _JSON_WORDS, max_bytes=512, weight=MACHINE),
+    Target("peer", peer, _peer_stories, _JSON_WORDS, weight=MACHINE),
+    Target("line", line, _line_stories, max_bytes=256, weight=MACHINE),
 )

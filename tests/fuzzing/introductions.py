@@ -6,7 +6,7 @@ import contextlib
 import random
 
 import msgspec
-from fuzzing.target import Reader, Target, pieces
+from fuzzing.target import MACHINE, Reader, Target, pieces
 
 from appliance.core import messages as m
 from appliance.core.identity import BoxIdentity, PeerKey
@@ -123,4 +123,4 @@ def _stories() -> list[bytes]:
     return [whole, bytes((0, 9, 0, 5, 255, 1, 1)), whole + whole, *altered]
 
 
-TARGETS = (Target("introductions", introductions, _stories, max_bytes=512),)
+TARGETS = (Target("introductions", introductions, _stories, max_bytes=512, weight=MACHINE),)

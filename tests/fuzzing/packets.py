@@ -29,7 +29,7 @@ from aiortc.rtp import (
     RtcpSourceInfo,
     RtcpSrPacket,
 )
-from fuzzing.target import Reader, Target, pieces
+from fuzzing.target import MACHINE, Reader, Target, pieces
 
 from appliance.core import h264, limits, parameter_sets, rtp, vp8
 from appliance.core.assembly import FrameAssembler
@@ -285,10 +285,10 @@ a=candidate: a=fingerprint:sha-256 a=ice-ufrag: a=ice-pwd: m=video m=audio typ h
 _SDP_WORDS = (*_LINES.encode().split(), b"\r\n", b"\n")
 
 TARGETS = (
-    Target("packets", packets, _packet_stories),
-    Target("reports", reports, _reports, max_bytes=1500),
+    Target("packets", packets, _packet_stories, weight=MACHINE),
+    Target("reports", reports, _reports, max_bytes=1500, weight=MACHINE),
     Target("payloads", payloads, _payloads),
-    Target("sound", sound, _voices, max_bytes=1600),
+    Target("sound", sound, _voices, max_bytes=1600, weight=MACHINE),
     Target("opus", opus, _opus_packets, max_bytes=1024),
     Target("sdp", sdp, _descriptions, _SDP_WORDS, limit=limits.SDP_MAX_BYTES),
 )

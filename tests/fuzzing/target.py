@@ -16,11 +16,15 @@ STRETCH = 0x01
 what takes more than linear time, are then as easy to find as short ones."""
 
 
+MACHINE = 4  # the weight of a target that is a whole machine
+
+
 @dataclass(frozen=True)
 class Target:
     """``run`` takes an input. ``seeds``: good ones to begin with. ``words``: what is worth putting in.
 
     ``max_bytes``: the longest input that a fuzzer makes; ``limit``: the longest that it is stretched to.
+    ``weight``: of its share of a fuzzer's time; a machine has more to be found in it than a decoder.
     """
 
     name: str
@@ -29,6 +33,7 @@ class Target:
     words: tuple[bytes, ...] = ()
     max_bytes: int = 4096
     limit: int = 0
+    weight: int = 1
 
     def __call__(self, data: bytes) -> None:
         self.run(stretched(data, self.limit) if self.limit else data)
