@@ -83,6 +83,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "allow-joining", "open the meeting to newcomers, or close it at once", lambda a: {"state": a.state}
     )
     sub.add_argument("state", choices=("on", "off"))
+    add(
+        "admit",
+        "let one newcomer try although there were too many wrong passwords",
+        epilog="For a minute, and one wrong password. Boxes that were in this room before need no admission.",
+    )
     sub = add(
         "peer",
         "mute, close or pin one remote picture",
@@ -291,6 +296,8 @@ def _status(reply: dict[str, Any]) -> str:
     joining = reply["joining"]
     if reply["state"] == "in-call":
         lines.append(_door(joining))
+        if (strangers := reply.get("strangers", {})).get("shut_out"):
+            lines.append(_shut_out(strangers))
     if held := [room for room in reply["rooms"] if not room["active"]]:
         lines.append("On hold: " + ", ".join(_held(room) for room in held))
     boxes = reply["boxes"]
@@ -336,6 +343,13 @@ def _door(joining: dict[str, Any]) -> str:
         return "Open to newcomers"
     whole = max(0, round(seconds))
     return f"Open to newcomers for {whole // 60}:{whole % 60:02d}"
+
+
+def _shut_out(strangers: dict[str, Any]) -> str:
+    wait = strangers["again_in_s"]
+    told = "until somebody admits one" if wait is None else f"for {max(0, round(wait))} s more"
+    admitted = "; one may try now" if strangers["admitted"] else ""
+    return f"Newcomers are shut out after {strangers['wrong']} wrong passwords, {told}{admitted}"
 
 
 def _peer(peer: dict[str, Any]) -> tuple[str, ...]:

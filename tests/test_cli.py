@@ -246,6 +246,7 @@ class TestCtl:
             (("mute", "off"), protocol.Mute(state="off")),
             (("camera", "on"), protocol.Camera(state="on")),
             (("allow-joining", "off"), protocol.AllowJoining(state="off")),
+            (("admit",), protocol.Admit()),
             (("layout", "speaker"), protocol.Layout(layout="speaker")),
             (("tiles", "hide"), protocol.Tiles(state="hide")),
             (("press", "ok"), protocol.Press(key="ok")),

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from appliance.app import meeting, memory, state_files, status
+from appliance.app.abuse import AbuseReport
 from appliance.app.commands import Commands
 from appliance.app.copies import Copies
 from appliance.app.lag import LagMeter
@@ -95,6 +96,8 @@ class Box:
         self.identity = state_files.load_identity(state_dir)
         self.budgets = state_files.load_guesses(state_dir, self.now())
         self._met = state_files.load_met(state_dir)
+        self.met_keys = state_files.load_met_keys(state_dir)
+        self.abuse = AbuseReport(self._loop, self.now, lambda: status.counters(self), self._abused)
         self._intents: asyncio.Queue[view.Intent] = asyncio.Queue(limits.INTENTS_MAX)
         self._collect_at = 0.0  # not before, in a call
         self._garbage = False  # a link was closed since
@@ -158,6 +161,7 @@ class Box:
             ends.append(("rooms", self.rooms.end_all))
             self.bridge.listen(lambda intent: self._call_soon(self._intent, intent))
             self.lag.start()
+            self.abuse.start()
         except BaseException:
             await self.stop()
             raise
@@ -173,6 +177,7 @@ class Box:
         self.rooms.comes_back = comes_back
         self.bridge.listen(None)
         self.lag.stop()
+        self.abuse.stop()
         if self._view_timer is not None:
             self._view_timer.cancel()
             self._view_timer = None
@@ -265,6 +270,8 @@ class Box:
                 self.set_media(camera_on=on)
             case view.AllowJoining(is_open):
                 self.rooms.in_call().allow_joining(is_open)
+            case view.AdmitStranger():
+                self.rooms.in_call().admit()
             case view.SetLayout(layout):
                 self.set_layout(layout)
             case view.HideTiles(hidden):
@@ -311,6 +318,10 @@ class Box:
 
     def save_budgets(self) -> None:
         state_files.save(self.state_dir, state_files.GUESSES, self.budgets.to_state(self.now()))
+
+    def save_met_keys(self) -> None:
+        """Keep the keys by which boxes of former meetings recognise this one."""
+        state_files.save(self.state_dir, state_files.MET_KEYS, self.met_keys.to_state())
 
     def meet(self, name: str, box_id: str) -> Met:
         """A box proved who it is; say what we know of it."""
@@ -436,6 +447,9 @@ class Box:
     def count(self, code: str) -> None:
         """Count something that was dropped, refused or lost, by its stable code."""
         self.counters[code] += 1
+
+    def _abused(self, sentence: str) -> None:
+        self.notify(sentence, Tone.CALM)
 
     def notify(self, text: str, tone: Tone) -> None:
         """Show a line on the screen for some seconds."""

@@ -48,6 +48,8 @@ class Commands:
                 return {"camera_on": box.camera_on}
             case p.AllowJoining(state=state):
                 box.rooms.in_call().allow_joining(state == "on")
+            case p.Admit():
+                box.rooms.in_call().admit()
             case p.Peer(peer=peer, action=action):
                 self._peer(peer, action)
             case p.Layout(layout=layout):

@@ -340,6 +340,8 @@ class Rooms:
             uplink=1000 * box.config.video.uplink_kbps,
             media=media,
             budgets=box.budgets,
+            met_keys=box.met_keys,
+            keep_met_keys=box.save_met_keys,
             meet=box.meet,
             now=box.now,
             count=box.count,

@@ -8,6 +8,7 @@ on the network thread.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 from collections import Counter
@@ -25,13 +26,14 @@ from appliance.core.acquaintances import Met
 from appliance.core.call import Call, CallEvent, CallState
 from appliance.core.channel import SealedChannel
 from appliance.core.door import Door
-from appliance.core.guesses import GuessBudgets
+from appliance.core.guesses import GuessBudgets, ShutOut
 from appliance.core.identity import PeerKey
 from appliance.core.introduction import Acquaintance
 from appliance.core.limits import JOIN_GIVE_UP_AFTER
 from appliance.core.line import LineSecrets
 from appliance.core.peer import Me, Peer, PeerState
 from appliance.core.peer_effects import GoneReason
+from appliance.core.recognition import MetBoxes, acquaintance_key
 from appliance.core.rejoin import Again, Joined
 from appliance.core.room import Roster
 from appliance.core.same_room import SameRoom, keeps_microphone
@@ -44,6 +46,8 @@ from appliance.signaling.line_socket import LineSocket
 
 REFUSAL = "That is not the right number or password.\nCheck both with the others and try again."
 """The sentence of the code ``join.wrong-room-or-password``."""
+TOO_OFTEN = "Too many tries with room {room} were refused.\nTry again in {wait}."
+"""The sentence of the code ``join.too-many-guesses``."""
 
 UNPROVEN = "Joining failed with one box: what it says does not arrive as it was said"
 """It knows the password, but who it is did not come, or did not come whole (``peer.unproven``)."""
@@ -59,6 +63,8 @@ class Surroundings:
     uplink: int  # bit/s for all pictures together, 0 for no limit
     media: MediaParts
     budgets: GuessBudgets
+    met_keys: MetBoxes
+    keep_met_keys: Callable[[], None]  # they changed: keep them
     meet: Callable[[str, str], Met]  # by name and box id
     now: Callable[[], float]
     count: Callable[[str], None]
@@ -101,7 +107,8 @@ class Session:
         # Without the password nothing is proven and nobody admitted: with one that nobody knows.
         key = PeerKey(again.joined.key) if again is not None else None
         proven_with = os.urandom(32).hex() if password is None else password
-        self._handshakes = hs.Handshakes(room, proven_with, now, os.urandom, around.budgets, key)
+        known = around.met_keys.in_room(room)
+        self._handshakes = hs.Handshakes(room, proven_with, now, os.urandom, around.budgets, key, known)
         self.peer_id = self._handshakes.peer_id
         self._me = around.me(self.peer_id)
         self._relays = RelayPool(
@@ -313,6 +320,21 @@ class Session:
         self._tell_door()
         self._follow_door()
 
+    @property
+    def shut_out(self) -> ShutOut | None:
+        """Whether strangers are shut out of this room, and until when."""
+        return self._handshakes.shut_out(self._around.now())
+
+    @property
+    def strangers_wrong(self) -> int:
+        """Wrong proofs of strangers in this meeting, at all members that told us."""
+        return self._around.budgets.member(self.room).strangers.wrong
+
+    def admit(self) -> None:
+        """A person at this box lets one stranger try, for a minute, whatever others guessed."""
+        self._follow(self._handshakes.admit(self._around.now()))
+        self._around.changed()
+
     def mute_peer(self, peer_id: str, muted: bool) -> None:
         """A person at this box does not want to hear a peer, or does again."""
         shell = self.peers.get(peer_id)
@@ -370,7 +392,7 @@ class Session:
                 await asyncio.wait(set(self._ending), timeout=2 * limits.LINK_CLOSE_WITHIN)
         finally:
             self._secrets.clear()
-            self._around.budgets.member(self.room, self._around.now()).meeting_over()
+            self._around.budgets.member(self.room).meeting_over()
 
     # --- relays -----------------------------------------------------------------------------------
 
@@ -417,13 +439,15 @@ class Session:
                     self._proven(effect, now)
                 case hs.ProofFailed():
                     self._around.count("join.refused" if effect.as_joiner else "join.wrong-proof")
-                    if not effect.as_joiner and self.call.state is CallState.IN_CALL:
-                        self._around.notify("Somebody tried to join with a wrong password", Tone.WARNING)
+                    if effect.event is not None:
+                        self._tell_wrong([(effect.event, 0.0)])
                     if effect.as_joiner:  # somebody else's wrong password is no verdict on ours
                         self.call.failed(now)
                     self._around.guess_spent()
-                case hs.Refused():
-                    self._around.count(effect.code)
+                case hs.Refused(code):
+                    self._around.count(code)
+                    if code == "budget.joiner":  # we can't prove ourselves to who may well be right
+                        self.call.failed(now)
         self.arm()
 
     def _proven(self, effect: hs.Proven, now: float) -> None:
@@ -489,9 +513,11 @@ class Session:
         resume = self._resume.pop(peer.peer_id, None)
         if resume is not None:  # else it was introduced, with its secret
             self._secrets.remember(peer.peer_id, peer.role, resume, peer.box_key, self._around.now())
+            self._recognise(peer.box_id, resume)
         self.roster.back(peer.peer_id)
         self._tell_roster()
         shell = self.peers[peer.peer_id]
+        shell.run(peer.say_guesses(self._handshakes.wrong_told(self._around.now())))
         shell.run(peer.say_door(self.door.message(self._around.now())))
         if peer.is_resumed:
             self._came_back()
@@ -605,6 +631,22 @@ class Session:
         known = [named for named in peers if not self.roster.is_over(named)]
         self._follow(self._handshakes.introduce(known, self._around.now()))
 
+    def heard_guesses(self, wrong: tuple[tuple[bytes, float], ...]) -> None:
+        """A member tells of strangers' wrong proofs: the room has one budget for them."""
+        if self._handshakes.heard_wrong(wrong, self._around.now()):
+            self._around.guess_spent()
+            self._around.changed()
+
+    def _recognise(self, box_id: str, resume: bytes) -> None:
+        """From now on that box and this one know each other in this room."""
+        self._around.met_keys.remember(self.room, box_id, acquaintance_key(resume))
+        self._around.keep_met_keys()
+        self._handshakes.met(self._around.met_keys.in_room(self.room))
+
+    def _tell_wrong(self, wrong: list[tuple[bytes, float]]) -> None:
+        for shell in list(self.peers.values()):
+            shell.run(shell.machine.say_guesses(wrong))
+
     def heard_door(self, peer: Peer, door: m.Door) -> None:
         """A member says how long the door is open; the newest of all is passed on."""
         counter = self.door.window.counter
@@ -698,12 +740,21 @@ class Session:
             self._around.notify("The meeting is closed to newcomers now", Tone.CALM)
         verdict = self.call.tick(now, bool(self._handshakes.pending))
         if verdict is CallEvent.REFUSED:
-            self._around.refused(self, "join.wrong-room-or-password", REFUSAL)
+            self._refuse(now)
         if verdict is CallEvent.ALONE and self.password is None:
             self._around.nobody(self)
         if verdict is not None:
             self._around.changed()
         self.arm()
+
+    def _refuse(self, now: float) -> None:
+        wait = self._around.budgets.next_press(self.room, now) - now
+        if wait <= 0:
+            self._around.refused(self, "join.wrong-room-or-password", REFUSAL)
+            return
+        minutes = max(1, math.ceil(wait / 60))
+        sentence = TOO_OFTEN.format(room=self.room, wait="a minute" if minutes == 1 else f"{minutes} minutes")
+        self._around.refused(self, "join.too-many-guesses", sentence)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -18,6 +18,7 @@ import msgspec
 from appliance.core.acquaintances import Acquaintances
 from appliance.core.guesses import GuessBudgets
 from appliance.core.identity import BoxIdentity
+from appliance.core.recognition import MetBoxes
 from appliance.errors import StartError
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 IDENTITY = "identity.key"
 GUESSES = "guesses.json"
 MET = "boxes-met.json"
+MET_KEYS = "met-keys.json"  # by which those recognise this one
 NAME = "name.json"
 
 _T = TypeVar("_T")
@@ -115,6 +117,11 @@ def load_met(state_dir: Path) -> Acquaintances:
     return _load(state_dir / MET, Acquaintances.from_state, Acquaintances)
 
 
+def load_met_keys(state_dir: Path) -> MetBoxes:
+    """The keys under which boxes of former meetings recognise this one."""
+    return _load(state_dir / MET_KEYS, MetBoxes.from_state, MetBoxes)
+
+
 def _load(path: Path, read: Callable[[bytes], _T], fresh: Callable[[], _T]) -> _T:
     try:
         return read(path.read_bytes())
@@ -126,11 +133,14 @@ def _load(path: Path, read: Callable[[bytes], _T], fresh: Callable[[], _T]) -> _
 
 
 def save(state_dir: Path, name: str, data: bytes) -> None:
-    """Keep a file; a folder that can't be written is logged and no reason to fail."""
+    """Keep a file, for this user alone; a folder that can't be written is logged and no reason to fail."""
     path = state_dir / name
     scratch = path.with_suffix(".new")
     try:
-        scratch.write_bytes(data)
+        scratch.unlink(missing_ok=True)  # a file that is there keeps the mode that it was made with
+        handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(handle, "wb") as file:
+            file.write(data)
         scratch.replace(path)
     except OSError as error:
         log.warning("state.not-saved %s %s", name, error.strerror)

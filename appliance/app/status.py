@@ -36,6 +36,7 @@ from appliance.core.view import (
     Phase,
     Preset,
     RoomView,
+    ShutOutView,
     Snapshot,
     TileState,
     TileView,
@@ -115,7 +116,14 @@ def _call(box: Box) -> CallView | None:
         speaker=session.speaker.peer,
         hidden=box.tiles_hidden,
         meter=session.own.meter,
+        shut_out=_shut_out(session),
     )
+
+
+def _shut_out(session: Session) -> ShutOutView | None:
+    """Whether newcomers are shut out; with a closed door there are none."""
+    out = session.shut_out if session.door.window.open else None
+    return ShutOutView(out.until, out.admitted) if out is not None else None
 
 
 def _tile(shell: PeerShell) -> TileView:
@@ -174,6 +182,7 @@ def status(box: Box) -> dict[str, Any]:
             for found in box.found
         ),
         peers=tuple(_peer_status(box, shell) for shell in (_here(session) if session is not None else ())),
+        strangers=_strangers(session, box.now()),
         muted=box.muted,
         echo_control=box.engine.echo_control,
         says=_says(box),
@@ -185,6 +194,18 @@ def _says(box: Box) -> tuple[str, ...]:
     """What happened, as the screen tells it now."""
     notices = [notice.text for notice in box.notices if box.now() - notice.at < NOTICE_KEPT_FOR]
     return (*([box.rooms.refusal] if box.rooms.refusal else []), *notices)
+
+
+def _strangers(session: Session | None, now: float) -> protocol.StrangersStatus:
+    if session is None or session.call.state is not CallState.IN_CALL:
+        return protocol.StrangersStatus()
+    out = session.shut_out
+    return protocol.StrangersStatus(
+        shut_out=out is not None,
+        again_in_s=round(out.until - now, 1) if out is not None and out.until is not None else None,
+        admitted=out is not None and out.admitted,
+        wrong=session.strangers_wrong,
+    )
 
 
 def _room_status(box: Box, session: Session) -> protocol.RoomStatus:
@@ -285,6 +306,7 @@ def stats(box: Box, heard: dict[str, dict[str, Any]], since: float = 0.0) -> dic
         "loop_lag_ms": box.lag.stats(since),
         "queues": _queues({"intents": box.intents_waiting}),
         "counters": counters(box),
+        "abuse": box.abuse.stats(),
         "process": _process(),
     }
 

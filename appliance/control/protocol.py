@@ -82,6 +82,10 @@ class AllowJoining(_Request, frozen=True, tag="allow-joining"):
     state: Literal["on", "off"]
 
 
+class Admit(_Request, frozen=True, tag="admit"):
+    """Let one newcomer try, within a minute, although there were too many wrong passwords."""
+
+
 class Peer(_Request, frozen=True, tag="peer"):
     """Do something to one remote picture. ``peer`` is its id, or its name where only one has it."""
 
@@ -146,6 +150,7 @@ Request = (
     | Mute
     | Camera
     | AllowJoining
+    | Admit
     | Peer
     | Layout
     | Tiles
@@ -158,7 +163,7 @@ Request = (
 )
 
 REQUESTS: tuple[type[_Request], ...] = (
-    GetStatus, Join, Leave, SwitchRoom, Mute, Camera, AllowJoining, Peer, Layout, Tiles, Press,
+    GetStatus, Join, Leave, SwitchRoom, Mute, Camera, AllowJoining, Admit, Peer, Layout, Tiles, Press,
     Screenshot, GetStats, RestartSignaling, RunDoctor, CheckSound,
 )  # fmt: skip
 VERBS: tuple[str, ...] = tuple(str(request.__struct_config__.tag) for request in REQUESTS)
@@ -172,6 +177,18 @@ class JoiningStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     open: bool = False
     closes_in_s: float | None = None
+
+
+class StrangersStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Newcomers that this box never met. ``wrong``: wrong passwords in this meeting. ``shut_out``: there were
+    too many of them; ``again_in_s``: until newcomers may try again, None where only a person lets them.
+    ``admitted``: a person has let one try.
+    """
+
+    shut_out: bool = False
+    again_in_s: float | None = None
+    admitted: bool = False
+    wrong: int = 0
 
 
 class RoomStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -253,6 +270,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     muted: bool = False
     echo_control: str = ""
     says: tuple[str, ...] = ()
+    strangers: StrangersStatus = StrangersStatus()
     counters: Mapping[str, int] = {}
 
     def reply(self) -> dict[str, Any]:

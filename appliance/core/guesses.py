@@ -4,6 +4,9 @@ A proof that a joiner sends tells whoever made the challenge whether one guess w
 wrong proof that a member receives is one guess of the joiner's. Both are counted here, and nothing
 else is: a frame that anybody could inject never gets this far.
 
+Strangers share one budget in a room, whichever member they try (``strangers.py``). A box that was met
+before, and a peer that a member named, have budgets of their own.
+
 Time is monotonic seconds. The budgets survive a restart (``to_state``, ``from_state``): a box has
 no clock that it can trust across one, so the time it was off counts as no time at all.
 """
@@ -11,20 +14,24 @@ no clock that it can trust across one, so the time it was off counts as no time 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from appliance.core import limits
+from appliance.core.strangers import StrangerGuesses
 from appliance.errors import StartError
 
 
 class Bucket:
     """A token bucket: ``capacity`` at once, then one more every ``every`` seconds."""
 
-    def __init__(self, capacity: int, every: float, now: float, tokens: float | None = None) -> None:
+    def __init__(self, capacity: int, every: float, now: float) -> None:
         self.capacity = capacity
         self.every = every
-        self._tokens = float(capacity) if tokens is None else min(max(tokens, 0.0), capacity)
+        self._tokens = float(capacity)
         self._at = now
 
     def level(self, now: float) -> float:
@@ -67,18 +74,54 @@ class Window:
         self._times.append(now)
         return had_one
 
+    def next_at(self, now: float) -> float:
+        """When there will be one again: ``now`` if there is."""
+        return now if self.available(now) > 0 else self._times[0] + self.span
+
     def ages(self, now: float) -> tuple[float, ...]:
         """How long ago each one was that still counts."""
         self.available(now)
         return tuple(now - at for at in self._times)
 
 
+class OwnBudgets:
+    """Budgets of those that are no strangers in a room, by box id or peer id: 5 wrong in 10 minutes each."""
+
+    def __init__(self) -> None:
+        self._windows: OrderedDict[str, Window] = OrderedDict()
+
+    def available(self, who: str, now: float) -> int:
+        window = self._windows.get(who)
+        return limits.MET_GUESSES if window is None else window.available(now)
+
+    def spend(self, who: str, now: float) -> None:
+        self._add(who, ()).take(now)
+
+    def to_state(self, now: float) -> dict[str, tuple[float, ...]]:
+        """The ages of what still counts, of those that have any."""
+        ages = {who: window.ages(now) for who, window in self._windows.items()}
+        return {who: told for who, told in ages.items() if told}
+
+    def restore(self, who: str, ages: tuple[float, ...], now: float) -> None:
+        self._add(who, tuple(now - age for age in ages))
+
+    def _add(self, who: str, times: tuple[float, ...]) -> Window:
+        if who not in self._windows:
+            self._windows[who] = Window(limits.MET_GUESSES, limits.MET_GUESSES_SPAN, times)
+            if len(self._windows) > limits.OWN_BUDGETS_MAX:
+                self._windows.popitem(last=False)
+        self._windows.move_to_end(who)
+        return self._windows[who]
+
+
 class JoinerGuesses:
     """What one key press may cost: its own five, within the ten an hour of the room."""
 
-    def __init__(self, hourly: Window) -> None:
+    def __init__(self, hourly: Window, own: OwnBudgets) -> None:
         self._left = limits.GUESSES_PER_PRESS
         self._hourly = hourly
+        self.own = own
+        """Budgets of boxes met before, which this box proves itself to."""
 
     def available(self, now: float) -> int:
         """How many more proofs may go unaccepted."""
@@ -90,79 +133,91 @@ class JoinerGuesses:
         self._hourly.take(now)
 
 
+@dataclass(frozen=True, slots=True)
+class ShutOut:
+    """Strangers are not let in. ``until``: by itself again then; None: by hand only.
+
+    ``admitted``: a person has just said that the next one may try.
+    """
+
+    until: float | None
+    admitted: bool
+
+
 class MemberGuesses:
     """What others may guess at this box in one room.
 
-    Strangers share one budget. A box that proved itself once in this join has its own, so that
-    strangers can't shut it out. After ``WRONG_PROOFS_MAX`` a person lets strangers in by hand.
+    ``own``, where it is asked for: whose own budget counts, a box id or a peer id; "" for a stranger.
+    After ``WRONG_PROOFS_MAX`` wrong proofs in a meeting a person lets strangers in by hand.
     """
 
-    def __init__(self, strangers: Bucket, wrong: int = 0) -> None:
-        self._strangers = strangers
-        self._met: OrderedDict[str, Window] = OrderedDict()
-        self._admitted = 0
-        self.wrong = wrong
-        """Wrong proofs in this meeting."""
+    def __init__(self, own: OwnBudgets) -> None:
+        self.strangers = StrangerGuesses()
+        self._own = own
+        self._met: OrderedDict[str, None] = OrderedDict()
+        self._admitted_until = float("-inf")
 
     def met(self, peer_id: str) -> None:
-        """This box proved that it knows the password."""
+        """This peer proved that it knows the password."""
         if peer_id not in self._met:
-            self._admitted = 0
-            self._met[peer_id] = Window(limits.MET_GUESSES, limits.MET_GUESSES_SPAN)
+            self._admitted_until = float("-inf")
+            self._met[peer_id] = None
             if len(self._met) > limits.MET_REMEMBERED:
                 self._met.popitem(last=False)
 
     def knows(self, peer_id: str) -> bool:
         return peer_id in self._met
 
-    def allows(self, peer_id: str, now: float) -> bool:
-        """Say whether a proof of this peer may be looked at."""
-        own = self._met.get(peer_id)
-        if own is not None:
-            return own.available(now) > 0
-        return self._admitted > 0 or (not self.by_hand and self._strangers.available(now) > 0)
+    def allows(self, own: str, now: float) -> bool:
+        """Say whether a proof may be looked at."""
+        if own:
+            return self._own.available(own, now) > 0
+        return now < self._admitted_until or self._open(now)
 
-    def spend(self, peer_id: str, now: float) -> None:
-        """A proof of this peer was wrong."""
-        self.wrong += 1
-        own = self._met.get(peer_id)
-        if own is not None:
-            own.take(now)
-        elif self._admitted:
-            self._admitted -= 1
-        else:
-            self._strangers.take(now)
-
-    def spent_elsewhere(self, now: float) -> None:
-        """Another member told us of a stranger's wrong proof: the room has one budget."""
-        self.wrong += 1
-        self._strangers.take(now)
+    def spend(self, own: str, event_id: bytes, now: float) -> None:
+        """A proof was wrong. ``event_id``: 8 random bytes, for a stranger's."""
+        if own:
+            self._own.spend(own, now)
+            return
+        self._admitted_until = float("-inf")
+        self.strangers.spend(event_id, now)
 
     @property
     def by_hand(self) -> bool:
         """True once there were so many wrong proofs that only a person lets a stranger in."""
-        return self.wrong >= limits.WRONG_PROOFS_MAX
+        return self.strangers.wrong >= limits.WRONG_PROOFS_MAX
 
-    def admit(self) -> None:
-        """A person lets one stranger try, whatever the budget says."""
-        self._admitted = 1
+    def admit(self, now: float) -> None:
+        """A person lets one stranger try, soon, whatever the budget says."""
+        self._admitted_until = now + limits.ADMIT_FOR
+
+    def shut_out(self, now: float) -> ShutOut | None:
+        """Whether strangers are shut out, and until when."""
+        if self._open(now):
+            return None
+        until = None if self.by_hand else self.strangers.next_at(now)
+        return ShutOut(until, admitted=now < self._admitted_until)
 
     def meeting_over(self) -> None:
         """This box left the meeting: the next one counts its wrong proofs from zero."""
-        self.wrong = 0
-        self._admitted = 0
+        self.strangers.meeting_over()
+        self._admitted_until = float("-inf")
         self._met.clear()
 
-    def strangers_left(self, now: float) -> float:
-        """Tokens in the strangers' budget."""
-        return self._strangers.level(now)
+    def _open(self, now: float) -> bool:
+        return not self.by_hand and self.strangers.available(now) > 0
+
+
+_Age = Annotated[float, Meta(ge=0.0)]
+_Who = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
+_EventId = Annotated[str, Meta(pattern=r"\A[0-9a-f]{16}\Z")]
 
 
 class _RoomState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     room: int
-    joiner_ages: tuple[float, ...]
-    strangers: float
-    wrong: int
+    joiner_ages: tuple[_Age, ...]
+    strangers: tuple[tuple[_EventId, _Age, bool], ...]
+    own: dict[_Who, tuple[_Age, ...]]
 
 
 class _State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -176,29 +231,37 @@ class GuessBudgets:
     def __init__(self) -> None:
         self._joiner: dict[int, Window] = {}
         self._member: dict[int, MemberGuesses] = {}
+        self._own: dict[int, OwnBudgets] = {}
 
     def press(self, room: int) -> JoinerGuesses:
         """The budget of one key press."""
         if room not in self._joiner:
             self._joiner[room] = Window(limits.GUESSES_PER_ROOM, limits.GUESSES_SPAN)
-        return JoinerGuesses(self._joiner[room])
+        return JoinerGuesses(self._joiner[room], self._own_of(room))
 
-    def member(self, room: int, now: float) -> MemberGuesses:
+    def member(self, room: int) -> MemberGuesses:
         """The budget of those who guess at this box in a room."""
         if room not in self._member:
-            strangers = Bucket(limits.STRANGER_GUESSES, limits.STRANGER_GUESS_EVERY, now)
-            self._member[room] = MemberGuesses(strangers)
+            self._member[room] = MemberGuesses(self._own_of(room))
         return self._member[room]
+
+    def next_press(self, room: int, now: float) -> float:
+        """When a joiner may lose a guess in this room again: ``now`` if it may."""
+        window = self._joiner.get(room)
+        return now if window is None else window.next_at(now)
+
+    def _own_of(self, room: int) -> OwnBudgets:
+        return self._own.setdefault(room, OwnBudgets())
 
     def to_state(self, now: float) -> bytes:
         """Everything that must survive a restart, as JSON; no secret is in it."""
         rooms = []
         for room in sorted(self._joiner.keys() | self._member.keys()):
             ages = self._joiner[room].ages(now) if room in self._joiner else ()
-            member = self.member(room, now)
-            left = member.strangers_left(now)
-            if ages or member.wrong or left < limits.STRANGER_GUESSES:
-                rooms.append(_RoomState(room, ages, left, member.wrong))
+            strangers = self._member[room].strangers.to_state(now) if room in self._member else ()
+            own = self._own_of(room).to_state(now)
+            if ages or strangers or own:
+                rooms.append(_RoomState(room, ages, strangers, own))
         return msgspec.json.encode(_State(1, tuple(rooms)))
 
     @classmethod
@@ -212,8 +275,8 @@ class GuessBudgets:
         for saved in state.rooms[: limits.ROOM_MAX]:
             times = tuple(now - age for age in saved.joiner_ages)
             budgets._joiner[saved.room] = Window(limits.GUESSES_PER_ROOM, limits.GUESSES_SPAN, times)
-            strangers = Bucket(
-                limits.STRANGER_GUESSES, limits.STRANGER_GUESS_EVERY, now, tokens=saved.strangers
-            )
-            budgets._member[saved.room] = MemberGuesses(strangers, wrong=saved.wrong)
+            for who, ages in saved.own.items():
+                budgets._own_of(saved.room).restore(who, ages, now)
+            for event_id, age, here in saved.strangers:
+                budgets.member(saved.room).strangers.restore(bytes.fromhex(event_id), age, here, now)
         return budgets

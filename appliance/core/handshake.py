@@ -14,6 +14,10 @@ sends its ``proof`` to some of them; the member ``accept``s or ``reject``s. The 
   too, ``MERGE_PROOFS_MAX`` times a key press: so two groups that formed apart become one.
 * A proof that is not rightly accepted within ``PROOF_WITHIN`` costs the joiner a guess; a wrong
   proof costs the member one. Without a budget nothing is proven and no proof is looked at.
+* After a stranger's wrong proof the next stranger's waits for ``WRONG_PROOF_PAUSE``, if there are other
+  members: they hear of it first, so that a burst at all members at once is not five guesses at each.
+* A box met before in this room (``recognition.py``) has its own budget, its own places and its turn before
+  strangers, in both roles: whatever strangers do, it is served.
 * A signature is checked before anything is remembered, counted or computed. What is malformed, not
   for this room, out of place or over a limit is dropped, with an effect that names the reason.
 * A handshake stays on the relay where it began. A hello comes over every relay; the first counts.
@@ -26,13 +30,14 @@ import hashlib
 import hmac
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from appliance.core import limits
 from appliance.core import messages as m
+from appliance.core import recognition as rec
 from appliance.core.group import is_share
-from appliance.core.guesses import Bucket, GuessBudgets
+from appliance.core.guesses import Bucket, GuessBudgets, ShutOut
 from appliance.core.identity import PeerKey, RandomBytes, key_id, verify
 from appliance.core.keys import Confirmed, PairKeys, transcript_hash
 from appliance.core.pair import (
@@ -84,6 +89,8 @@ class ProofFailed:
     peer_id: str
     as_joiner: bool
     reason: str
+    event: bytes | None = field(default=None, compare=False)
+    """The id of a stranger's wrong proof, which every member is to hear of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +128,7 @@ class Handshakes:
 
     ``room``: its number. ``password``: as typed. ``now``: monotonic seconds. ``random_bytes``: the
     system's. ``budgets``: the box's, kept across joins and restarts. ``key``: of a join that goes on.
+    ``known``: the boxes that it met before in this room.
 
     Say ``hello()`` on each relay connection when it opens; give every text frame to ``receive``;
     call ``tick`` at ``deadline()``; perform the effects in order.
@@ -134,19 +142,25 @@ class Handshakes:
         random_bytes: RandomBytes,
         budgets: GuessBudgets | None = None,
         key: PeerKey | None = None,
+        known: tuple[rec.MetBox, ...] = (),
     ) -> None:
         budgets = budgets or GuessBudgets()
+        self._known = known
         self.room = room
         self._password = Password(room, password)
         self._random = random_bytes
         self._key = key or PeerKey.generate(random_bytes)
         self._press = budgets.press(room)
-        self._members = budgets.member(room, now)
-        self._challenges = Bucket(limits.CHALLENGES_BURST, limits.CHALLENGE_EVERY, now)
+        self._members = budgets.member(room)
+        self._challenges, self._known_challenges = (
+            Bucket(limits.CHALLENGES_BURST, limits.CHALLENGE_EVERY, now) for _ in range(2)
+        )
+        self._look_at = now  # no stranger's proof is looked at before
         self._next_challenge_at: float | None = None  # while a hello waits for nothing but the bucket
         self._pairs: dict[str, Pair] = {}
         self._arrivals = 0
         self._heard: OrderedDict[tuple[str, bytes], None] = OrderedDict()
+        self._heard_known: OrderedDict[tuple[str, bytes], None] = OrderedDict()  # of boxes met before
         self._introduced: OrderedDict[str, None] = OrderedDict()
         self._hellos: list[bytes] = []  # statements of ours, the newest first
         self._hello_text = ""
@@ -176,12 +190,15 @@ class Handshakes:
         """Begin another attempt: a hello with a fresh nonce. Guesses spent stay spent."""
         del now  # what an attempt remembers has no age of its own
         nonce = self._random(32)
-        stated = m.Hello.statement(m.VERSION, self.room, self._key.public_key, nonce)
+        epk = self._key.public_key
+        tags = rec.hello_tags(self._known, epk, nonce, self._random)
+        stated = m.Hello.statement(m.VERSION, self.room, epk, nonce, tags)
         hello = m.Hello(
             v=m.VERSION,
             room=self.room,
-            epk=self._key.public_key,
+            epk=epk,
             nonce=nonce,
+            tags=tags,
             sig=self._key.sign(stated),
         )
         self._hellos = [stated, *self._hellos[:1]]
@@ -244,8 +261,24 @@ class Handshakes:
 
     def admit(self, now: float) -> list[Effect]:
         """A person lets one stranger try although the strangers' budget is empty."""
-        self._members.admit()
+        self._members.admit(now)
         return self._advance(now)
+
+    def met(self, known: tuple[rec.MetBox, ...]) -> None:
+        """Another box was met in this room, and is recognised when it comes again. ``known``: all of them."""
+        self._known = known
+
+    def shut_out(self, now: float) -> ShutOut | None:
+        """Whether strangers are shut out, and until when."""
+        return self._members.shut_out(now)
+
+    def wrong_told(self, now: float) -> list[tuple[bytes, float]]:
+        """What to tell a member of strangers' wrong proofs: (id, seconds ago)."""
+        return self._members.strangers.told(now)
+
+    def heard_wrong(self, wrong: Iterable[tuple[bytes, float]], now: float) -> bool:
+        """A member told us of strangers' wrong proofs; return whether any was new."""
+        return self._members.strangers.heard(wrong, now)
 
     def seal_frame(self, peer_id: str, payload: bytes) -> SendFrame:
         """Address a sealed frame to a proven peer, on the relay where it was proven."""
@@ -290,14 +323,19 @@ class Handshakes:
         sender = key_id(hello.epk).hex()
         if sender == self.peer_id:
             return []  # a server that we reach at two addresses sends us our own
-        if (sender, hello.nonce) in self._heard:
+        said = (sender, hello.nonce)
+        if said in self._heard or said in self._heard_known:
             raise _refuse("hello.duplicate")
         pair = self._pairs.get(sender)
-        self._check_hello_is_wanted(pair, sender, origin, hello, now)
+        known = rec.who_greets(self._known, hello.tags, hello.epk, hello.nonce)
+        self._check_hello_is_wanted(pair, sender, origin, hello, known, now)
         if not verify(hello.epk, hello.sig, hello.stated):
             raise _refuse("hello.signature")
-        _remember(self._heard, (sender, hello.nonce), limits.HELLOS_REMEMBERED)
-        heard = Heard(hello.stated, hello.nonce, relay, origin, now + limits.CHALLENGE_WITHIN)
+        if known is None:
+            _remember(self._heard, said, limits.HELLOS_REMEMBERED)
+        else:
+            _remember(self._heard_known, said, limits.MET_HELLOS_REMEMBERED)
+        heard = Heard(hello.stated, hello.nonce, relay, origin, now + limits.CHALLENGE_WITHIN, known)
         pair = pair or self._new_pair(sender, hello.epk)
         pair.heard = heard
         if pair.state not in DONE:
@@ -305,23 +343,38 @@ class Handshakes:
         return self._advance(now)
 
     def _check_hello_is_wanted(
-        self, pair: Pair | None, sender: str, origin: str, hello: m.Hello, now: float
+        self,
+        pair: Pair | None,
+        sender: str,
+        origin: str,
+        hello: m.Hello,
+        known: rec.MetBox | None,
+        now: float,
     ) -> None:
         """Everything that costs less than a signature."""
         state = pair.state if pair is not None else State.IDLE
         if state in CHALLENGE_OUT or state is State.PROVING:
             raise _refuse("hello.under-way")
-        if not self._members.allows(sender, now):
-            raise _refuse("budget.strangers")
+        own = self._own_budget(sender, known)
+        if not self._members.allows(own, now):
+            raise _refuse("budget.own" if own else "budget.strangers")
         if state is State.PROVEN:
             assert pair is not None
             # Who accepted us knows that it did. Whom we accepted may have missed it and begun anew.
-            if pair.role == "A" or pair.proven_for == hello.nonce or not self._free_place(origin, now):
+            free = self._free_place(origin, known, now)
+            if pair.role == "A" or pair.proven_for == hello.nonce or not free:
                 raise _refuse("hello.proven")
         elif len(self.proven) >= limits.PEERS_MAX:
             raise _refuse("room.full")
-        elif sum(p.heard is not None for p in self._pairs.values()) >= limits.HELLOS_WAITING_MAX:
+        waiting = [p.heard for p in self._pairs.values() if p.heard is not None]
+        if sum((h.known is None) == (known is None) for h in waiting) >= limits.HELLOS_WAITING_MAX:
             raise _refuse("limit.hellos")
+
+    def _own_budget(self, peer_id: str, known: rec.MetBox | None) -> str:
+        """Whose own budget counts for a peer's proofs; "" for a stranger's."""
+        if known is not None:
+            return known.box_id
+        return peer_id if self._members.knows(peer_id) or peer_id in self._introduced else ""
 
     def _on_challenge(self, relay: Hashable, origin: str, challenge: m.Challenge, now: float) -> list[Effect]:
         if challenge.to != self.peer_id:
@@ -337,7 +390,14 @@ class Handshakes:
                 raise _refuse("challenge.failed")
             if pair.theirs is not None and pair.theirs.challenge.nonce == challenge.nonce:
                 raise _refuse("challenge.duplicate")
-        elif sum(p.theirs is not None for p in self._pairs.values()) >= limits.HELLOS_WAITING_MAX:
+        held = [p.theirs for p in self._pairs.values() if p.theirs is not None]
+        known = None
+        for hello in self._hellos:
+            known = rec.who_challenges(self._known, challenge.tag, hello, challenge.epk, challenge.nonce)
+            if known is not None:
+                break
+        same = sum((theirs.known is None) == (known is None) for theirs in held)
+        if pair is None and same >= limits.HELLOS_WAITING_MAX:
             raise _refuse("limit.challenges")
         for hello in self._hellos:
             stated = challenge.stated(hello)
@@ -358,6 +418,7 @@ class Handshakes:
             origin,
             expires=now + limits.CHALLENGE_HELD,
             turn_at=now + limits.TURN_AFTER,
+            known=known,
         )
         pair.machine.step(Event.CHALLENGE_HEARD)
         return self._advance(now)
@@ -376,21 +437,30 @@ class Handshakes:
             raise _refuse("proof.signature")
         if not is_share(proof.x, b"A"):
             raise _refuse("share.point")
-        if not self._members.allows(pair.peer_id, now):
-            raise _refuse("budget.strangers")
-        pair.ours = pair.theirs = pair.heard = None
+        own = self._own_budget(pair.peer_id, ours.known)
+        if not self._members.allows(own, now):
+            raise _refuse("budget.own" if own else "budget.strangers")
+        if not own and now < self._look_at:
+            pair.late = (relay, proof)
+            return []
+        pair.ours = pair.theirs = pair.heard = pair.late = None
         try:
             confirmed = Confirmed.derive(transcript, ours.pake.finish(proof.x))
             right = hmac.compare_digest(confirmed.confirm_a, proof.confirm)
         except RemoteProtocolError:
             right = False
         if not right:
-            self._members.spend(pair.peer_id, now)
+            event = self._random(8)
+            self._members.spend(own, event, now)
+            if not own and self.proven:
+                self._look_at = now + limits.WRONG_PROOF_PAUSE
             pair.machine.step(Event.PROOF_WRONG)
             pair.failed_in = self._attempt
             return [
                 self._reject(relay, pair.peer_id, ours.stated, "proof"),
-                ProofFailed(pair.peer_id, as_joiner=False, reason="wrong-proof"),
+                ProofFailed(
+                    pair.peer_id, as_joiner=False, reason="wrong-proof", event=None if own else event
+                ),
                 *self._advance(now),
             ]
         pair.machine.step(Event.PROOF_RIGHT)
@@ -467,31 +537,45 @@ class Handshakes:
     # --- decisions ----------------------------------------------------------------------------
 
     def _advance(self, now: float) -> list[Effect]:
-        """Send every proof, challenge and turn that is allowed now, in the order of arrival."""
+        """Send every proof, challenge and turn that is allowed now: first to boxes met before, then in
+        the order of arrival."""
         effects: list[Effect] = []
-        pairs = sorted(self._pairs.values(), key=lambda pair: pair.order)
+        pairs = sorted(self._pairs.values(), key=lambda pair: (not _is_known(pair), pair.order))
         for pair in pairs:
             if pair.state in CHALLENGE_IN and self._is_prover(pair):
                 effects += self._consider_proof(pair, now)
         for pair in pairs:
             if pair.heard is not None and pair.ours is None and self._wants_challenge(pair, now):
                 effects.append(self._challenge(pair, now))
-        waiting = any(pair.heard is not None for pair in pairs)
-        short = waiting and self._challenges.available(now) < 1
-        self._next_challenge_at = self._challenges.next_at(now) if short else None
+        buckets = {id(b): b for p in pairs if p.heard is not None for b in [self._bucket(p.heard.known)]}
+        short = [bucket.next_at(now) for bucket in buckets.values() if bucket.available(now) < 1]
+        self._next_challenge_at = min(short, default=None)
         return effects
+
+    def _bucket(self, known: rec.MetBox | None) -> Bucket:
+        """What the challenge of a hello is taken from."""
+        return self._challenges if known is None else self._known_challenges
 
     def _is_prover(self, pair: Pair) -> bool:
         return pair.state is State.HELD or pair.our_turn or self.peer_id < pair.peer_id
 
     def _may_prove(self, pair: Pair, now: float) -> _May:
         assert pair.theirs is not None
-        out = [p.proving for p in self._pairs.values() if p.proving is not None]
+        proving = [p.proving for p in self._pairs.values() if p.proving is not None]
+        if (known := pair.theirs.known) is not None:
+            own = [each for each in proving if each.known is not None and each.known.box_id == known.box_id]
+            if sum(each.known is not None for each in proving) >= limits.ROSTER_PROOFS_MAX:
+                return _May.LATER
+            left = self._press.own.available(known.box_id, now)
+            if left - len(own) > 0:
+                return _May.YES
+            return _May.LATER if left > 0 else _May.BROKE
+        out = [each for each in proving if each.known is None]
         if self._is_stranger(pair):
             told_to = pair.our_turn or pair.peer_id in self._greeted
             if self._accepted and not (told_to and self._merges_left > 0):
                 return _May.STRANGER
-            strangers = sum(proving.stranger for proving in out)
+            strangers = sum(each.stranger for each in out)
             tried = pair.theirs.origin in self._tried and not self._accepted
             if strangers >= limits.STRANGER_PROOFS_MAX or tried:
                 return _May.LATER
@@ -503,7 +587,8 @@ class Handshakes:
         return _May.LATER if left > 0 else _May.BROKE
 
     def _is_stranger(self, pair: Pair) -> bool:
-        return pair.peer_id not in self._introduced and not self._members.knows(pair.peer_id)
+        known = pair.theirs is not None and pair.theirs.known is not None
+        return not known and pair.peer_id not in self._introduced and not self._members.knows(pair.peer_id)
 
     def _consider_proof(self, pair: Pair, now: float) -> list[Effect]:
         may = self._may_prove(pair, now)
@@ -552,7 +637,7 @@ class Handshakes:
             self._merges_left -= self._accepted
         pair.ours = pair.theirs = pair.heard = None
         pair.proving = Proving(
-            theirs.stated, confirmed, theirs.relay, stranger, expires=now + limits.PROOF_WITHIN
+            theirs.stated, confirmed, theirs.relay, stranger, now + limits.PROOF_WITHIN, theirs.known
         )
         pair.machine.step(Event.PROOF_SENT)
         proof = m.Proof(
@@ -566,29 +651,50 @@ class Handshakes:
 
     def _wants_challenge(self, pair: Pair, now: float) -> bool:
         assert pair.heard is not None
-        if not self._free_place(pair.heard.origin, now) or not self._members.allows(pair.peer_id, now):
+        own = self._own_budget(pair.peer_id, pair.heard.known)
+        if not self._members.allows(own, now):
+            return False
+        if not self._free_place(pair.heard.origin, pair.heard.known, now):
             return False
         if pair.state is State.HELD:
             return self._may_prove(pair, now) in (_May.STRANGER, _May.BROKE)
         return pair.state in (State.WAITING, State.PROVEN)
 
-    def _free_place(self, origin: str, now: float) -> bool:
-        out = [p.ours.origin for p in self._pairs.values() if p.ours is not None]
-        return (
-            len(out) < limits.HANDSHAKES_MAX
-            and out.count(origin) < limits.HANDSHAKES_PER_ADDRESS
-            and self._challenges.available(now) > 0
-        )
+    def _free_place(self, origin: str, known: rec.MetBox | None, now: float) -> bool:
+        """Whether a challenge may be made; one for a box met before takes a stranger's place."""
+        if self._bucket(known).available(now) < 1:
+            return False
+        out = [p.ours for p in self._pairs.values() if p.ours is not None]
+        strangers = [ours.origin for ours in out if ours.known is None]
+        if known is not None:
+            same = sum(ours.known is not None and ours.known.box_id == known.box_id for ours in out)
+            boxes = len(out) - len(strangers)
+            return boxes < limits.HANDSHAKES_MAX and same < limits.MET_CHALLENGES_PER_BOX
+        return len(out) < limits.HANDSHAKES_MAX and strangers.count(origin) < limits.HANDSHAKES_PER_ADDRESS
+
+    def _make_room(self) -> None:
+        """All places are taken, and a box met before needs one: the oldest of a stranger's is given up."""
+        out = [pair for pair in self._pairs.values() if pair.ours is not None]
+        if len(out) >= limits.HANDSHAKES_MAX:
+            strangers = [pair for pair in out if pair.ours is not None and pair.ours.known is None]
+            oldest = min(strangers, key=lambda pair: pair.order)
+            oldest.ours = None
+            self._step_and_drop_idle(oldest, Event.OURS_EXPIRED)
 
     def _challenge(self, pair: Pair, now: float) -> SendFrame:
         heard = pair.heard
         assert heard is not None
-        self._challenges.take(now)
+        if heard.known is not None:
+            self._make_room()
+        self._bucket(heard.known).take(now)
         nonce = self._random(32)
         epk = self._key.public_key
         id_a, id_b = hashlib.sha256(heard.stated).digest(), m.Challenge.member_id(epk, nonce)
         pake = self._password.side_b(id_a, id_b, self._random)
-        stated = m.Challenge.statement(heard.stated, pair.peer_id, epk, nonce, pake.share)
+        tag = self._random(rec.TAG_BYTES)
+        if heard.known is not None:
+            tag = rec.challenge_tag(heard.known, heard.stated, epk, nonce)
+        stated = m.Challenge.statement(heard.stated, pair.peer_id, epk, nonce, pake.share, tag)
         pair.heard = None
         pair.ours = Ours(
             heard.stated,
@@ -598,10 +704,11 @@ class Handshakes:
             heard.relay,
             heard.origin,
             expires=now + limits.CHALLENGE_WITHIN,
+            known=heard.known,
         )
         pair.machine.step(Event.CHALLENGE_SENT)
         challenge = m.Challenge(
-            to=pair.peer_id, epk=epk, nonce=nonce, y=pake.share, sig=self._key.sign(stated)
+            to=pair.peer_id, epk=epk, nonce=nonce, y=pake.share, tag=tag, sig=self._key.sign(stated)
         )
         return SendFrame(heard.relay, m.encode_outer(challenge))
 
@@ -617,10 +724,14 @@ class Handshakes:
 
     def _refused(self, pair: Pair, reason: str, now: float) -> list[Effect]:
         """Our proof came to nothing: a guess is spent."""
+        known = pair.proving.known if pair.proving is not None else None
         pair.proving = None
         pair.failed_in = self._attempt
         pair.machine.step(Event.REFUSED)
-        self._press.spend(now)
+        if known is not None:
+            self._press.own.spend(known.box_id, now)
+        else:
+            self._press.spend(now)
         return [ProofFailed(pair.peer_id, as_joiner=True, reason=reason)]
 
     # --- time ---------------------------------------------------------------------------------
@@ -642,7 +753,19 @@ class Handshakes:
                 pair.heard = None
                 if pair.state is State.WAITING:
                     self._step_and_drop_idle(pair, Event.THEIRS_EXPIRED)
-        return [*effects, *self._advance(now)]
+        return [*effects, *self._look_at_late(now), *self._advance(now)]
+
+    def _look_at_late(self, now: float) -> list[Effect]:
+        """Look at the proofs that waited; a wrong one makes the next wait again."""
+        effects: list[Effect] = []
+        for pair in list(self._pairs.values()):
+            if pair.late is not None and now >= self._look_at:
+                (relay, proof), pair.late = pair.late, None
+                try:
+                    effects += self._on_proof(relay, proof, now)
+                except RemoteProtocolError as error:
+                    effects.append(Refused(error.code))
+        return effects
 
     def deadline(self) -> float | None:
         """When ``tick`` has something to do at the latest, or None."""
@@ -657,6 +780,8 @@ class Handshakes:
             for pair in self._pairs.values()
             if pair.theirs is not None and not pair.theirs.turn_due and self._is_prover(pair)
         ]
+        if any(pair.late is not None for pair in self._pairs.values()):
+            times.append(self._look_at)
         if self._next_challenge_at is not None:
             times.append(self._next_challenge_at)
         return min(times, default=None)
@@ -674,6 +799,11 @@ class Handshakes:
     def _step_and_drop_idle(self, pair: Pair, event: Event) -> None:
         if pair.machine.step(event) is State.IDLE:
             self._pairs.pop(pair.peer_id, None)
+
+
+def _is_known(pair: Pair) -> bool:
+    """Did this peer show that it is a box met before?"""
+    return any(thing is not None and thing.known is not None for thing in (pair.theirs, pair.heard))
 
 
 def _refuse(code: str) -> RemoteProtocolError:

@@ -89,12 +89,34 @@ INTRODUCED_MAX = 64  # peers that rosters named: four times a full room
 GUESSES_PER_PRESS = 5  # proofs a joiner may lose to impostors for one key press, retries included
 GUESSES_PER_ROOM = 10  # ... and in one room within GUESSES_SPAN
 GUESSES_SPAN = 3600.0
-STRANGER_GUESSES = 5  # wrong proofs of strangers at once, in one room
-STRANGER_GUESS_EVERY = 120.0  # one more after so long: 720 a day, a 6-digit PIN lasts years
-MET_GUESSES = 5  # wrong proofs of one box that proved itself before, within MET_GUESSES_SPAN
+STRANGER_GUESSES = 5  # wrong proofs of strangers in one room, at all members together, within ...
+STRANGER_GUESSES_SPAN = 600.0  # ... this: 720 a day, a 6-digit PIN lasts years; never faster than 5, then
+STRANGER_GUESS_EVERY = STRANGER_GUESSES_SPAN / STRANGER_GUESSES  # ... one more after so long
+STRANGER_EVENTS_MAX = 64  # wrong proofs remembered of one room and told: WRONG_PROOFS_MAX and some
+STRANGER_EVENT_AGE_MAX = 24 * 3600.0  # told of one; an older one is told as if it were so old
+WRONG_PROOF_PAUSE = (
+    0.25  # until a member looks at the next stranger's proof: the others have heard of it then
+)
+ADMIT_FOR = 60.0  # a person admits one stranger: who stands in front of a keypad is done by then
+MET_GUESSES = 5  # wrong proofs of one box that was met before or that a member named, within MET_GUESSES_SPAN
 MET_GUESSES_SPAN = 600.0
-MET_REMEMBERED = 64  # boxes with a budget of their own in one room
-WRONG_PROOFS_MAX = 50  # in one meeting; after that a person admits strangers by hand
+MET_REMEMBERED = 64  # peers that proved themselves in one join
+OWN_BUDGETS_MAX = 128  # of boxes met before and peers named, in one room: INTRODUCED_MAX and some
+WRONG_PROOFS_MAX = 50  # of strangers in one meeting; after that a person admits them by hand
+
+# --- Abuse on the screen -----------------------------------------------------------------------------
+ABUSE_LOOK_EVERY = 1.0  # at the counters: nobody reads faster, and it costs some microseconds
+ABUSE_LINE_EVERY = 60.0  # between two lines on the screen, and two lines of one kind in the log
+ABUSE_OVER_AFTER = 10.0  # nothing of its kind for so long: it is over
+FLOOD_FROM = 50  # dropped or held back within FLOOD_SPAN: an unlucky join has a handful
+FLOOD_SPAN = 10.0
+
+# --- Boxes met before --------------------------------------------------------------------------------
+MET_KEYS_PER_ROOM = 32  # acquaintance keys of one room, two a box: as many boxes as a room holds
+MET_KEYS_PER_BOX = 2  # the newest, and the one before it: one side may not have got the newest
+MET_KEYS_MAX = 512  # in all rooms: sixteen full ones, 70 kB on disk
+MET_HELLOS_REMEMBERED = 256  # nonces of known boxes' hellos: a recorded one occupies nobody twice
+MET_CHALLENGES_PER_BOX = 2  # challenges out at once for one box met before
 
 # --- The seal and the direct line -----------------------------------------------------------------
 SEALED_MAX_BYTES = 32 * 1024  # plaintext; an SDP has under 10 kB, and in base64 it still fits a relay's frame
@@ -162,19 +184,30 @@ GOODBYE_WITHIN = 1.0  # to leave mDNS: three goodbyes 125 ms apart, and to close
 RELAY_MESSAGE_MAX = 64 * 1024  # a sealed offer is under 10 kB, an ancestor's with all candidates under 32
 RELAY_FRAMES_PER_S = 100.0  # of one client: 15 peers' handshakes and candidates take some 40 a second
 RELAY_FRAMES_BURST = 400  # an ancestor joining 15 peers with 20 candidates each says 300 at once
+RELAY_ADDRESS_FRAMES_PER_S = 150.0  # of all clients of one address together: below RELAY_HEARD_PER_S
+RELAY_ADDRESS_FRAMES_BURST = 1000  # a demo of 16 boxes on one computer that join at once
+RELAY_OWED_MAX = 5.0  # a frame that had to wait longer ends its sender instead, with all that it queued
+RELAY_CROWD = 16  # clients in a room up to which a frame counts as one; it costs us a copy for each
 RELAY_HEARD_PER_S = 200.0  # frames of one server that a box listens to: each may cost a signature check
 RELAY_HEARD_BURST = 2000  # 16 boxes that join at once: 120 pairs, a dozen frames each
 RELAY_FRAME_CHARS = 2048  # a longer frame counts as several: 64 kB ones pass at 3 a second
 RELAY_CLIENTS_PER_ADDRESS = 48  # connections of one address: 16 boxes of one demo in one room and their lines
+RELAY_ROOM_CLIENTS_PER_ADDRESS = 20  # of them in one room: those 16 boxes and a few that reconnect
 RELAY_CLIENTS_PER_ROOM = 64  # 16 boxes, and strangers who knock
 RELAY_CONNECTIONS_MAX = 256  # of the whole server, handshakes included: some 20 kB of memory each
+RELAY_CROWDED_FROM = 8  # connections of one address that a full server may end to make room for another
+RELAY_ARRIVALS_PER_S = 40.0  # connections of one address: each costs a millisecond; 16 boxes probe 4 a second
+RELAY_ARRIVALS_BURST = 128  # a demo of 16 boxes that join, with their lines and probes
+RELAY_ADDRESSES_REMEMBERED = 256  # addresses whose arrivals and frames are counted
+RELAY_REFUSED_PER_WAKE = 32  # connections reset in a row before the loop serves others: 20 us each
 RELAY_HANDSHAKE_WITHIN = 3.0  # from the TCP connection to the WebSocket's opening
 RELAY_FIRST_FRAME_WITHIN = 60.0  # who joined a room and said nothing for so long is no box
 RELAY_BACKLOG_MAX = 256 * 1024  # unsent to one client: four of the largest messages, then it is cut off
 RELAY_PING_EVERY = 5.0  # keepalive: a cut cable is noticed within 10 s, websockets' default needs 40
 RELAY_PING_WITHIN = 5.0
 RELAY_CLOSE_WITHIN = 1.0  # for the other side's half of the closing handshake
-RELAY_QUEUE_FRAMES = 8  # received and not yet relayed; then TCP holds the sender back
+RELAY_READ_BYTES = 32 * 1024  # read from one client at once; asyncio's 256 kB are four large frames
+RELAY_QUEUE_FRAMES = 2  # received and not yet relayed; then TCP holds the sender back
 RELAY_LISTEN_BACKLOG = 64  # connections the kernel holds until they are accepted
 RELAY_BIND_AGAIN_EVERY = 2.0  # an address that could not be bound: it may still be in somebody's hands
 RELAY_ADDRESSES_MAX = 32  # addresses a server listens on: INTERFACES_MAX with two each

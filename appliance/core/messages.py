@@ -25,6 +25,7 @@ from msgspec import Meta
 from appliance.core import limits
 from appliance.core.encoding import lp, u8, u16, u32
 from appliance.core.identity import BoxIdentity, identity_statement, key_id, verify
+from appliance.core.recognition import TAG_BYTES, TAGS_BYTES
 from appliance.errors import RemoteProtocolError
 
 VERSION = 1
@@ -33,6 +34,8 @@ PeerId = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
 Key = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Nonce = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Mac = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Tag = Annotated[bytes, Meta(min_length=TAG_BYTES, max_length=TAG_BYTES)]
+Tags = Annotated[bytes, Meta(min_length=TAGS_BYTES, max_length=TAGS_BYTES)]
 Share = Annotated[bytes, Meta(min_length=33, max_length=33)]
 Signature = Annotated[bytes, Meta(min_length=64, max_length=64)]
 Id16 = Annotated[bytes, Meta(min_length=16, max_length=16)]
@@ -52,40 +55,45 @@ class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
 
 
 class Hello(_Message, frozen=True, kw_only=True, tag_field="type", tag="hello"):
-    """A joiner is here, to everybody. ``epk``: its one-time key."""
+    """A joiner is here, to everybody. ``epk``: its one-time key. ``tags``: for boxes that know it."""
 
     v: Annotated[int, Meta(ge=0, le=255)]
     room: Annotated[int, Meta(ge=0, le=65535)]
     epk: Key
     nonce: Nonce
+    tags: Tags
     sig: Signature
 
     @staticmethod
-    def statement(version: int, room: int, epk: bytes, nonce: bytes) -> bytes:
+    def statement(version: int, room: int, epk: bytes, nonce: bytes, tags: bytes) -> bytes:
         """What the joiner signs, and what stands for the hello in every transcript."""
-        return lp(b"mb1/hello", u8(version), u16(room), epk, nonce)
+        return lp(b"mb1/hello", u8(version), u16(room), epk, nonce, tags)
 
     @property
     def stated(self) -> bytes:
-        return self.statement(self.v, self.room, self.epk, self.nonce)
+        return self.statement(self.v, self.room, self.epk, self.nonce, self.tags)
 
 
 class Challenge(_Message, frozen=True, kw_only=True, tag_field="type", tag="challenge"):
-    """A member answers one hello. ``y``: its PAKE share. Good for one proof."""
+    """A member answers one hello. ``y``: its PAKE share. ``tag``: for a box that knows it.
+
+    Good for one proof.
+    """
 
     to: PeerId
     epk: Key
     nonce: Nonce
     y: Share
+    tag: Tag
     sig: Signature
 
     @staticmethod
-    def statement(hello: bytes, to: str, epk: bytes, nonce: bytes, y: bytes) -> bytes:
+    def statement(hello: bytes, to: str, epk: bytes, nonce: bytes, y: bytes, tag: bytes) -> bytes:
         """What the member signs; ``hello`` is the statement of the hello it answers."""
-        return lp(b"mb1/challenge", hello, bytes.fromhex(to), epk, nonce, y)
+        return lp(b"mb1/challenge", hello, bytes.fromhex(to), epk, nonce, y, tag)
 
     def stated(self, hello: bytes) -> bytes:
-        return self.statement(hello, self.to, self.epk, self.nonce, self.y)
+        return self.statement(hello, self.to, self.epk, self.nonce, self.y, self.tag)
 
     @staticmethod
     def member_id(epk: bytes, nonce: bytes) -> bytes:
@@ -256,6 +264,19 @@ class Door(_Message, frozen=True, kw_only=True, tag_field="type", tag="door"):
             raise RemoteProtocolError("door.signature", "A joining window was not set by who it says.")
 
 
+EventId = Annotated[str, Meta(pattern=r"\A[0-9a-f]{16}\Z")]
+AgoMs = Annotated[int, Meta(ge=0, le=int(1000 * limits.STRANGER_EVENT_AGE_MAX))]
+
+
+class Guesses(_Message, frozen=True, kw_only=True, tag_field="type", tag="guesses"):
+    """Wrong proofs of strangers in this meeting: (random id of each, milliseconds ago).
+
+    A set: what the receiver knows already changes nothing (``core/strangers.py``).
+    """
+
+    wrong: Annotated[list[tuple[EventId, AgoMs]], Meta(max_length=limits.STRANGER_EVENTS_MAX)]
+
+
 class Offer(_Message, frozen=True, kw_only=True, tag_field="type", tag="offer"):
     """An SDP offer. ``generation``: of the connection, higher than every one before."""
 
@@ -359,6 +380,7 @@ Sealed = (
     Identity
     | Roster
     | Door
+    | Guesses
     | Offer
     | Answer
     | Candidate

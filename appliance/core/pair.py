@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from appliance.core import messages as m
 from appliance.core.keys import Confirmed
 from appliance.core.pake import Pake
+from appliance.core.recognition import MetBox
 from appliance.core.table import Machine
 
 
@@ -99,6 +100,7 @@ class Heard:
     relay: Hashable
     origin: str
     expires: float
+    known: MetBox | None = None  # by a tag that it showed
 
 
 @dataclass(slots=True)
@@ -112,6 +114,7 @@ class Ours:
     relay: Hashable
     origin: str
     expires: float
+    known: MetBox | None = None
 
 
 @dataclass(slots=True)
@@ -126,6 +129,7 @@ class Theirs:
     expires: float
     turn_at: float  # until then a roster may name the challenger
     turn_due: bool = False
+    known: MetBox | None = None  # by the tag that it showed
 
 
 @dataclass(slots=True)
@@ -137,6 +141,7 @@ class Proving:
     relay: Hashable
     stranger: bool
     expires: float
+    known: MetBox | None = None
 
 
 @dataclass(slots=True)
@@ -149,6 +154,7 @@ class Pair:
     ours: Ours | None = None
     theirs: Theirs | None = None
     proving: Proving | None = None
+    late: tuple[Hashable, m.Proof] | None = None  # its relay and proof, to be looked at a little later
     our_turn: bool = False  # crossed, and the smaller one told us to prove
     role: str = ""  # once proven
     proven_for: bytes = b""  # nonce of the hello that it was proven for, when we are side B

@@ -51,6 +51,7 @@ from appliance.core.peer_effects import (
     Ended,
     GoneReason,
     HeardDoor,
+    HeardGuesses,
     HeardIntroduction,
     HeardRoster,
     HeardSameRoom,
@@ -363,6 +364,8 @@ class Peer:
                 return [HeardRoster(tuple(message.peers))]
             case m.Door():
                 return [HeardDoor(message)]
+            case m.Guesses():
+                return [HeardGuesses(tuple((bytes.fromhex(i), ago / 1000) for i, ago in message.wrong))]
             case m.Offer():
                 return self._offer(message, now)
             case m.Answer():
@@ -731,6 +734,12 @@ class Peer:
     def say_door(self, door: m.Door) -> list[Effect]:
         """Tell the other box about the joining window."""
         return [] if self.state is PeerState.PROVEN else self._say(door)
+
+    def say_guesses(self, wrong: list[tuple[bytes, float]]) -> list[Effect]:
+        """Tell the other box of wrong proofs of strangers: (id, seconds ago)."""
+        if self.state is PeerState.PROVEN or not wrong:
+            return []
+        return self._say(m.Guesses(wrong=[(event_id.hex(), round(1000 * ago)) for event_id, ago in wrong]))
 
     def say_introduction(self, message: m.Introduction) -> list[Effect]:
         """Carry an introduction; only a direct line does."""

@@ -141,6 +141,13 @@ class HeardDoor:
 
 
 @dataclass(frozen=True, slots=True)
+class HeardGuesses:
+    """A member tells of wrong proofs of strangers: (id, seconds ago)."""
+
+    wrong: tuple[tuple[bytes, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class HeardIntroduction:
     """An introduction came from this peer, for us or to be carried on."""
 
@@ -185,6 +192,7 @@ Effect = (
     | Wants
     | HeardRoster
     | HeardDoor
+    | HeardGuesses
     | HeardIntroduction
     | HeardSameRoom
     | Refused

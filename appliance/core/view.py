@@ -127,6 +127,17 @@ class JoiningView:
 
 
 @dataclass(frozen=True, slots=True)
+class ShutOutView:
+    """Newcomers are shut out after wrong passwords. ``until``: monotonic seconds; None: by hand only.
+
+    ``admitted``: a person has let the next one try.
+    """
+
+    until: float | None
+    admitted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CallView:
     """A meeting this box is in.
 
@@ -134,7 +145,7 @@ class CallView:
     start screen reads it out. ``since`` is when this box joined. ``layout``: "grid" (all tiles alike)
     or "speaker" (one large). ``pinned``: the peer that a person keeps large. ``speaker``: the one that
     speaks, or did last. ``hidden``: no pictures are shown, of nobody, the self-view included. ``meter``: how
-    loud we are, 0 to ``METER_STEPS``.
+    loud we are, 0 to ``METER_STEPS``. ``shut_out``: newcomers are not let in, None: they are.
     """
 
     room: int
@@ -149,6 +160,7 @@ class CallView:
     speaker: str | None = None
     hidden: bool = False
     meter: int = 0
+    shut_out: ShutOutView | None = None
 
     @property
     def large(self) -> str | None:
@@ -278,6 +290,11 @@ class AllowJoining:
 
 
 @dataclass(frozen=True, slots=True)
+class AdmitStranger:
+    """Let one newcomer try although there were too many wrong passwords."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetLayout:
     """``layout``: "grid" or "speaker"."""
 
@@ -352,6 +369,7 @@ Intent = (
     | SetMuted
     | SetCamera
     | AllowJoining
+    | AdmitStranger
     | SetLayout
     | HideTiles
     | PinPeer

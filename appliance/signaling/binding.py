@@ -7,13 +7,14 @@ import socket
 from collections.abc import Iterable
 
 from appliance.core import limits
+from appliance.signaling.gate import GatedSocket
 
 _BUSY = (errno.EADDRINUSE,)
 _NOT_THERE = (errno.EADDRNOTAVAIL, errno.ENODEV, errno.EAFNOSUPPORT)
 _FREE_PORT_TRIES = 20  # a port that is free on one address may be taken on another
 
 
-def bind_all(addresses: Iterable[str], port: int) -> tuple[int, dict[str, socket.socket], dict[str, OSError]]:
+def bind_all(addresses: Iterable[str], port: int) -> tuple[int, dict[str, GatedSocket], dict[str, OSError]]:
     """Listen on ``port`` of these addresses; 0 takes one that is free on all of them.
 
     Returns (the port, the listening sockets, why the other addresses could not be bound).
@@ -21,7 +22,7 @@ def bind_all(addresses: Iterable[str], port: int) -> tuple[int, dict[str, socket
     addresses = tuple(addresses)
     for tries_left in reversed(range(_FREE_PORT_TRIES if port == 0 else 1)):
         chosen = port
-        bound: dict[str, socket.socket] = {}
+        bound: dict[str, GatedSocket] = {}
         failed: dict[str, OSError] = {}
         for address in addresses:
             try:
@@ -37,11 +38,11 @@ def bind_all(addresses: Iterable[str], port: int) -> tuple[int, dict[str, socket
     return chosen, bound, failed
 
 
-def _listen(address: str, port: int) -> socket.socket:
+def _listen(address: str, port: int) -> GatedSocket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     # The protocol is named because asyncio turns Nagle's algorithm off only where it reads TCP there.
     kind = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
-    listener = socket.socket(family, kind, socket.IPPROTO_TCP)
+    listener = GatedSocket(family, kind, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:

@@ -13,15 +13,16 @@ What is refused, and how:
 the path is no number                     ``{"error": "unknown id"}``, close 1008
 the number is not 1..1000                 ``{"error": "out of range"}``, close 1008
 the room's door is closed                 close 4403
-the room is full                          close 1013
+the room is full, or of this address      close 1013
 a client that says nothing                close 1008
 a page of a web site (Origin http, ...)   HTTP 403
 not a WebSocket                           HTTP 426 or 404 with one line of text
-too many connections                      TCP reset
+too many connections, or too fast         TCP reset
 ========================================  ==============================================
 
-A client that sends too fast is read more slowly, so TCP holds it back; one that reads too slowly is
-cut off. Nobody else notices either. Whatever a client sends is counted, never logged.
+A client that sends too fast is read more slowly, so TCP holds it back, and so are all clients of one
+address together; one that reads too slowly is cut off. Nobody else notices either. Whatever a
+client sends is counted, never logged.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from appliance.core import limits
 from appliance.errors import StartError
 from appliance.signaling.access import ROOM_CLOSED, key_opens
 from appliance.signaling.binding import bind_all, bind_code, bind_sentence
+from appliance.signaling.gate import Allowance, Places, read_little
 from appliance.signaling.line_socket import PATH as LINE_PATH
 from appliance.signaling.line_socket import LineClosed, LineSocket, quiet_logger
 
@@ -84,7 +86,8 @@ class SignalingServer:
         self._wanted: tuple[str, ...] = ()
         self._unbound: dict[str, OSError] = {}  # address -> why it could not be bound
         self._rooms: dict[int, set[_Connection]] = {}
-        self._connections: Counter[str] = Counter()  # open TCP connections by remote address
+        self._places = Places()
+        self._connections: dict[str, list[_Connection]] = {}  # by remote address, the newest last
         self._closing: set[asyncio.Task[None]] = set()
         self._retry: asyncio.TimerHandle | None = None
         self._updating = asyncio.Lock()
@@ -174,6 +177,7 @@ class SignalingServer:
             if bound:
                 self._port = port
             for address, listener in bound.items():
+                listener.admits = self._admits
                 server = await serve(
                     self._serve,
                     sock=listener,
@@ -256,11 +260,16 @@ class SignalingServer:
         elif not self._allow_room(room):
             self._count("signaling.room-closed")
             await connection.close(ROOM_CLOSED, "room closed")
-        elif self.clients(room) >= limits.RELAY_CLIENTS_PER_ROOM:
+        elif self._room_is_full(connection, room):
             self._count("signaling.room-full")
             await connection.close(CloseCode.TRY_AGAIN_LATER, "room full")
         else:
             await self._serve_room(connection, room)
+
+    def _room_is_full(self, newcomer: _Connection, room: int) -> bool:
+        members = self._rooms.get(room, set())
+        same = sum(client.counted_as == newcomer.counted_as for client in members)
+        return len(members) >= limits.RELAY_CLIENTS_PER_ROOM or same >= limits.RELAY_ROOM_CLIENTS_PER_ADDRESS
 
     def _check(self, connection: ServerConnection, path: str, query: str) -> tuple[int, str]:
         """Return (room, "") or (0, the ancestor's error)."""
@@ -306,7 +315,8 @@ class SignalingServer:
         members = self._rooms.setdefault(room, set())
         members.add(client)
         loop = asyncio.get_running_loop()
-        allowance, since = float(limits.RELAY_FRAMES_BURST), loop.time()
+        address = client.counted_as or ""  # it has none any more when what it left behind is read
+        own = Allowance(limits.RELAY_FRAMES_PER_S, limits.RELAY_FRAMES_BURST, loop.time())
         try:
             async with asyncio.timeout(limits.RELAY_FIRST_FRAME_WITHIN) as silence:
                 while True:
@@ -317,17 +327,26 @@ class SignalingServer:
                         await self._close(client, CloseCode.UNSUPPORTED_DATA, "text only")
                         return
                     now = loop.time()
-                    allowance += (now - since) * limits.RELAY_FRAMES_PER_S
                     cost = 1 + len(text) / limits.RELAY_FRAME_CHARS
-                    allowance, since = min(allowance, limits.RELAY_FRAMES_BURST) - cost, now
-                    if allowance < 0:
+                    cost *= max(1.0, len(members) / limits.RELAY_CROWD)
+                    together = self._places.frames(address, now)
+                    wait = max(own.spend(cost, now), together.spend(cost, now))
+                    if wait > limits.RELAY_OWED_MAX:
+                        self._count("signaling.flood")
+                        together.refund(cost)
+                        members.discard(client)
+                        client.transport.abort()
+                        return
+                    if wait > 0:
                         self._count("signaling.throttled")
                         with contextlib.suppress(TimeoutError):
-                            async with asyncio.timeout(-allowance / limits.RELAY_FRAMES_PER_S):
-                                await client.wait_closed()  # and not sleep: it may leave meanwhile
+                            async with asyncio.timeout(wait):
+                                await client.wait_closed()
+                                return  # what it said in excess before it left is nobody's loss
                     self._relay(client, members, text)
-        except ConnectionClosed:
-            pass
+        except ConnectionClosed as closed:
+            if closed.sent is not None and closed.sent.code == CloseCode.MESSAGE_TOO_BIG:
+                self._count("signaling.oversized")
         except TimeoutError:
             self._count("signaling.silent-client")
             await self._close(client, CloseCode.POLICY_VIOLATION, "nothing was said")
@@ -360,21 +379,34 @@ class SignalingServer:
     def _count(self, code: str) -> None:
         self.counters[code] += 1
 
-    def take_place(self, address: str) -> bool:
-        """Is there room for one more TCP connection from this address? Then it is counted."""
-        if (
-            self._connections.total() >= limits.RELAY_CONNECTIONS_MAX
-            or self._connections[address] >= limits.RELAY_CLIENTS_PER_ADDRESS
-        ):
+    def _admits(self, address: str) -> bool:
+        """Of the listening sockets: is this connection one too many of its address?"""
+        admitted = self._places.admits(address, asyncio.get_running_loop().time())
+        if not admitted:
+            self._count("signaling.too-many")
+        return admitted
+
+    def take_place(self, connection: _Connection, address: str) -> bool:
+        """Is there room for one more TCP connection from this address? Then it is counted.
+
+        A full server ends the newest connection of an address that has many: nobody fills it alone.
+        """
+        if self._places.total >= limits.RELAY_CONNECTIONS_MAX:
+            crowder = self._places.crowder(address)
+            if crowder is not None:
+                self._count("signaling.crowded-out")
+                self._connections[crowder][-1].give_up()
+        if not self._places.take(address):
             self._count("signaling.too-many")
             return False
-        self._connections[address] += 1
+        self._connections.setdefault(address, []).append(connection)
         return True
 
-    def free_place(self, address: str) -> None:
+    def free_place(self, connection: _Connection, address: str) -> None:
         """A TCP connection from this address ended."""
-        self._connections[address] -= 1
-        if self._connections[address] <= 0:
+        self._places.free(address)
+        self._connections[address].remove(connection)
+        if not self._connections[address]:
             del self._connections[address]
 
 
@@ -382,19 +414,29 @@ class _Connection(ServerConnection):
     """Counts TCP connections from the first moment, before any byte of them was read."""
 
     server_of_rooms: SignalingServer
-    _counted_as: str | None = None
+    counted_as: str | None = None
+    """The remote address that it has a place of, or None."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        read_little(transport)
         peer = transport.get_extra_info("peername")
         address = peer[0] if peer else ""
-        if self.server_of_rooms.take_place(address):
-            self._counted_as = address
+        if self.server_of_rooms.take_place(self, address):
+            self.counted_as = address
         else:
             self.transport.abort()
 
+    def give_up(self) -> None:
+        """Its place is needed for somebody else."""
+        self._free()
+        self.transport.abort()
+
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._counted_as is not None:
-            self.server_of_rooms.free_place(self._counted_as)
-            self._counted_as = None
+        self._free()
         super().connection_lost(exc)
+
+    def _free(self) -> None:
+        if self.counted_as is not None:
+            self.server_of_rooms.free_place(self, self.counted_as)
+            self.counted_as = None

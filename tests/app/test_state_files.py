@@ -7,16 +7,39 @@ from pathlib import Path
 
 import pytest
 
-from appliance.app.state_files import GUESSES, IDENTITY, MET, load_guesses, load_identity, load_met, save
+from appliance.app.state_files import (
+    GUESSES,
+    IDENTITY,
+    MET,
+    MET_KEYS,
+    load_guesses,
+    load_identity,
+    load_met,
+    load_met_keys,
+    save,
+)
 from appliance.core import limits
 from appliance.core.acquaintances import Acquaintances, Met
 from appliance.core.guesses import GuessBudgets
+from appliance.core.recognition import MetBoxes
 from appliance.errors import StartError
 
 
 def test_it_is_made_once_and_read_ever_after(tmp_path: Path) -> None:
     first = load_identity(tmp_path / "state")
     assert load_identity(tmp_path / "state").box_id == first.box_id
+
+
+def test_nobody_else_can_read_what_is_kept(tmp_path: Path) -> None:
+    met = MetBoxes()
+    met.remember(42, "0a" * 16, bytes(32))
+    (tmp_path / "met-keys.new").write_bytes(b"half")  # of a lost start, with another mode
+    (tmp_path / "met-keys.new").chmod(0o644)
+    save(tmp_path, MET_KEYS, met.to_state())
+    assert stat.S_IMODE((tmp_path / MET_KEYS).stat().st_mode) == 0o600
+    assert load_met_keys(tmp_path).to_state() == met.to_state()
+    (tmp_path / MET_KEYS).write_bytes(b"damaged")
+    assert load_met_keys(tmp_path).in_room(42) == ()
 
 
 def test_nobody_else_can_read_it(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ EXAMPLES: list[tuple[dict[str, object], protocol.Request]] = [
     ({"verb": "mute", "state": "on"}, protocol.Mute(state="on")),
     ({"verb": "camera", "state": "off"}, protocol.Camera(state="off")),
     ({"verb": "allow-joining", "state": "on"}, protocol.AllowJoining(state="on")),
+    ({"verb": "admit"}, protocol.Admit()),
     ({"verb": "peer", "peer": "Bridge", "action": "pin"}, protocol.Peer(peer="Bridge", action="pin")),
     ({"verb": "layout", "layout": "speaker"}, protocol.Layout(layout="speaker")),
     ({"verb": "tiles", "state": "hide"}, protocol.Tiles(state="hide")),
@@ -127,7 +128,7 @@ def test_a_status_has_the_documented_shape() -> None:
     assert reply["ok"] is True
     assert list(reply) == [
         "v", "id", "name", "state", "room", "rooms", "joining", "boxes", "peers", "muted",
-        "echo_control", "says", "counters", "ok",
+        "echo_control", "says", "strangers", "counters", "ok",
     ]  # fmt: skip
     assert reply["joining"] == {"open": True, "closes_in_s": 12.5}
     assert list(reply["peers"][0]) == [

@@ -150,7 +150,7 @@ def test_a_wrong_password_costs_each_side_a_guess_and_says_so() -> None:
     assert hear(joiner, frame(rejected)) == [ProofFailed(member.peer_id, as_joiner=True, reason="rejected")]
     assert joiner.state(member.peer_id) is member.state(joiner.peer_id) is State.FAILED
     assert joiner._press.available(NOW) == limits.GUESSES_PER_PRESS - 1
-    assert member._members.wrong == 1
+    assert member._members.strangers.wrong == 1
 
 
 def test_a_proof_that_nobody_answers_costs_a_guess_after_three_seconds() -> None:
@@ -270,8 +270,23 @@ def test_strangers_lose_five_guesses_and_then_hear_nothing_for_a_while() -> None
         assert kinds(hear(member, x.proof)) == ["reject", "ProofFailed"]
     stranger = box("one more", "4711")
     assert hear(member, stranger.hello()) == [Refused("budget.strangers")]
-    later = NOW + limits.STRANGER_GUESS_EVERY
+    later = NOW + limits.STRANGER_GUESSES_SPAN
+    assert hear(member, stranger.hello(), now=later - 0.1) == [Refused("budget.strangers")]
     assert kinds(hear(member, stranger.hello(), now=later)) == ["challenge"]
+
+
+def test_what_another_member_saw_shuts_out_strangers_here_and_a_restart_does_not_let_them_in() -> None:
+    saw, heard = box("saw"), box("heard", budgets=(budgets := GuessBudgets()))
+    for number in range(limits.STRANGER_GUESSES):
+        effects = hear(saw, Exchange(box(("s", number), "0000"), saw).until("proof").proof)
+        (event,) = [e.event for e in effects if isinstance(e, ProofFailed)]
+        assert event is not None
+        assert heard.heard_wrong([(event, 0.0)], NOW)
+    assert not heard.heard_wrong(saw.wrong_told(NOW), NOW)
+    assert hear(heard, box("next").hello()) == [Refused("budget.strangers")]
+    assert heard.shut_out(NOW) == saw.shut_out(NOW) != None  # noqa: E711 - both are shut out, alike
+    restarted = box("r", budgets=GuessBudgets.from_state(budgets.to_state(NOW), NOW))
+    assert hear(restarted, box("next").hello()) == [Refused("budget.strangers")]
 
 
 def test_challenges_made_before_the_budget_was_empty_don_t_get_more_guesses() -> None:
@@ -286,12 +301,64 @@ def test_challenges_made_before_the_budget_was_empty_don_t_get_more_guesses() ->
     assert results.count(["Refused"]) == limits.HANDSHAKES_MAX - limits.STRANGER_GUESSES
 
 
-def test_who_was_met_is_not_shut_out_by_strangers() -> None:
+def test_strangers_that_were_wrong_shut_strangers_out_although_a_friend_is_here() -> None:
     friend, member = box("friend"), box("member")
     hear(friend, Exchange(friend, member).until("accept").accept)
     for number in range(limits.STRANGER_GUESSES):
         hear(member, Exchange(box(("s", number), "0000"), member).until("proof").proof)
+        member.tick(NOW + number * limits.WRONG_PROOF_PAUSE)
     assert hear(member, box("stranger").hello()) == [Refused("budget.strangers")]
+
+
+def test_a_burst_at_all_members_at_once_is_one_guess_more_at_each_and_not_five() -> None:
+    members = [box(("m", n)) for n in range(4)]
+    for one in members:
+        for other in members:
+            if one.peer_id < other.peer_id:
+                one.introduce([other.peer_id], NOW)
+                hear(one, Exchange(one, other).until("accept").accept)
+    assert all(len(member.proven) == 3 for member in members)
+    proofs = []
+    for number, member in enumerate(members):
+        for n in range(limits.HANDSHAKES_MAX):
+            stranger = box(("s", number, n), "0000")
+            challenge = hear(member, stranger.hello(), origin=str(n))
+            if challenge:
+                proofs.append((member, frame(hear(stranger, frame(challenge)))))
+    assert len(proofs) >= 4 * limits.STRANGER_GUESSES
+    effects = [(member, effect) for member, proof in proofs for effect in hear(member, proof)]
+    now, wrong = NOW, 0
+    while effects:
+        events = [(m_, e.event) for m_, e in effects if isinstance(e, ProofFailed)]
+        wrong += len(events)
+        for witness, event in events:
+            assert event is not None
+            for member in members:
+                assert member.heard_wrong([(event, 0.0)], now) == (member is not witness)
+        now += limits.WRONG_PROOF_PAUSE
+        effects = [(member, effect) for member in members for effect in member.tick(now)]
+    assert wrong <= limits.STRANGER_GUESSES + len(members) - 1
+    assert {member.shut_out(now) is not None for member in members} == {True}
+
+
+def test_a_right_proof_behind_a_wrong_one_waits_and_is_accepted() -> None:
+    friend, member = box("friend"), box("member")
+    hear(friend, Exchange(friend, member).until("accept").accept)
+    wrong = Exchange(box("s", "0000"), member).until("proof")
+    right = Exchange(box("newcomer"), member).until("proof")
+    hear(member, wrong.proof)
+    assert hear(member, right.proof) == []
+    assert member.deadline() == NOW + limits.WRONG_PROOF_PAUSE
+    (accept,) = [e for e in member.tick(NOW + limits.WRONG_PROOF_PAUSE) if isinstance(e, SendFrame)]
+    assert kinds(hear(right.joiner, accept.text, now=NOW + limits.WRONG_PROOF_PAUSE)) == ["Proven"]
+
+
+def test_who_was_met_proves_again_whatever_strangers_did() -> None:
+    friend, member = box("friend"), box("member")
+    hear(friend, Exchange(friend, member).until("accept").accept)
+    for number in range(limits.STRANGER_GUESSES):
+        hear(member, Exchange(box(("s", number), "0000"), member).until("proof").proof)
+        member.tick(NOW + number * limits.WRONG_PROOF_PAUSE)
     member.forget(friend.peer_id)
     friend.forget(member.peer_id)
     friend.renew(NOW)
@@ -340,11 +407,12 @@ def test_a_hello_that_waited_for_the_rate_gets_its_challenge() -> None:
 def test_a_flood_of_other_peers_leaves_no_more_than_so_many_in_memory() -> None:
     member = box("member")
     now = NOW
-    for number in range(limits.FAILED_REMEMBERED + 10):
+    for number in range(limits.FAILED_REMEMBERED + 8):
         now += limits.STRANGER_GUESS_EVERY
         joiner = box(("wrong", number), "0000")
         challenge = frame(hear(member, joiner.hello(), now=now))
         assert "ProofFailed" in kinds(hear(member, frame(hear(joiner, challenge)), now=now))
+    now += limits.STRANGER_GUESSES_SPAN
     for number in range(limits.HELLOS_REMEMBERED + 10):
         now += limits.CHALLENGE_WITHIN
         assert kinds(hear(member, box(("silent", number)).hello(), now=now)) == ["challenge"]

@@ -20,8 +20,8 @@ from appliance.errors import RemoteProtocolError
 BOX = BoxIdentity(bytes(32))
 ID = "0123456789abcdef" * 2
 OUTER: list[m.Outer] = [
-    m.Hello(v=1, room=42, epk=bytes(32), nonce=bytes(range(32)), sig=bytes(64)),
-    m.Challenge(to=ID, epk=bytes(32), nonce=bytes(32), y=b"B" + bytes(32), sig=bytes(64)),
+    m.Hello(v=1, room=42, epk=bytes(32), nonce=bytes(range(32)), tags=bytes(256), sig=bytes(64)),
+    m.Challenge(to=ID, epk=bytes(32), nonce=bytes(32), y=b"B" + bytes(32), tag=bytes(8), sig=bytes(64)),
     m.Proof(sender=ID, to=ID, x=b"A" + bytes(32), confirm=bytes(32), sig=bytes(64)),
     m.Accept(sender=ID, to=ID, confirm=bytes(32), sig=bytes(64)),
     m.Reject(sender=ID, to=ID, code="turn", sig=bytes(64)),
@@ -35,6 +35,7 @@ SEALED: list[m.Sealed] = [
     m.Answer(generation=2**32 - 1, sdp="v=0\r\n"),
     m.Candidate(generation=1, candidate="candidate:1 1 udp 1 10.0.0.1 5 typ host", mid="0"),
     m.Leaving(),
+    m.Guesses(wrong=[("0123456789abcdef", 86_400_000)] * limits.STRANGER_EVENTS_MAX),
 ]
 CONTROL: list[m.Control] = [
     m.Bind(mac=bytes(32)),
@@ -132,6 +133,12 @@ def test_nonsense_is_malformed(family: str, decode: Any, most: int, data: bytes 
         (SEALED[2], "open", 1),
         (SEALED[3], "generation", 0),
         (SEALED[3], "sdp", "x" * (limits.SDP_MAX_BYTES + 1)),
+        (SEALED[7], "wrong", [["0123456789abcdef", 0]] * (limits.STRANGER_EVENTS_MAX + 1)),
+        (SEALED[7], "wrong", [["0123456789ABCDEF", 0]]),
+        (SEALED[7], "wrong", [["0123456789abcdef", 86_400_001]]),
+        (SEALED[7], "wrong", [["0123456789abcdef", -1]]),
+        (OUTER[0], "tags", "AAAAAAAAAAA="),
+        (OUTER[1], "tag", "AAAAAAAA"),
         (SEALED[5], "candidate", "candidate:1\r\na=x"),
         (CONTROL[1], "heldMs", 60_001),
         (CONTROL[2], "stream", "smell"),

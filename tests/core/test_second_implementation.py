@@ -123,10 +123,12 @@ def statements() -> tuple[bytes, bytes]:
         struct.pack(">H", HANDSHAKE["room"]),
         b64(HANDSHAKE["hello"], "epk"),
         b64(HANDSHAKE["hello"], "nonce"),
+        b64(HANDSHAKE["hello"], "tags"),
     )
     frame = HANDSHAKE["challenge"]
     joiner = bytes.fromhex(HANDSHAKE["joiner_id"])
-    challenge = lp("mb1/challenge", hello, joiner, b64(frame, "epk"), b64(frame, "nonce"), b64(frame, "y"))
+    fields = [b64(frame, name) for name in ("epk", "nonce", "y", "tag")]
+    challenge = lp("mb1/challenge", hello, joiner, *fields)
     return hello, challenge
 
 

@@ -83,10 +83,13 @@ def test_the_keys_follow_from_the_frames_by_the_library_and_the_document_alone()
         return base64.b64decode(json.loads(GOOD[frame])[name])
 
     room = struct.pack(">H", GOOD["room"])
-    hello = lp(b"mb1/hello", b"\x01", room, field("hello", "epk"), field("hello", "nonce"))
+    hello = lp(
+        b"mb1/hello", b"\x01", room, field("hello", "epk"), field("hello", "nonce"), field("hello", "tags")
+    )
     member_epk, member_nonce = field("challenge", "epk"), field("challenge", "nonce")
     y, x = field("challenge", "y"), field("proof", "x")
-    challenge = lp(b"mb1/challenge", hello, bytes.fromhex(GOOD["joiner_id"]), member_epk, member_nonce, y)
+    joiner_id, tag = bytes.fromhex(GOOD["joiner_id"]), field("challenge", "tag")
+    challenge = lp(b"mb1/challenge", hello, joiner_id, member_epk, member_nonce, y, tag)
     transcript = hashlib.sha256(lp(b"mb1/transcript", hello, challenge, x)).digest()
     assert transcript.hex() == GOOD["keys"]["transcript"]
 
@@ -94,8 +97,8 @@ def test_the_keys_follow_from_the_frames_by_the_library_and_the_document_alone()
     id_a = hashlib.sha256(hello).digest()
     member_id = hashlib.sha256(member_epk).digest()[:16]
     id_b = hashlib.sha256(lp(b"mb1/member", member_id, member_nonce)).digest()
-    side_a = SPAKE2_A(password, id_a, id_b, entropy_f=lambda _: bytes.fromhex(GOOD["joiner_random"][2]))
-    side_b = SPAKE2_B(password, id_a, id_b, entropy_f=lambda _: bytes.fromhex(GOOD["member_random"][3]))
+    side_a = SPAKE2_A(password, id_a, id_b, entropy_f=lambda _: bytes.fromhex(GOOD["joiner_random"][3]))
+    side_b = SPAKE2_B(password, id_a, id_b, entropy_f=lambda _: bytes.fromhex(GOOD["member_random"][4]))
     assert (side_a.start(), side_b.start()) == (x, y)
     shared = side_a.finish(y)
     assert shared == side_b.finish(x)
@@ -133,6 +136,27 @@ def test_the_sealed_frames_open_to_their_plaintext() -> None:
         channel = SealedChannel.of_pair(_keys(), role, NOW)
         for frame in VECTORS["sealed"][direction]:
             assert channel.open(bytes.fromhex(frame["frame"])).decode() == frame["plaintext"]
+
+
+def test_the_tags_of_a_box_met_before_follow_from_the_document_alone() -> None:
+    import base64
+    import hmac
+    import struct
+
+    def lp(*items: bytes) -> bytes:
+        return b"".join(struct.pack(">I", len(item)) + item for item in items)
+
+    met = VECTORS["recognition"]
+    hello, challenge = json.loads(met["hello"]), json.loads(met["challenge"])
+    b64 = base64.b64decode
+    key = hmac.digest(bytes.fromhex(met["resume"]), lp(b"mb1", b"acquaintance") + b"\x01", "sha256")
+    assert key.hex() == met["acquaintance_key"]
+    said = [b64(hello[name]) for name in ("epk", "nonce", "tags")]
+    assert said[2][:8] == hmac.digest(key, lp(b"mb1/known hello", *said[:2]), "sha256")[:8]
+    assert len(said[2]) == 256
+    stated = lp(b"mb1/hello", b"\x01", struct.pack(">H", hello["room"]), *said)
+    over = lp(b"mb1/known challenge", stated, b64(challenge["epk"]), b64(challenge["nonce"]))
+    assert b64(challenge["tag"]) == hmac.digest(key, over, "sha256")[:8]
 
 
 def test_the_bind_mac_is_that_of_the_file() -> None:

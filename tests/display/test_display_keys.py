@@ -9,6 +9,7 @@ import pygame
 import pytest
 
 from appliance.core.view import (
+    AdmitStranger,
     AllowJoining,
     CallView,
     CheckSound,
@@ -21,6 +22,7 @@ from appliance.core.view import (
     SetCamera,
     SetLayout,
     SetMuted,
+    ShutOutView,
     Snapshot,
     SoundCheckView,
     StartMeeting,
@@ -35,6 +37,8 @@ IN_CALL = replace(
     phase=Phase.IN_CALL,
     call=CallView(42, 0.0, JoiningView(True, None), tiles=(TileView("p1", "Bridge", TileState.LIVE),)),
 )
+
+SHUT_OUT = ShutOutView(None)  # by hand only
 
 
 def joins(shown) -> list[tuple[int, str]]:
@@ -196,6 +200,25 @@ class TestCall:
             SetLayout("speaker"),
             AllowJoining(False),
         ]
+
+    def test_newcomers_that_are_shut_out_are_let_in_by_arrows_and_by_touch(self, shower) -> None:
+        shown = shower(replace(IN_CALL, call=replace(IN_CALL.call, shut_out=SHUT_OUT)), size=(1280, 720))
+        before = shown.settle()
+        shown.press("up up up right right right ok")
+        assert shown.intents == [AdmitStranger()]
+        shown.click(1130, 28)
+        assert shown.intents == [AdmitStranger()] * 2
+        admitted = replace(SHUT_OUT, admitted=True)
+        after = shown.show(replace(IN_CALL, call=replace(IN_CALL.call, shut_out=admitted)))
+        assert before.get_at((1130, 10)) != after.get_at((1130, 10))  # the button is gone
+        shown.click(1130, 28)
+        assert len(shown.intents) == 2
+
+    def test_newcomers_of_a_meeting_made_up_here_are_let_in_too(self, shower) -> None:
+        start = replace(IN_CALL.call, tiles=(), password="493817", shut_out=SHUT_OUT)
+        shown = shower(replace(IN_CALL, call=start), size=(1280, 720))
+        shown.press("right right ok")
+        assert shown.intents == [AdmitStranger()]
 
     def test_the_first_key_after_a_pause_only_shows_the_focus(self, shower) -> None:
         shown = shower(IN_CALL)

@@ -78,7 +78,7 @@ class ManInTheMiddle:
                 if isinstance(frame, m.Hello):
                     victim.peer_id, victim.said, victim.hello = key_id(frame.epk).hex(), frame, frame.stated
                     key = victim.stand_in.public_key
-                    victim.shown = m.Hello.statement(frame.v, frame.room, key, frame.nonce)
+                    victim.shown = m.Hello.statement(frame.v, frame.room, key, frame.nonce, frame.tags)
                 for other in [v for v in self._victims if v is not victim]:
                     changed = self._rewrite(frame, victim, other)
                     if changed is not None:
@@ -108,7 +108,7 @@ class ManInTheMiddle:
             case m.Challenge():
                 victim.challenges[other.peer_id] = frame.stated(other.shown)
                 stated = m.Challenge.statement(
-                    other.hello, other.peer_id, mine.public_key, frame.nonce, frame.y
+                    other.hello, other.peer_id, mine.public_key, frame.nonce, frame.y, frame.tag
                 )
                 victim.shown_challenges[other.peer_id] = stated
                 return msgspec.structs.replace(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.core import messages as m
+from appliance.core import recognition as rec
 from appliance.core.channel import SealedChannel, bind_mac
 from appliance.core.handshake import Handshakes, Proven, SendFrame
 from appliance.core.identity import BoxIdentity, PeerKey
@@ -146,6 +147,24 @@ def line(proven: Proven) -> dict[str, Any]:
     }
 
 
+def recognition(proven: Proven) -> dict[str, Any]:
+    """Two boxes that met: the tags of a later hello, and of the challenge that answers it."""
+    key = rec.acquaintance_key(proven.keys.resume)
+    box_a, box_b = BoxIdentity.generate(Stream("box")), BoxIdentity.generate(Stream("other box"))
+    random_a, random_b = Stream("joiner again"), Stream("member again")
+    joiner = Handshakes(ROOM, PASSWORD, NOW, random_a, None, None, (rec.MetBox(box_b.box_id_hex, key),))
+    member = Handshakes(ROOM, PASSWORD, NOW, random_b, None, None, (rec.MetBox(box_a.box_id_hex, key),))
+    hello = joiner.hello()
+    return {
+        "resume": proven.keys.resume.hex(),
+        "acquaintance_key": key.hex(),
+        "joiner_random": [data.hex() for data in random_a.given],
+        "hello": hello,
+        "challenge": _sent(member.receive("relay", "joiner", hello, NOW)),
+        "member_random": [data.hex() for data in random_b.given],
+    }
+
+
 def introduction() -> dict[str, Any]:
     """A carrier introduces two members; the one with the smaller peer id asks."""
     seeds = sorted((bytes([n]) * 32 for n in (1, 2)), key=lambda seed: PeerKey(seed).peer_id)
@@ -189,9 +208,9 @@ def _resigned_challenge(good: dict[str, Any], change: Callable[[bytes], bytes]) 
     assert isinstance(hello, m.Hello)
     assert isinstance(frame, m.Challenge)
     y = change(frame.y)
-    stated = m.Challenge.statement(hello.stated, frame.to, frame.epk, frame.nonce, y)
+    stated = m.Challenge.statement(hello.stated, frame.to, frame.epk, frame.nonce, y, frame.tag)
     return m.encode_outer(
-        m.Challenge(to=frame.to, epk=frame.epk, nonce=frame.nonce, y=y, sig=key.sign(stated))
+        m.Challenge(to=frame.to, epk=frame.epk, nonce=frame.nonce, y=y, tag=frame.tag, sig=key.sign(stated))
     )
 
 
@@ -221,6 +240,8 @@ def broken(good: dict[str, Any]) -> list[dict[str, str]]:
         ("hello", "a flipped bit in the nonce", _flipped(hello, "nonce"), "hello.signature"),
         ("hello", "a flipped bit in the signature", _flipped(hello, "sig"), "hello.signature"),
         ("hello", "another one-time key", _flipped(hello, "epk"), "hello.signature"),
+        ("hello", "a flipped bit in the tags", _flipped(hello, "tags"), "hello.signature"),
+        ("challenge", "a flipped bit in the tag", _flipped(challenge, "tag"), "challenge.signature"),
         ("challenge", "a flipped bit in the share", _flipped(challenge, "y"), "challenge.signature"),
         ("challenge", "a share of 32 bytes", _changed(challenge, "y", _b64(y[:-1])), "outer.malformed"),
         ("challenge", "a share of 34 bytes", _changed(challenge, "y", _b64(y + b"\0")), "outer.malformed"),
@@ -270,6 +291,7 @@ def make() -> dict[str, Any]:
         "sealed": sealed(proven),
         "line": line(proven),
         "introduction": introduction(),
+        "recognition": recognition(proven),
         "broken": broken(good),
     }
 

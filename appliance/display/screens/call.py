@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from appliance.core import grid
 from appliance.core.view import (
+    AdmitStranger,
     AllowJoining,
     CallView,
     HideTiles,
@@ -15,7 +16,7 @@ from appliance.core.view import (
 )
 from appliance.display import theme as t
 from appliance.display.scene import View
-from appliance.display.screens import tile
+from appliance.display.screens import shut_out, tile
 from appliance.display.screens.parts import Page, Question, clock_text, countdown, duration
 from appliance.display.screens.room_menu import ANOTHER, RoomMenu
 from appliance.display.screens.room_menu import PREFIX as ROOMS
@@ -86,6 +87,7 @@ class Call:
         wide = page.measure(clock, t.BODY) + 1
         page.text(page.rect(page.w - EDGE - wide, 12, wide, 34), clock, t.BODY, t.DIM, align="right")
         page.until_next_minute()
+        shut_out.draw(page, call, page.w - EDGE - wide - 24, 8)
 
     def _area(self, page: Page) -> grid.Rect:
         height = page.h - TOP - BAR_HEIGHT - BAR_BOTTOM - 18
@@ -225,6 +227,8 @@ class Call:
             self._stage.send(SetCamera(not call.camera_on))
         elif target == "layout":
             self._change_layout(call)
+        elif target == shut_out.TARGET:
+            self._stage.send(AdmitStranger())
         elif target == "joining":
             self._stage.send(AllowJoining(not call.joining.open))
         elif target == "rooms":

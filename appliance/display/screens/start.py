@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from appliance.core.view import CallView, Leave
+from appliance.core.view import AdmitStranger, CallView, Leave
 from appliance.display import theme as t
 from appliance.display.scene import View
-from appliance.display.screens import tile
+from appliance.display.screens import shut_out, tile
 from appliance.display.screens.parts import MARGIN, Page, Question, countdown
 from appliance.display.stage import Key, Moment, Stage
 
@@ -40,6 +40,7 @@ class Start:
         self._card(page, x, width - room_width - 22, "Password", password)
         self._below(page, call)
         self._buttons(page)
+        shut_out.draw(page, call, page.w - MARGIN, page.h - 85)
         page.toasts(page.w - MARGIN, 92)
         return page.done()
 
@@ -103,6 +104,9 @@ class Start:
         elif target == "hide":
             self._leave.close()
             self._hidden = not self._hidden
+        elif target == shut_out.TARGET:
+            self._leave.close()
+            self._stage.send(AdmitStranger())
 
     def key(self, key: Key) -> bool:
         if key.name != "back":

@@ -1,0 +1,49 @@
+"""Newcomers are shut out after wrong passwords: says so calmly, with a button that lets one try."""
+
+from __future__ import annotations
+
+from appliance.core.view import CallView, ShutOutView
+from appliance.display import theme as t
+from appliance.display.screens.parts import Page, countdown
+
+TARGET = "admit"
+HEIGHT = 40.0
+_PAD = 18.0
+
+
+def words(out: ShutOutView, now: float) -> str:
+    """What happens to newcomers, and how long."""
+    if out.admitted:
+        return "One newcomer may try now"
+    if out.until is None:
+        return "Wrong passwords: newcomers only by hand"
+    return f"Wrong passwords: newcomers wait {countdown(out.until - now)}"
+
+
+def draw(page: Page, call: CallView, right: float, y: float) -> None:
+    """A line that ends at ``right``, its top at ``y`` (units); nothing while newcomers are let in."""
+    out = call.shut_out
+    if out is None:
+        return
+    now = page.moment.now
+    if out.until is not None and not out.admitted:
+        page.until(now + ((out.until - now) % 1.0 or 1.0))
+    text, label = words(out, now), "Let one in"
+    wide = page.measure(label, t.NOTE, True) + 2 * _PAD
+    x = right - wide
+    if not out.admitted:
+        page.button(
+            TARGET,
+            page.rect(x, y, wide, HEIGHT),
+            label,
+            t.NOTE,
+            fill=t.WARNING_BACK,
+            color=t.WARNING_TEXT,
+            border=t.WARNING,
+            bold=True,
+            radius=10,
+        )
+    else:
+        x = right
+    said = page.measure(text, t.NOTE) + 1
+    page.text(page.rect(x - 14 - said, y, said, HEIGHT), text, t.NOTE, t.DIM)
