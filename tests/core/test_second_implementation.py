@@ -311,6 +311,55 @@ def test_the_line_comes_out_of_the_document() -> None:
             assert direction.open(bytes.fromhex(first["frame"])).decode() == first["plaintext"]
 
 
+# --- introductions, and boxes met before ------------------------------------------------------------------
+
+
+def test_an_introduction_comes_out_of_the_document() -> None:
+    vector = VECTORS["introduction"]
+    frames = {name: vector[name] for name in ("introduce", "introduce_reply", "introduce_confirm")}
+    fields = {name: json.loads(frame) for name, frame in frames.items()}
+    shares = {}
+    for side, name in (("asker", "introduce"), ("answerer", "introduce_reply")):
+        (drawn,) = [bytes.fromhex(data) for data in vector[f"{side}_random"]]
+        shares[side] = X25519PrivateKey.from_private_bytes(drawn)
+        assert b64(frames[name], "share") == shares[side].public_key().public_bytes_raw()
+        assert b64(frames[name], "epk") == public(bytes.fromhex(vector[f"{side}_join_seed"]))
+        assert b64(frames[name], "key") == public(bytes.fromhex(vector[f"{side}_box_seed"]))
+        assert h(b64(frames[name], "epk"))[:16].hex() == fields[name]["from"]
+
+    def presented(name: str) -> bytes:
+        keys = [b64(frames[name], field) for field in ("epk", "key", "share")]
+        port = struct.pack(">H", fields[name]["port"])
+        return lp(*keys, fields[name]["name"], port, *fields[name]["addresses"])
+
+    to = bytes.fromhex(fields["introduce"]["to"])
+    i1 = lp("mb1/introduce", b"\x01", struct.pack(">H", vector["room"]), to, presented("introduce"))
+    i2 = lp("mb1/introduce-reply", i1, presented("introduce_reply"))
+    for name, statement in (("introduce", i1), ("introduce_reply", i2)):
+        assert signed_by(b64(frames[name], "epk"), b64(frames[name], "sig"), statement)
+        assert signed_by(b64(frames[name], "key"), b64(frames[name], "signature"), statement)
+    transcript = h(lp("mb1/transcript", i1, i2))
+    prk = mac(transcript, shares["asker"].exchange(shares["answerer"].public_key()))
+    assert mac(expand(prk, "introduce"), transcript) == b64(frames["introduce_confirm"], "confirm")
+    keys = {"transcript": transcript, "a_to_b": expand(prk, "A->B"), "b_to_a": expand(prk, "B->A")}
+    keys |= {"resume": expand(prk, "resume"), "bind": expand(prk, "bind")}
+    assert {name: key.hex() for name, key in keys.items()} == vector["keys"]
+
+
+def test_tags_of_boxes_met_before_come_out_of_the_document() -> None:
+    vector = VECTORS["recognition"]
+    key = expand(bytes.fromhex(vector["resume"]), "acquaintance")
+    assert key.hex() == vector["acquaintance_key"]
+    hello, challenge = vector["hello"], vector["challenge"]
+    epk, nonce, tags = (b64(hello, name) for name in ("epk", "nonce", "tags"))
+    tag = mac(key, lp("mb1/known hello", epk, nonce))[:8]
+    assert len(tags) == 256
+    assert tag in [tags[at : at + 8] for at in range(0, 256, 8)]
+    stated = lp("mb1/hello", b"\x01", struct.pack(">H", HANDSHAKE["room"]), epk, nonce, tags)
+    answer = lp("mb1/known challenge", stated, b64(challenge, "epk"), b64(challenge, "nonce"))
+    assert mac(key, answer)[:8] == b64(challenge, "tag")
+
+
 # --- what must be refused ---------------------------------------------------------------------------------
 
 

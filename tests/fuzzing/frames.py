@@ -91,6 +91,7 @@ def _sealed_messages() -> list[bytes]:
             m.Answer(generation=1, sdp="v=0\r\n"),
             m.Candidate(generation=1, candidate="candidate:1 1 udp 1 10.0.0.1 9 typ host", mid="0"),
             m.Leaving(),
+            m.Guesses(wrong=[("00" * 8, 0), ("ff" * 8, 60_000)]),
             m.Addresses(addresses=("10.0.0.1",), port=8787),
             _introduce(m.Introduce),
             _introduce(m.IntroduceReply),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, get_args
+
 import pytest
 from fuzzing import frames, introductions, local, packets
 from fuzzing.target import STRETCH, Target, stretched
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from appliance.core import messages as m
 
 TARGETS = {
     target.name: target
@@ -24,6 +28,19 @@ def test_good_inputs_are_taken(name: str) -> None:
     for seed in seeds:
         target(seed)
         target(b"")
+
+
+@pytest.mark.parametrize(
+    ("name", "decode", "family"),
+    [
+        ("outer", m.decode_outer, m.Outer),
+        ("sealed", m.decode_sealed, m.Sealed),
+        ("control", m.decode_control, m.Control),
+    ],
+)
+def test_there_is_a_good_input_of_every_message(name: str, decode: Any, family: Any) -> None:
+    kinds = {type(decode(seed)) for seed in TARGETS[name].seeds()}
+    assert kinds | {m.Reject, m.Seal} >= set(get_args(family))
 
 
 @each
