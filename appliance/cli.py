@@ -65,6 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"meetingbox {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_run(commands)
+    _add_serve(commands)
     _add_demo(commands)
     _add_ctl(commands)
     _add_config(commands)
@@ -107,18 +108,12 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    import logging
-
     from appliance import config
 
     loaded = config.load(arguments.config)
     socket = arguments.socket or loaded.config.control.socket or config.default_socket()
     state = arguments.state_dir or config.state_dir()
-    logging.basicConfig(
-        level=logging.DEBUG if arguments.verbose else logging.INFO,
-        format="%(levelname)-7s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    _log_to_stderr(arguments.verbose)
     from appliance import app
 
     return app.run(
@@ -126,6 +121,55 @@ def _run(arguments: argparse.Namespace) -> int:
         config_path=loaded.path,
         socket_path=Path(socket).absolute(),
         state_dir=state.absolute(),
+    )
+
+
+def _add_serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "serve",
+        help="be a signaling server alone, for boxes that can't find each other",
+        formatter_class=_FORMAT,
+        description="Be a signaling server and nothing else: no screen, no camera, no sound. Boxes on its\n"
+        "networks find it by themselves and meet through it; boxes elsewhere name it under servers.\n"
+        "It stands where mDNS does not come through, with an interface in each subnet. It can't read\n"
+        "what it passes on. Ends with Ctrl+C or SIGTERM.",
+        epilog="examples:\n"
+        "  meetingbox serve\n"
+        "  meetingbox serve --interface eth0 --interface eth1 --port 8787\n\n"
+        "Pictures and sound go from box to box: their subnets need a route to each other.",
+    )
+    _add_config_option(parser)
+    parser.add_argument("--port", type=_count(0, 65535), metavar="N", help="default: [signaling] port, 8787")
+    parser.add_argument(
+        "--interface",
+        action="append",
+        default=[],
+        metavar="X",
+        help="serve on this network interface; may be given several times. Default: the configuration's, "
+        "else all but loopback",
+    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="log more to stderr")
+    parser.set_defaults(run=_serve)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from appliance import config
+
+    loaded = config.load(arguments.config)
+    _log_to_stderr(arguments.verbose)
+    from appliance import serve
+
+    chosen = serve.chosen(loaded.config, arguments.port, arguments.interface)
+    return serve.run(chosen, config.box_name(loaded.config))
+
+
+def _log_to_stderr(verbose: bool) -> None:
+    import logging
+
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(levelname)-7s %(name)s: %(message)s",
+        stream=sys.stderr,
     )
 
 

@@ -73,6 +73,20 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         epilog="The room that was on the screen is put on hold: its people see a poster and hear nothing.",
     )
     _add_room(sub)
+    sub = add(
+        "connect",
+        "look whether a box is at an address, and ask it from now on when joining",
+        lambda a: {"address": a.address},
+        lambda reply: f"A box answers at {reply['address']}, port {reply['port']}.",
+        epilog="For boxes that discovery does not show: in another subnet, or where the network carries no\n"
+        "multicast. The box remembers the address.\n\n"
+        "examples:\n"
+        "  meetingbox ctl connect 10.20.0.14\n"
+        "  meetingbox ctl connect [fd00::14]:9000",
+    )
+    sub.add_argument(
+        "address", metavar="ADDRESS", help="an IP address, with :PORT if it is not the usual one"
+    )
     for verb, help_ in (
         ("mute", "mute the microphone (on), open it (off), or the other of the two"),
         ("camera", "show the camera's picture to the others, or not"),

@@ -11,6 +11,7 @@ import difflib
 import json
 import os
 import re
+import socket
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -305,6 +306,14 @@ def _toml(value: object) -> str:
 def default_text() -> str:
     """The commented ``default.toml``: every key with its default."""
     return (Path(__file__).parent / "default.toml").read_text(encoding="utf-8")
+
+
+# --- Name -----------------------------------------------------------------------------------------
+
+
+def box_name(config: Config) -> str:
+    """Return the name of the box: the configured one, or the host's."""
+    return config.name or socket.gethostname().split(".")[0] or "meetingbox"
 
 
 # --- Folders ------------------------------------------------------------------------------------

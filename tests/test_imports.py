@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "control": {"core", "config", "errors"},
     "display": {"core", "config", "errors", "bridge"},
     "doctor": {"core", "errors"},
+    "serve": {"core", "config", "errors", "signaling"},
     "bench": {"errors"},
 }
 EVERYTHING = {"app", "cli", "cli_ctl", "demo", "probes", "__main__", "__init__"}

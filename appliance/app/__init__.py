@@ -16,9 +16,9 @@ from datetime import datetime
 from pathlib import Path
 
 from appliance.app import memory
-from appliance.app.box import Box, box_name, check_state_dir
+from appliance.app.box import Box, check_state_dir
 from appliance.bridge import Bridge
-from appliance.config import Config, runtime_dir
+from appliance.config import Config, box_name, runtime_dir
 from appliance.core import limits
 from appliance.core.view import Snapshot
 from appliance.display.loop import Display

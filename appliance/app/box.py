@@ -7,10 +7,10 @@ requests from the control socket end up in the same methods here.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
-import socket
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from appliance.app import meeting, memory, state_files, status
 from appliance.app.abuse import AbuseReport
+from appliance.app.addresses import AddressBook
 from appliance.app.commands import Commands
 from appliance.app.copies import Copies
 from appliance.app.lag import LagMeter
@@ -25,7 +26,7 @@ from appliance.app.rooms import Rooms
 from appliance.app.session import Session
 from appliance.app.sound_checks import SoundChecks
 from appliance.bridge import Bridge
-from appliance.config import Config
+from appliance.config import Config, box_name
 from appliance.control.server import ControlServer
 from appliance.core import limits, view
 from appliance.core.acquaintances import Met
@@ -42,8 +43,6 @@ from appliance.signaling.interfaces import Interface, InterfaceWatcher, host_add
 from appliance.signaling.server import SignalingServer
 
 log = logging.getLogger("meetingbox")
-
-OWN_SERVER = "own"
 
 
 class ScreenControl(Protocol):
@@ -79,7 +78,8 @@ class Box:
         self.rooms = Rooms(self)
         self.copies = Copies(self)
         self.interfaces: tuple[Interface, ...] = ()
-        self.found: tuple[FoundBox, ...] = ()
+        self._loop = asyncio.get_running_loop()
+        self.book = AddressBook(config, state_dir, self.changed, self.count, self._loop.call_later)
         self.notices: list[Notice] = []
         self.muted = False
         self.camera_on = True
@@ -90,7 +90,6 @@ class Box:
         self._notice_id = 0
         self.tiles: dict[str, tuple[int, int]] = {}
         self._self_size: tuple[int, int] | None = None
-        self._loop = asyncio.get_running_loop()
         self.now = self._loop.time  # the monotonic clock
         self.lag = LagMeter(self._loop)
         self.identity = state_files.load_identity(state_dir)
@@ -148,6 +147,8 @@ class Box:
             ends.append(("interfaces", self._stop_watching))
             await self.server.start(self.addresses())
             ends.append(("server", self.server.stop))
+            self.book.interfaces, self.book.port = self.interfaces, self.server.port
+            ends.append(("addresses", self._keep_addresses))
             self.discovery = Discovery(self.name, self.server.port, self._boxes_changed)
             await self.discovery.start(self.interfaces)
             ends.append(("discovery", self.discovery.stop))
@@ -188,6 +189,9 @@ class Box:
             self._rest_timer.cancel()
             self._rest_timer = None
         log.info("box.stopped")
+
+    async def _keep_addresses(self) -> None:
+        self.book.save()
 
     async def _stop_watching(self) -> None:
         self._watcher.stop()
@@ -290,6 +294,10 @@ class Box:
                 self.spawn(self.sound_checks.run_for_screen(), "sound check")
             case view.CloseSoundCheck():
                 self.sound_checks.close()
+            case view.Connect(address):
+                self.spawn(self._connect_for_screen(address), "connect")
+            case view.CloseConnect():
+                self.book.forget_view()
             case view.Quit():
                 pass  # the display ends and with it the box
 
@@ -407,7 +415,7 @@ class Box:
         return host_addresses(self.interfaces)
 
     def _interfaces_changed(self, interfaces: tuple[Interface, ...]) -> None:
-        self.interfaces = interfaces
+        self.interfaces = self.book.interfaces = interfaces
         self.spawn(self._follow_interfaces(), "interfaces")
 
     async def _follow_interfaces(self) -> None:
@@ -419,23 +427,30 @@ class Box:
         self.changed()
 
     def _boxes_changed(self, boxes: tuple[FoundBox, ...]) -> None:
-        self.found = boxes
+        self.book.discovered(boxes)
         self.copies.look_for_namesakes()
         self.rooms.set_servers(self.servers())
         self.changed()
 
+    @property
+    def found(self) -> tuple[FoundBox, ...]:
+        """The boxes that discovery shows."""
+        return self.book.boxes
+
     def servers(self) -> list[ServerAddress]:
-        """Our own server, those a person configured, those of the boxes that are there."""
-        servers = []
-        if addresses := self.addresses():
-            servers.append(ServerAddress.discovered(OWN_SERVER, addresses, self.server.port))
-        servers += [ServerAddress.configured(url) for url in self.config.servers]
-        servers += [
-            ServerAddress.discovered(box.instance, box.addresses, box.port)
-            for box in self.found
-            if box.present
-        ]
-        return servers
+        """Every server that a room is joined through now."""
+        return self.book.servers()
+
+    async def connect(self, address: str) -> tuple[str, int]:
+        """Look whether a box is at an address that a person typed, and ask it from now on when joining;
+        return its IP address and port. Raises ControlError when no box is there."""
+        found = await self.book.connect(address)
+        self.rooms.set_servers(self.servers())
+        return found
+
+    async def _connect_for_screen(self, address: str) -> None:
+        with contextlib.suppress(ControlError):  # the screen reads it in the snapshot
+            await self.connect(address)
 
     def relay_lost(self, relay: str) -> None:
         """A connection to this server was lost: is its box still there?"""
@@ -500,11 +515,6 @@ class Box:
         now = self.now()
         self.notices = [notice for notice in self.notices if now - notice.at < limits.NOTICE_KEPT_FOR]
         self.bridge.publish(status.snapshot(self))
-
-
-def box_name(config: Config) -> str:
-    """The name of the box: the configured one, or the host's."""
-    return config.name or socket.gethostname().split(".")[0] or "meetingbox"
 
 
 def check_state_dir(state_dir: Path) -> None:

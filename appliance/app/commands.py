@@ -65,6 +65,10 @@ class Commands:
                 await box.server.restart()
             case p.CheckSound():
                 return sound_checks.reply(await box.sound_checks.run())
+            case p.Connect(address=address):
+                found, port = await box.connect(address)
+                box.book.forget_view()
+                return {"address": found, "port": port}
             case p.RunDoctor():
                 return await asyncio.to_thread(self._doctor)
         return {}

@@ -51,7 +51,7 @@ class Healing:
     def see(self, servers: Iterable[ServerAddress], now: float) -> None:
         """The servers that discovery knows now, each under its box's instance name."""
         seen = {server.key: server for server in servers if not server.trusted}
-        for peer_id, shell in self._peers.items():
+        for peer_id, shell in list(self._peers.items()):
             machine = shell.machine
             for key, server in seen.items():
                 if server.port == machine.port and set(server.hosts) & set(machine.addresses):

@@ -32,6 +32,9 @@ async def dial_peer(
     failure: LineClosed | RemoteProtocolError | None = None
     for secret in secrets.candidates(pair, now()):
         socket = await dial_line(addresses, port, limits.LINE_WITHIN)
+        if not secrets.candidates(pair, now()):  # the pair ended meanwhile
+            await socket.close()
+            break
         dialer = LineDialer(secrets, pair, secret, identity, os.urandom)
         try:
             async with asyncio.timeout(limits.LINE_WITHIN):

@@ -294,6 +294,7 @@ class Rooms:
         try:
             await session.leave(quietly=quietly)
         finally:
+            self._box.book.joined(*session.servers_dialed)
             self._box.save_budgets()
             memory.collect()
             self._box.rest_soon()
@@ -356,6 +357,7 @@ class Rooms:
             mute=lambda: box.set_media(muted=True),
             cloned=box.copies.met,
             keep=self.keep,
+            at=box.book.met,
             nobody=self._nobody,
         )
 

@@ -75,6 +75,7 @@ class Surroundings:
     relay_lost: Callable[[str], None]  # the server with this key went: is its box still there?
     alone: Callable[[], None]  # everybody else has left
     close_room: Callable[[int], None]  # our own server: everybody out of this room
+    at: Callable[[str, tuple[str, ...], int], None]  # a box of this name has its server there
     same_room: bool  # look for boxes that share a room with this one
     mute: Callable[[], None]  # switch our microphone off
     cloned: Callable[[str, str], None]  # our peer id and its: it proved our own identity
@@ -364,6 +365,11 @@ class Session:
         return True
 
     @property
+    def servers_dialed(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The keys of the servers that were tried, and of those reached."""
+        return self._relays.tried, self._relays.reached
+
+    @property
     def relay_counters(self) -> Counter[str]:
         """What the relays dropped or lost, by stable code."""
         return self._relays.counters
@@ -523,6 +529,7 @@ class Session:
             self._came_back()
             return
         self._around.notify(*_greeting(peer.name, self._around.meet(peer.name, peer.box_id)))
+        self._around.at(peer.name, *peer.server)
         self.made_up_password = None
         if peer.box_key == self._me.identity.public_key:
             self._around.cloned(self.peer_id, peer.peer_id)

@@ -1,4 +1,4 @@
-"""What a box keeps between starts: its identity, the guesses spent, the boxes it met, a name it took.
+"""What a box keeps between starts: its identity, the guesses spent, whom it met and where, a name it took.
 
 Every file appears whole or not at all. The identity is made once, mode 0600, and replaced only when
 another box turned out to be a copy of this one; the others are made anew when they are damaged, because
@@ -18,6 +18,7 @@ import msgspec
 from appliance.core.acquaintances import Acquaintances
 from appliance.core.guesses import GuessBudgets
 from appliance.core.identity import BoxIdentity
+from appliance.core.known_boxes import KnownBoxes
 from appliance.core.recognition import MetBoxes
 from appliance.errors import StartError
 
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 IDENTITY = "identity.key"
 GUESSES = "guesses.json"
 MET = "boxes-met.json"
+KNOWN = "boxes-known.json"
 MET_KEYS = "met-keys.json"  # by which those recognise this one
 NAME = "name.json"
 
@@ -115,6 +117,11 @@ def save_name(state_dir: Path, configured: str, name: str) -> None:
 def load_met(state_dir: Path) -> Acquaintances:
     """The boxes that this one met before."""
     return _load(state_dir / MET, Acquaintances.from_state, Acquaintances)
+
+
+def load_known(state_dir: Path) -> KnownBoxes:
+    """The addresses at which boxes were."""
+    return _load(state_dir / KNOWN, KnownBoxes.from_state, KnownBoxes)
 
 
 def load_met_keys(state_dir: Path) -> MetBoxes:

@@ -83,6 +83,7 @@ def snapshot(box: Box) -> Snapshot:
         refusal_id=box.rooms.refusal_id,
         notices=tuple(box.notices),
         sound_check=box.sound_checks.view,
+        connect=box.book.view,
     )
 
 

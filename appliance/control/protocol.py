@@ -138,6 +138,13 @@ class RunDoctor(_Request, frozen=True, tag="doctor"):
     """Look at every device and the network: the report of ``meetingbox doctor``."""
 
 
+class Connect(_Request, frozen=True, tag="connect"):
+    """Look whether a box is at this address (IP address, perhaps with a port), and ask it from now on
+    whenever a room is joined."""
+
+    address: Annotated[str, msgspec.Meta(min_length=1, max_length=limits.ADDRESS_MAX_CHARS)]
+
+
 class CheckSound(_Request, frozen=True, tag="sound-check"):
     """Play tones and say what the microphone heard of them; takes 7 s, and not in a meeting."""
 
@@ -160,11 +167,12 @@ Request = (
     | RestartSignaling
     | RunDoctor
     | CheckSound
+    | Connect
 )
 
 REQUESTS: tuple[type[_Request], ...] = (
     GetStatus, Join, Leave, SwitchRoom, Mute, Camera, AllowJoining, Admit, Peer, Layout, Tiles, Press,
-    Screenshot, GetStats, RestartSignaling, RunDoctor, CheckSound,
+    Screenshot, GetStats, RestartSignaling, RunDoctor, CheckSound, Connect,
 )  # fmt: skip
 VERBS: tuple[str, ...] = tuple(str(request.__struct_config__.tag) for request in REQUESTS)
 
@@ -310,6 +318,9 @@ def _explain(message: str) -> ControlError:
     if key == "password":
         words = f"{limits.PASSWORD_MIN_CHARS} to {limits.PASSWORD_MAX_CHARS} characters"
         return ControlError("control.argument", f"The password must have {words}.")
+    if key == "address":
+        words = f"1 to {limits.ADDRESS_MAX_CHARS} characters"
+        return ControlError("control.argument", f"The address must have {words}.")
     if key == "file":
         return ControlError("control.argument", "The file must be an absolute path.")
     if key == "key":

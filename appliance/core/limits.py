@@ -170,15 +170,27 @@ BOXES_MAX = 64  # boxes known at once: a flood of forged records fills a list, n
 BOX_ADDRESSES_MAX = 8  # addresses kept of one box: wired, wireless, IPv4 and IPv6, and some to spare
 BOX_TXT_MAX_BYTES = 512  # ours is under 64; RFC 6763 section 6.2 asks for 200 or less
 BOX_RESOLVE_WITHIN = 3.0  # to ask for a box's port and addresses when its record came without them
+BOX_ASKS_MAX = 3  # times that a box is asked again which did not answer that
+BOX_ASK_AGAIN_AFTER = 1.0  # the first time; then twice and three times as long
 BOX_PROBE_EVERY = 4.0  # a box that crashed lingers in mDNS for 75 minutes; noticed after one or two of these
 BOX_PROBE_GONE_EVERY = 10.0  # a box marked gone costs less, and mDNS usually tells sooner that it is back
 BOX_PROBE_WITHIN = 1.0  # a TCP connection on a LAN takes 1 ms, one on a bad Wi-Fi 300 ms
 BOX_PROBE_AGAIN_AFTER = 1.0  # a probe that went unanswered is repeated so soon
 BOX_MISSES_MAX = 2  # unanswered probes in a row until a box is gone: one lost packet is not an absence
+BOX_PROBES_PER_S = 3.0  # all boxes together: from 12 on each is probed less often, 60 of them every 20 s
 BOX_GREETING_EVERY = 0.25  # between two announcements for newcomers: RFC 6762 section 6 allows it for probes
+BOX_GREETING_SHARE = 0.05  # ... and so much per box known: 60 that start at once make 20 of them a second
 BOX_MOVED_AGAIN_AFTER = 1.5  # new addresses are told twice: records of the last second outlive the first
 BOX_GOODBYE_SETTLE = 1.0  # a box that said goodbye closes its server; one that still answers was slandered
 GOODBYE_WITHIN = 1.0  # to leave mDNS: three goodbyes 125 ms apart, and to close its sockets
+
+# --- Addresses that were good before -----------------------------------------------------------------
+KNOWN_MAX = 64  # boxes whose address is kept in the state folder, 5 kB
+KNOWN_BYTES_MAX = 64 * 1024  # of that file: 64 boxes with eight addresses each are 30 kB
+KNOWN_DIALED_MAX = 15  # of them, dialled beside what discovery finds now: a meeting has no more boxes
+KNOWN_SAVED_AFTER = 5.0  # news of addresses is written so late: joining is no time for a slow SD card
+KNOWN_MISSES_MAX = 30  # joins in a row that did not reach it: about a month of meetings, then it is forgotten
+ADDRESS_MAX_CHARS = 64  # typed: an IPv6 address with brackets and a port has 47
 
 # --- Signaling server -----------------------------------------------------------------------------
 RELAY_MESSAGE_MAX = 64 * 1024  # a sealed offer is under 10 kB, an ancestor's with all candidates under 32
@@ -210,10 +222,13 @@ RELAY_READ_BYTES = 32 * 1024  # read from one client at once; asyncio's 256 kB a
 RELAY_QUEUE_FRAMES = 2  # received and not yet relayed; then TCP holds the sender back
 RELAY_LISTEN_BACKLOG = 64  # connections the kernel holds until they are accepted
 RELAY_BIND_AGAIN_EVERY = 2.0  # an address that could not be bound: it may still be in somebody's hands
+SERVE_TELL_EVERY = 60.0  # one line of counters in the log of `meetingbox serve`, if anything happened
 RELAY_ADDRESSES_MAX = 32  # addresses a server listens on: INTERFACES_MAX with two each
 
 # --- Signaling client -----------------------------------------------------------------------------
-RELAYS_MAX = 96  # servers dialled for one room: our own, SERVERS_MAX, BOXES_MAX and some of the cache
+RELAYS_MAX = 96  # servers dialled for one room: our own, SERVERS_MAX, KNOWN_DIALED_MAX and BOXES_MAX
+DIALS_AT_ONCE = 4  # found servers dialled in one moment, the likeliest first; the others follow one ...
+DIAL_PACE = 0.025  # ... after the other: each costs this box and that one some milliseconds
 DIAL_WITHIN = 2.0  # to open one server: TCP and WebSocket; a LAN needs 5 ms
 DIAL_STAGGER = 0.25  # between two addresses of one server: RFC 8305 section 5
 DIAL_AGAIN_MIN = 0.25  # first wait before dialling again; doubles

@@ -313,6 +313,11 @@ class Peer:
 
     # --- the pair and its identity ------------------------------------------------------------
 
+    @property
+    def server(self) -> tuple[tuple[str, ...], int]:
+        """Where its own signaling server is, as it says: IP addresses and the port; none while unknown."""
+        return self._addresses, self._port
+
     def start(self) -> list[Effect]:
         """The pair was proven: say who we are, inside the seal. Introduced or resumed, it dials."""
         if self._resumed:

@@ -192,6 +192,19 @@ class SoundCheckView:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectView:
+    """What became of the address of another box that a person typed. ``address``: as it was typed.
+
+    ``busy``: it is being looked at. ``sentence``: what was found, empty while it is.
+    """
+
+    address: str
+    busy: bool = False
+    sentence: str = ""
+    tone: Tone = Tone.CALM
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything the screen needs, at one moment.
 
@@ -213,6 +226,7 @@ class Snapshot:
     refusal_id: int = 0
     notices: tuple[Notice, ...] = ()
     sound_check: SoundCheckView | None = None
+    connect: ConnectView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +371,18 @@ class CloseSoundCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class Connect:
+    """Look whether a box is at an address that a person typed, and remember it."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseConnect:
+    """Nobody looks at what became of it any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quit:
     """The window was closed, or the box was told to stop."""
 
@@ -379,6 +405,8 @@ Intent = (
     | OpenSoundCheck
     | CheckSound
     | CloseSoundCheck
+    | Connect
+    | CloseConnect
     | Quit
 )
 

@@ -55,6 +55,7 @@ PAD_DIGITS = {
     pygame.K_KP_8: "8",
     pygame.K_KP_9: "9",
 }
+PAD_POINT = (pygame.K_KP_PERIOD, 1 << 30 | 0x85)  # and the number pad comma, which pygame does not name
 ROW_DIGITS = {
     pygame.KSCAN_1: "1",
     pygame.KSCAN_2: "2",
@@ -94,6 +95,8 @@ def key_of(event: pygame.Event, now: float) -> Key | None:
     pad_digit = PAD_DIGITS.get(event.key)
     if pad_digit:
         return Key("text", pad_digit, pad_digit, at)
+    if event.key in PAD_POINT:
+        return Key("text", ".", at=at)
     text = event.unicode if len(event.unicode) == 1 and event.unicode.isprintable() else ""
     digit = text if text and text in "0123456789" else ROW_DIGITS.get(event.scancode, "")
     if not text and not digit:

@@ -1,7 +1,7 @@
 """Which screen is shown, where the focus is, and what a key or a touch does. No pygame in here.
 
 the snapshot says       shown
-IDLE                    home, or the keypad or the sound check when somebody opened it
+IDLE                    home, or the keypad, the sound check or the address when somebody opened it
 JOINING                 joining (also from the last key until the snapshot answers)
 IN_CALL                 start, while a meeting made up here waits for its first guest; else call; or the
                         keypad, when somebody opened it to join another room
@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from appliance.core import focus, keypad, limits
 from appliance.core.view import (
     SELF_TILE,
+    CloseConnect,
     CloseSoundCheck,
     Intent,
     Join,
@@ -29,6 +30,7 @@ from appliance.core.view import (
 )
 from appliance.display import theme as t
 from appliance.display.scene import Box, View
+from appliance.display.screens.address import AddressScreen
 from appliance.display.screens.call import Call
 from appliance.display.screens.home import Home
 from appliance.display.screens.joining import Joining
@@ -63,11 +65,13 @@ class Navigator:
         self._send = send
         self._keypad_open = False
         self._check_open = False  # the sound check's screen
+        self._address_open = False
         self._sent_at: float | None = None  # a join or a start that the snapshot does not show yet
         self._sent_from: int | None = None  # the room that was on the screen then
         self._home = Home(self)
         self._keypad = KeypadScreen(self)
         self._check = SoundCheckScreen(self)
+        self._address = AddressScreen(self)
         self._joining = Joining(self)
         self._start = Start(self)
         self._call = Call(self)
@@ -101,10 +105,17 @@ class Navigator:
         if self._check_open:
             self._check_open = False
             self._send(CloseSoundCheck())
+        if self._address_open:
+            self._address_open = False
+            self._send(CloseConnect())
 
     def open_sound_check(self) -> None:
         self._check_open = True
         self._send(OpenSoundCheck())
+
+    def open_address(self) -> None:
+        self._address.reset()
+        self._address_open = True
 
     def open_keypad(self, room: int | None = None, char: str = "") -> None:
         valid = room is not None and limits.ROOM_MIN <= room <= limits.ROOM_MAX
@@ -142,6 +153,7 @@ class Navigator:
             self._sent_at = None
         if snapshot.phase is not Phase.IDLE:
             self._check_open = False  # the box closed it: its sound is the meeting's
+            self._address_open = False
         if snapshot.phase is Phase.IDLE and before.phase is not Phase.IDLE:
             self._joining.room = None
         shown = before.call.room if before.call is not None else None
@@ -200,6 +212,8 @@ class Navigator:
             return self._joining
         if self._check_open:
             return self._check
+        if self._address_open:
+            return self._address
         return self._keypad if self._keypad_open else self._home
 
     def _ring_of(self, view: View, moment: Moment) -> tuple[Box, ...]:

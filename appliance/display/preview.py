@@ -23,6 +23,7 @@ from appliance.core.view import (
     SELF_TILE,
     BoxSeen,
     CallView,
+    ConnectView,
     DeviceView,
     Intent,
     JoiningView,
@@ -75,6 +76,7 @@ REFUSED = replace(
     HOME, refusal="That is not the right number or password. Check both with the others.", refusal_id=1
 )
 TO_CHECK = "down down ok"  # from home to the sound check
+TO_ADDRESS = "right right ok"  # from home to another box's address
 CHECKING = replace(HOME, sound_check=SoundCheckView(0.45))
 CHECKED = SoundCheckView(
     0.1,
@@ -83,6 +85,13 @@ CHECKED = SoundCheckView(
 )
 NOT_HEARD = SoundCheckView(
     0.1, sentence=Report(Outcome.WRONG_DEVICE).sentence, figures="Noise -58 dB", tone=Tone.BAD
+)
+TYPED = " ".join("10.31.0.14")
+LOOKING = ConnectView("10.31.0.14", busy=True)
+SILENT = ConnectView(
+    "10.31.0.14",
+    sentence="Nothing answers at 10.31.0.14. Is the box on, and is this its address?",
+    tone=Tone.WARNING,
 )
 OPEN = JoiningView(True, NOW + 462)
 PEERS = (
@@ -138,6 +147,9 @@ SCENES = (
     Scene("sound-check-running", replace(CHECKING, sound_check=SoundCheckView(0.7, True)), TO_CHECK),
     Scene("sound-check-good", replace(CHECKING, sound_check=CHECKED), TO_CHECK),
     Scene("sound-check-bad", replace(CHECKING, sound_check=NOT_HEARD), TO_CHECK),
+    Scene("address", HOME, TO_ADDRESS),
+    Scene("address-looking", HOME, f"{TO_ADDRESS} {TYPED} ok", replace(HOME, connect=LOOKING)),
+    Scene("address-silent", HOME, f"{TO_ADDRESS} {TYPED} ok", replace(HOME, connect=SILENT)),
     Scene("joining", HOME, "4 2 ok 1 2 3 4 ok", replace(HOME, phase=Phase.JOINING)),
     Scene("coming-back", replace(HOME, phase=Phase.JOINING, coming_back=42)),
     Scene("start", in_call(CallView(417, NOW - 12, JoiningView(True, NOW + 588), password="502938"))),  # noqa: S106

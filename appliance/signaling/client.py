@@ -1,8 +1,14 @@
 """One room's connections to many signaling servers at once.
 
 A box joins a room on its own server and on every server it knows, so that no server is special.
-Each is dialled at once and by itself: a dead one delays nobody. A connection that is lost is dialled
+Each is dialled by itself: a dead one delays nobody. A connection that is lost is dialled
 again for as long as its server is wanted, with a growing, jittered wait.
+
+The order matters where there are many. First comes our own server, where a member that knows us
+waits already; then what a person configured or a meeting left behind; then what discovery found, in
+an order that hangs on the room and the servers alone: boxes that see the same servers go to the same
+one first, and meet there. ``limits.DIALS_AT_ONCE`` of them are dialled at once, the rest one after the
+other: they matter only where boxes see different servers.
 
 Where an address comes from decides what it is shown (``access.py``): a server from the
 configuration gets the token, a discovered one a relay key. Whether a discovered address may be
@@ -13,6 +19,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import enum
+import hashlib
 import json
 import logging
 import random
@@ -37,30 +45,46 @@ log = logging.getLogger(__name__)
 _DEFAULT_PORT = Signaling().port
 
 
+class Origin(enum.IntEnum):
+    """Where an address comes from, in the order in which they are dialled."""
+
+    OWN = 0
+    CONFIGURED = 1
+    KNOWN = 2  # a box was there once; it may be off, so nobody waits for it
+    FOUND = 3  # discovery shows it now
+
+
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
     """Where a signaling server is.
 
-    ``key``: names it in callbacks (a *relay id*). ``hosts``, ``port``: where to dial, best address
-    first. ``template``: path and query with ``[CHANNEL_ID]`` and ``[API_KEY]``. ``trusted``: a person
-    configured it, so it is shown the token itself.
+    ``key``: names it in callbacks (a *relay id*); of a found one, the same on every box. ``hosts``,
+    ``port``: where to dial, best address first. ``template``: path and query with ``[CHANNEL_ID]`` and
+    ``[API_KEY]``.
     """
 
     key: str
     hosts: tuple[str, ...]
     port: int
     template: str = "/[CHANNEL_ID]?apiKey=[API_KEY]"
-    trusted: bool = False
+    origin: Origin = Origin.FOUND
+
+    @property
+    def trusted(self) -> bool:
+        """Did a person configure it? Then it is shown the token itself."""
+        return self.origin is Origin.CONFIGURED
 
     @classmethod
-    def discovered(cls, key: str, hosts: Iterable[str], port: int) -> ServerAddress:
+    def discovered(
+        cls, key: str, hosts: Iterable[str], port: int, origin: Origin = Origin.FOUND
+    ) -> ServerAddress:
         """A box's own server, the box itself included: IP addresses and a port."""
-        return cls(key, tuple(hosts)[: limits.BOX_ADDRESSES_MAX], port)
+        return cls(key, tuple(hosts)[: limits.BOX_ADDRESSES_MAX], port, origin=origin)
 
     @classmethod
     def configured(cls, url: str) -> ServerAddress:
-        """An entry of ``servers`` or an address typed by a person: ``ws://HOST[:PORT]``, or a template
-        with ``[CHANNEL_ID]`` and ``[API_KEY]`` in its path or query. Its key is the URL.
+        """An entry of ``servers``: ``ws://HOST[:PORT]``, or a template with ``[CHANNEL_ID]`` and
+        ``[API_KEY]`` in its path or query. Its key is the URL.
 
         Raises ValueError when it is neither.
         """
@@ -70,8 +94,8 @@ class ServerAddress:
         rest = url[len("ws://") + len(parts.netloc) :]
         port = parts.port or (_DEFAULT_PORT if rest in ("", "/") else 80)
         if rest in ("", "/"):
-            return cls(url, (parts.hostname,), port, trusted=True)
-        return cls(url, (parts.hostname,), port, rest, trusted=True)
+            return cls(url, (parts.hostname,), port, origin=Origin.CONFIGURED)
+        return cls(url, (parts.hostname,), port, rest, origin=Origin.CONFIGURED)
 
     def url(self, host: str, room: int, token: str) -> str:
         """The URL under which ``room`` is reached on this server, dialled at the address ``host``."""
@@ -87,7 +111,7 @@ class RelayPool:
     ``on_open(relay_id)`` and ``on_close(relay_id, reason)`` alternate for each server;
     ``on_text(relay_id, text)`` comes in between. ``reason`` is a stable code, for
     ``relay.error`` followed by what the server said: "relay.error: wrong API key".
-    ``on_settled()``: a dial failed, and now every wanted server was tried. Callbacks run on
+    ``on_settled()``: a dial failed, and now every server was tried that may be waited for. Callbacks run on
     the loop and must not block; one that raises is logged and changes nothing here. ``rng``: jitter
     for the waits.
     """
@@ -116,6 +140,9 @@ class RelayPool:
         self._wake: dict[str, asyncio.Event] = {}
         self._open: dict[str, ClientConnection] = {}
         self._failures: dict[str, str] = {}
+        self._tried: set[str] = set()
+        self._reached: set[str] = set()
+        self._pace_at = 0.0  # when the next dial is due; in the past while there are places for some at once
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -126,24 +153,43 @@ class RelayPool:
 
     @property
     def settled(self) -> bool:
-        """Is every wanted server either connected, or was it tried and failed?"""
-        return all(key in self._open or key in self._failures for key in self._wanted)
+        """Is every server either connected, or was it tried and failed? Those whose turn is yet to come
+        don't count, nor those that are only known from earlier: they may be off for ever."""
+        return all(
+            key in self._open or key in self._failures
+            for key, server in self._wanted.items()
+            if server.origin is not Origin.KNOWN and key in self._tried
+        )
 
     @property
     def failures(self) -> dict[str, str]:
         """Why each server that is not connected could not be reached, as a reason of ``on_close``."""
         return dict(self._failures)
 
+    @property
+    def tried(self) -> frozenset[str]:
+        """Ids of the servers that were dialled, whatever came of it."""
+        return frozenset(self._tried)
+
+    @property
+    def reached(self) -> frozenset[str]:
+        """Ids of the servers that were connected at some time."""
+        return frozenset(self._reached)
+
     def set_servers(self, servers: Iterable[ServerAddress]) -> None:
         """Dial and keep these servers, and leave all others; more than ``limits.RELAYS_MAX`` are dropped."""
         if self._closed:
             return
         wanted: dict[str, ServerAddress] = {}
-        for server in servers:
+        for server in sorted(servers, key=self._turn):
             if len(wanted) >= limits.RELAYS_MAX:
                 self.counters["relay.too-many"] += 1
                 break
             wanted.setdefault(server.key, server)
+        if wanted:
+            # What discovery shows now under another name: a handshake may be under way there.
+            kept = {k: s for k, s in self._wanted.items() if s.origin is Origin.KNOWN and k in self._open}
+            wanted = kept | wanted
         for key, server in list(self._wanted.items()):
             if key in wanted and self._still_right(key, server, wanted[key]):
                 self._wanted[key] = wanted[key]
@@ -153,7 +199,24 @@ class RelayPool:
             if key not in self._wanted:
                 self._wanted[key] = server
                 self._wake[key] = asyncio.Event()
-                self._tasks[key] = asyncio.create_task(self._keep(key), name=f"relay {key}")
+                pause = self._pause() if server.origin is Origin.FOUND else 0.0
+                if not pause:
+                    self._tried.add(key)
+                self._tasks[key] = asyncio.create_task(self._keep(key, pause), name=f"relay {key}")
+
+    def _turn(self, server: ServerAddress) -> tuple[int, bytes]:
+        """The place of a server in the order of dialling; ``sorted`` keeps the order of equals."""
+        if server.origin is not Origin.FOUND:
+            return server.origin, b""
+        return server.origin, hashlib.sha256(f"{self.room} {server.key}".encode()).digest()
+
+    def _pause(self) -> float:
+        """How long a new dial waits for its turn, in seconds: some are free, then they are paced."""
+        now = asyncio.get_running_loop().time()
+        free = (limits.DIALS_AT_ONCE - 1) * limits.DIAL_PACE
+        at = max(self._pace_at, now - free)
+        self._pace_at = at + limits.DIAL_PACE
+        return max(0.0, at - now)
 
     def redial(self, relay_id: str) -> None:
         """Dial a server at once if it waits for its next try: something suggests that it is back."""
@@ -196,7 +259,7 @@ class RelayPool:
         if old == new:
             return True
         websocket = self._open.get(key)
-        same = (old.port, old.template, old.trusted) == (new.port, new.template, new.trusted)
+        same = (old.port, old.template, old.origin) == (new.port, new.template, new.origin)
         return websocket is not None and same and websocket.remote_address[0] in new.hosts
 
     def _drop(self, key: str) -> None:
@@ -209,10 +272,13 @@ class RelayPool:
         if self._open.pop(key, None) is not None:
             self._tell(self._on_close, key, "relay.dropped")
 
-    async def _keep(self, key: str) -> None:
+    async def _keep(self, key: str, pause: float) -> None:
         loop = asyncio.get_running_loop()
         wake = self._wake[key]
         wait = limits.DIAL_AGAIN_MIN
+        if pause:
+            await asyncio.sleep(pause)
+            self._tried.add(key)
         while True:
             try:
                 websocket = await self._dial(self._wanted[key])
@@ -237,10 +303,10 @@ class RelayPool:
             if self.settled:
                 self._tell(self._on_settled)
             said_no = reason.startswith(("relay.error", "relay.closed-room"))
-            pause = limits.DIAL_REFUSED_AGAIN if said_no else wait
+            again = limits.DIAL_REFUSED_AGAIN if said_no else wait
             wake.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause * self._rng.uniform(0.5, 1.0)):
+                async with asyncio.timeout(again * self._rng.uniform(0.5, 1.0)):
                     await wake.wait()
             wait = min(wait * 2, limits.DIAL_AGAIN_MAX)
 
@@ -264,6 +330,7 @@ class RelayPool:
     async def _read(self, key: str, websocket: ClientConnection) -> str:
         """Hand on what comes until the connection ends; return why it ended."""
         self._failures.pop(key, None)
+        self._reached.add(key)
         self._open[key] = websocket
         self._tell(self._on_open, key)
         error = ""

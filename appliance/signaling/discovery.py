@@ -3,7 +3,8 @@
 Each box registers ``INSTANCE._meetingbox._tcp.local.`` INSTANCE is random and new at every start: it
 names nothing that lasts, and two boxes of one name don't collide. It also makes probing for a conflict
 (RFC 6762 section 8.1, over a second) pointless, so a box is seen as soon as it starts. TXT carries
-``v=1`` and ``name``; nothing about rooms or meetings. Whether a box is really there is found out in
+``v=1`` and ``name``, and ``relay=1`` for a signaling server that is no box (``meetingbox serve``);
+nothing about rooms or meetings. Whether a box is really there is found out in
 ``presence.py``.
 
 mDNS runs over IPv4 (an interface has a link-local address if no other); the boxes' IPv6 addresses
@@ -35,7 +36,7 @@ from zeroconf._dns import DNSPointer
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 from appliance.core import limits
-from appliance.signaling.interfaces import Interface, host_addresses, may_dial
+from appliance.signaling.interfaces import Interface, host_addresses, may_dial, on_link
 from appliance.signaling.presence import FoundBox, Located, Presence
 
 log = logging.getLogger(__name__)
@@ -50,14 +51,23 @@ class Discovery:
     """Registers this box and follows the others.
 
     ``name``: this box's own. ``port``: of its signaling server. ``on_change(boxes)`` is called on the
-    loop whenever ``boxes`` differ in anything but ``seen_at``; it must not block.
+    loop whenever ``boxes`` differ in anything but ``seen_at``; it must not block. ``relay``: this is
+    a signaling server and no box; it is registered, and follows nobody.
     """
 
-    def __init__(self, name: str, port: int, on_change: Callable[[tuple[FoundBox, ...]], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        port: int,
+        on_change: Callable[[tuple[FoundBox, ...]], None],
+        *,
+        relay: bool = False,
+    ) -> None:
         self.instance = secrets.token_hex(16)
         self.counters: Counter[str] = Counter()
         self._name = clean_name(name)
         self._port = port
+        self._relay = relay
         self._presence = Presence(self.instance, self._locate, on_change, self.counters)
         self._interfaces: tuple[Interface, ...] = ()
         self._zeroconf: AsyncZeroconf | None = None
@@ -132,7 +142,7 @@ class Discovery:
             SERVICE,
             f"{self.instance}.{SERVICE}",
             port=self._port,
-            properties={"v": _VERSION, "name": self._name},
+            properties={"v": _VERSION, "name": self._name} | ({"relay": "1"} if self._relay else {}),
             server=f"{self.instance}.local.",
             parsed_addresses=addresses[: limits.BOX_ADDRESSES_MAX],
         )
@@ -176,7 +186,9 @@ class Discovery:
         mDNS puts between two multicasts of one record (RFC 6762 section 6)."""
         if self._greeting is None:
             loop = asyncio.get_running_loop()
-            when = max(loop.time(), self._greeted_at + limits.BOX_GREETING_EVERY)
+            # Where there are many the newcomer hears enough of them by asking (by unicast, section 5.4).
+            every = max(limits.BOX_GREETING_EVERY, limits.BOX_GREETING_SHARE * len(self._presence))
+            when = max(loop.time(), self._greeted_at + every)
             self._greeting = loop.call_at(when, self._send_greeting)
 
     def _send_greeting(self) -> None:
@@ -189,6 +201,8 @@ class Discovery:
     # --- the others' records ------------------------------------------------------------------
 
     def _start_browsing(self, zeroconf: Zeroconf) -> None:
+        if self._relay:
+            return
         self._listener = _Repeats(lambda name: self._presence.hear_again(_instance(name)))
         zeroconf.async_add_listener(self._listener, None)
         # The first question asks for answers by unicast, which arrive sooner, except on loopback:
@@ -239,13 +253,13 @@ class Discovery:
             if not await info.async_request(zeroconf, limits.BOX_RESOLVE_WITHIN * 1000):
                 self.counters["discovery.unresolved"] += 1
                 return None
-        version, name = read_txt(info.text)
+        version, name, relay = read_txt(info.text)
         port = info.port or 0
         addresses = self._dialable(info.parsed_addresses(), port) if version == _VERSION and port else ()
         if not addresses:
             self.counters["discovery.refused"] += ask
             return Located("", (), 0)
-        return Located(name or addresses[0], addresses, port)
+        return Located(name or addresses[0], addresses, port, relay)
 
     def _dialable(self, addresses: list[str], port: int) -> tuple[str, ...]:
         own = host_addresses(self._interfaces)
@@ -254,7 +268,7 @@ class Discovery:
             for address in addresses
             if may_dial(address, self._interfaces) and not (address in own and port == self._port)
         ]
-        kept.sort(key=lambda address: (":" in address, address))
+        kept.sort(key=lambda address: (not on_link(address, self._interfaces), ":" in address, address))
         return tuple(kept[: limits.BOX_ADDRESSES_MAX])
 
 
@@ -277,8 +291,9 @@ class _Repeats(RecordUpdateListener):
                 self._on_repeat(record.alias)
 
 
-def read_txt(text: bytes) -> tuple[str, str]:
-    """Return (version, name) from a TXT record's strings (RFC 6763 section 6.3); "" for what is missing.
+def read_txt(text: bytes) -> tuple[str, str, bool]:
+    """Return (version, name, is it no box but a signaling server?) from a TXT record's strings (RFC 6763
+    section 6.3); "" for what is missing.
 
     Never raises: this is whatever a neighbour sent.
     """
@@ -291,7 +306,8 @@ def read_txt(text: bytes) -> tuple[str, str]:
         values.setdefault(key.lower(), value)  # the first of two counts (section 6.4)
         position = end
     version = values.get(b"v", b"")[:8].decode("ascii", "replace")
-    return version, clean_name(values.get(b"name", b"").decode("utf-8", "replace"))
+    name = clean_name(values.get(b"name", b"").decode("utf-8", "replace"))
+    return version, name, values.get(b"relay") == b"1"
 
 
 def clean_name(name: str) -> str:

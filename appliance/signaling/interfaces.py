@@ -138,6 +138,12 @@ def may_dial(address: str, interfaces: Iterable[Interface]) -> bool:
         return False
     if any(ip in network for network in _PRIVATE):
         return True
+    return on_link(address, interfaces)
+
+
+def on_link(address: str, interfaces: Iterable[Interface]) -> bool:
+    """Is this IP address in a subnet of ours, so that no router is needed to reach it?"""
+    ip = ipaddress.ip_address(address)
     return any(ip in network for interface in interfaces for network in interface.networks)
 
 

@@ -30,7 +30,8 @@ class FoundBox:
 
     ``instance``: its random name in mDNS. ``name``: what it calls itself, cleaned for a screen.
     ``addresses``: where its server may be dialled, as IP addresses, best first. ``present``: its
-    server answered the last probe. ``seen_at``: when it last did, on the monotonic clock.
+    server answered the last probe. ``seen_at``: when it last did, on the monotonic clock. ``relay``: it
+    is a signaling server and no box (``meetingbox serve``).
     """
 
     instance: str
@@ -39,6 +40,7 @@ class FoundBox:
     port: int
     seen_at: float
     present: bool = True
+    relay: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Located:
     name: str
     addresses: tuple[str, ...]
     port: int
+    relay: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -63,6 +66,7 @@ class _Known:
     present: bool = False
     seen_at: float | None = None  # None: never answered a probe, and so never shown
     misses: int = 0
+    asks: int = 0  # in vain, since its records changed
     goodbye: bool = False  # it took its record back: forgotten as soon as it does not answer
 
 
@@ -94,7 +98,7 @@ class Presence:
     def boxes(self) -> tuple[FoundBox, ...]:
         """Every box that answered once and did not say goodbye, the present ones first, then by name."""
         found = [
-            FoundBox(box.instance, at.name, at.addresses, at.port, box.seen_at, box.present)
+            FoundBox(box.instance, at.name, at.addresses, at.port, box.seen_at, box.present, at.relay)
             for box in self._known.values()
             if (at := box.located) is not None
             and box.seen_at is not None
@@ -119,6 +123,7 @@ class Presence:
             box.task = asyncio.get_running_loop().create_task(self._follow(box), name=f"box {instance}")
         box.goodbye = False
         box.stale = True
+        box.asks = 0
         box.wake.set()
         return new
 
@@ -183,7 +188,13 @@ class Presence:
                 box.located = located
                 box.misses = 0
                 self._replace_older(box)
-            pause = await self._probe(box)
+            if located is None and ask and box.asks < limits.BOX_ASKS_MAX:
+                # Many that start at once drown each other's answers.
+                box.asks += 1
+                box.stale = True
+                pause = limits.BOX_ASK_AGAIN_AFTER * box.asks
+            else:
+                pause = await self._probe(box)
             if box.goodbye and not box.present:
                 self._forget(box.instance)
             self._tell()
@@ -206,7 +217,7 @@ class Presence:
         at = box.located
         if at is None or not at.addresses:
             box.present = False
-            return limits.BOX_PROBE_GONE_EVERY
+            return self._pace(limits.BOX_PROBE_GONE_EVERY)
         try:
             connection = await connect_first(at.addresses, at.port, within=limits.BOX_PROBE_WITHIN)
         except ConnectionRefusedError:
@@ -218,12 +229,16 @@ class Presence:
             box.misses = 0
             box.present = True
             box.seen_at = time.monotonic()
-            return limits.BOX_PROBE_EVERY
+            return self._pace(limits.BOX_PROBE_EVERY)
         if box.misses < limits.BOX_MISSES_MAX:
             return limits.BOX_PROBE_AGAIN_AFTER
         self._counters["discovery.gone"] += box.present
         box.present = False
-        return limits.BOX_PROBE_GONE_EVERY
+        return self._pace(limits.BOX_PROBE_GONE_EVERY)
+
+    def _pace(self, every: float) -> float:
+        """Many boxes are each looked for less often: a probe costs both ends the same."""
+        return max(every, len(self._known) / limits.BOX_PROBES_PER_S)
 
     def _tell(self) -> None:
         boxes = self.boxes
@@ -233,7 +248,7 @@ class Presence:
 
 
 def _without_time(box: FoundBox) -> tuple[object, ...]:
-    return box.instance, box.name, box.addresses, box.port, box.present
+    return box.instance, box.name, box.addresses, box.port, box.present, box.relay
 
 
 def _spread(pair: str) -> float:

@@ -71,7 +71,7 @@ def test_a_box_that_went_is_listed_for_an_hour(tmp_path: Path) -> None:
         box = make(tmp_path, bridge)
         await box.start()
         now = box.now()
-        box.found = tuple(
+        box.book.found = tuple(
             FoundBox(name, name, ("127.0.0.1",), 8787, now - age, present)
             for name, age, present in (
                 ("there", 2 * BOX_SEEN_FOR, True),

@@ -286,7 +286,7 @@ class Attack:
                     elif kind == "hello":
                         for fake in mine:
                             await self._answer(websocket, fake, text)
-                            await asyncio.sleep(0)  # pings want their answers
+                            await asyncio.sleep(0.01)  # paced, and pings want their answers
 
         work = [
             again(over, address, fakes[number * share : (number + 1) * share])

@@ -32,6 +32,7 @@ EXAMPLES: list[tuple[dict[str, object], protocol.Request]] = [
     ({"verb": "restart-signaling"}, protocol.RestartSignaling()),
     ({"verb": "doctor"}, protocol.RunDoctor()),
     ({"verb": "sound-check"}, protocol.CheckSound()),
+    ({"verb": "connect", "address": "10.20.0.14"}, protocol.Connect(address="10.20.0.14")),
 ]
 
 

@@ -300,5 +300,5 @@ def test_an_unknown_key_is_refused_by_name(shower) -> None:
 
 def test_a_box_with_nothing_to_say_is_drawn_and_taken_home(shower) -> None:
     shown = shower(Snapshot(name=""))
-    shown.press("up down left right tab back delete up left ok")
+    shown.press("up down left right tab back delete up left left left ok")
     assert isinstance(shown.intents[-1], StartMeeting)

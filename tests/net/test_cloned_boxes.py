@@ -6,8 +6,11 @@ import os
 from pathlib import Path
 
 from net.boxes import Boxes, TestBox
+from net.namespaces import Lan, needs_namespaces
 
-PASSWORD = f"{os.getpid():06d}"  # another test on this loopback may use the same room
+pytestmark = needs_namespaces  # on a loopback other tests may have boxes of the same names
+
+PASSWORD = f"{os.getpid():06d}"
 KEY = bytes(range(32))
 
 
@@ -20,9 +23,9 @@ def counted(code: str, *boxes: TestBox) -> list[TestBox]:
 
 
 def test_a_copied_card_in_a_meeting_of_three(tmp_path: Path) -> None:
-    with Boxes(tmp_path) as boxes:
-        a, b = (boxes.start("Galley", identity=KEY, ready=False) for _ in range(2))
-        c = boxes.start("Bridge")
+    with Lan(3) as lan, Boxes(tmp_path) as boxes:
+        a, b = (boxes.start("Galley", host=host, identity=KEY, ready=False) for host in lan.hosts[:2])
+        c = boxes.start("Bridge", host=lan.hosts[2])
         boxes.wait(lambda: a.sees("Galley", "Bridge") and b.sees("Galley", "Bridge"))
         # Before any meeting there is only the name to go by: a warning, and nothing changes.
         boxes.wait(lambda: counted("name.duplicate", a, b) == [a, b])

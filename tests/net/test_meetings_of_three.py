@@ -35,7 +35,7 @@ def join(box: TestBox, room: int) -> None:
         client.request("join", room=room, password=PASSWORD)
 
 
-def test_two_joins_at_once_leave_one_meeting_and_no_ghost(tmp_path: Path) -> None:
+def test_joins_at_once_are_as_many_rooms_with_one_active_and_leave_no_ghost(tmp_path: Path) -> None:
     with Boxes(tmp_path) as boxes:
         a, b = boxes.start_all(("Bridge", "Galley"))
         boxes.wait(lambda: a.sees("Galley") and b.sees("Bridge"))
@@ -47,7 +47,13 @@ def test_two_joins_at_once_leave_one_meeting_and_no_ghost(tmp_path: Path) -> Non
             hand.start()
         for hand in hands:
             hand.join()
-        a.ask("leave")
+        boxes.wait(lambda: {room["state"] for room in a.status()["rooms"]} == {"in-call"})
+        rooms = a.status()["rooms"]
+        assert {room["room"] for room in rooms} == {20, 21, 22, 23}
+        assert [room["room"] for room in rooms if room["active"]] == [a.status()["room"]]
+        for room in (20, 21, 22, 23):
+            a.ask("leave", room=room)
+        assert a.status()["rooms"] == []
         for room in (20, 21, 22, 23):
             b.ask("join", room=room, password=PASSWORD)
             boxes.wait(lambda: b.status()["state"] == "in-call")

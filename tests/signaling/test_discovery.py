@@ -352,7 +352,7 @@ class TestHostile:
 class TestText:
     @given(st.binary(max_size=2000))
     def test_any_bytes_are_read_without_an_error(self, text: bytes) -> None:
-        version, name = read_txt(text)
+        version, name, _ = read_txt(text)
         assert len(version) <= 8
         assert len(name.encode()) <= limits.NAME_MAX_BYTES
 
@@ -367,7 +367,8 @@ class TestText:
     @given(st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=10))
     def test_our_own_record_is_read_back(self, name: str) -> None:
         info = ServiceInfo(SERVICE, f"x.{SERVICE}", properties={"v": "1", "name": clean_name(name)})
-        assert read_txt(info.text) == ("1", clean_name(name))
+        assert read_txt(info.text) == ("1", clean_name(name), False)
 
     def test_the_first_of_two_values_counts(self) -> None:
-        assert read_txt(b"\x03v=1\x03V=2\x06name=a\x06name=b") == ("1", "a")
+        assert read_txt(b"\x03v=1\x03V=2\x06name=a\x06name=b") == ("1", "a", False)
+        assert read_txt(b"\x03v=1\x06name=a\x07relay=1") == ("1", "a", True)

@@ -22,6 +22,8 @@ NETWORKS = {
     "local": "This computer only",
 }
 CHECK = "Sound check"
+ANOTHER = "Another box's address"
+OTHER = 52.0  # height of its button
 NO_NETWORK = "No network. Plug in a network cable."
 DEVICE_WORDS = {"camera": "camera", "microphone": "microphone", "speaker": "loudspeaker"}
 
@@ -101,6 +103,9 @@ class Home:
     def _boxes(self, page: Page, x: float, bottom: float) -> None:
         page.box(page.rect(x, TOP, PANEL_WIDTH, bottom - TOP), t.PANEL)
         inner = PANEL_WIDTH - 48
+        other = page.rect(x + 12, bottom - 12 - OTHER, PANEL_WIDTH - 24, OTHER)
+        page.button("address", other, ANOTHER, t.NOTE, color=t.DIM, radius=12)
+        bottom -= OTHER + 12
         page.text(page.rect(x + 24, TOP + 20, inner, 32), "On this network", t.BODY, t.DIM)
         boxes = page.moment.snapshot.boxes
         y = TOP + 61
@@ -170,6 +175,8 @@ class Home:
             self._stage.open_keypad()
         elif target == "sound-check":
             self._stage.open_sound_check()
+        elif target == "address":
+            self._stage.open_address()
         elif target.startswith("held:"):
             self._stage.send(SwitchRoom(int(target.partition(":")[2])))
         elif target.startswith("preset:"):

@@ -1,0 +1,171 @@
+"""Where the servers of a room are: our own, the configured ones, those found, those known from before.
+
+What is known from before (``core/known_boxes``) is kept in the state folder. It is what joins a meeting
+where multicast does not come through.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
+
+from appliance.app import state_files
+from appliance.config import Config, Signaling
+from appliance.core import address_entry, limits
+from appliance.core.known_boxes import How
+from appliance.core.view import ConnectView, Tone
+from appliance.errors import ControlError
+from appliance.signaling.client import Origin, ServerAddress
+from appliance.signaling.discovery import FoundBox
+from appliance.signaling.interfaces import Interface, host_addresses, may_dial, on_link
+from appliance.signaling.look import Answer, look_at
+
+OWN_SERVER = "own"
+
+_SENTENCES = {
+    Answer.OTHER_TOKEN: "The box at {at} belongs to others: its [signaling] token is not this box's.",
+    Answer.SOMETHING: "Something answers at {at}, but it is no box.",
+    Answer.NOBODY: "There is a computer at {at}, but no box runs on it.",
+    Answer.SILENCE: "Nothing answers at {at}. Is the box on, and is this its address?",
+}
+NOT_PRIVATE = (
+    "{at} is no address of a private network, and a box calls nobody outside. "
+    "If it has to be, put it under servers in the configuration."
+)
+OWN = "{at} is this box itself."
+FOUND = "A box answers at {at}. It is asked from now on whenever a room is joined here."
+
+
+class AddressBook:
+    """Which servers to dial, and where boxes were. ``changed()``: ``view`` is another. ``count(code)``: an
+    address that a person typed was refused. ``later(seconds, call)`` calls back, as a loop's ``call_later``.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        state_dir: Path,
+        changed: Callable[[], None],
+        count: Callable[[str], None],
+        later: Callable[[float, Callable[[], None]], object],
+    ) -> None:
+        self._config = config
+        self._state_dir = state_dir
+        self._changed = changed
+        self._count = count
+        self._later = later
+        self._unsaved = False
+        self._known = state_files.load_known(state_dir)
+        self.interfaces: tuple[Interface, ...] = ()
+        self.port = 0
+        """Of our own server."""
+        self.found: tuple[FoundBox, ...] = ()
+        """What discovery shows."""
+        self.view: ConnectView | None = None
+        """What became of the address that a person typed last."""
+
+    @property
+    def boxes(self) -> tuple[FoundBox, ...]:
+        """The boxes that discovery shows; a signaling server alone is none."""
+        return tuple(found for found in self.found if not found.relay)
+
+    def servers(self) -> list[ServerAddress]:
+        """Every server that a room is joined through now."""
+        found = [box for box in self.found if box.present]
+        servers = [ServerAddress.discovered(f.instance, f.addresses, f.port) for f in found]
+        servers += [ServerAddress.configured(url) for url in self._config.servers]
+        if own := host_addresses(self.interfaces):
+            servers.append(ServerAddress.discovered(OWN_SERVER, own, self.port, Origin.OWN))
+        tried = 0
+        for known in self._known.to_try():
+            hosts = [host for host in known.addresses if self._may_try(host, known.how, known.port)]
+            shown = any(known.is_at(box.addresses, box.port) for box in found)
+            if hosts and not shown and tried < limits.KNOWN_DIALED_MAX:
+                tried += 1
+                servers.append(ServerAddress.discovered(known.key, hosts, known.port, Origin.KNOWN))
+        return servers
+
+    def _may_try(self, host: str, how: How, port: int) -> bool:
+        if self._is_own(host, port):
+            return False
+        # What mDNS showed was on the same link; elsewhere, that address is somebody else's.
+        return on_link(host, self.interfaces) if how is How.SEEN else may_dial(host, self.interfaces)
+
+    def _is_own(self, host: str, port: int) -> bool:
+        return port == self.port and host in host_addresses(self.interfaces)
+
+    # --- what is remembered -------------------------------------------------------------------
+
+    def discovered(self, boxes: Iterable[FoundBox]) -> None:
+        """Discovery shows other boxes, or the same ones in another state."""
+        self.found = tuple(boxes)
+        news = [self._remember(How.SEEN, f.addresses, f.port, f.name) for f in self.found if f.present]
+        if any(news):
+            self._save()
+
+    def met(self, name: str, addresses: Sequence[str], port: int) -> None:
+        """A box of a meeting said, inside the seal, where its server is."""
+        if self._remember(How.MET, addresses, port, name):
+            self._save()
+
+    def joined(self, tried: Collection[str], reached: Collection[str]) -> None:
+        """A meeting is over for us. Servers are named by their keys."""
+        if host_addresses(self.interfaces) and self._known.joined(tried, reached):
+            self._save()
+
+    def _remember(self, how: How, addresses: Iterable[str], port: int, name: str = "") -> bool:
+        """Not on loopback: ports there are of one run, and all of them on this machine."""
+        kept = [a for a in addresses if not ipaddress.ip_address(a).is_loopback and not self._is_own(a, port)]
+        return self._known.remember(how, kept, port, name)
+
+    def _save(self) -> None:
+        if not self._unsaved:
+            self._unsaved = True
+            self._later(limits.KNOWN_SAVED_AFTER, self.save)
+
+    def save(self) -> None:
+        """Write what is not written yet."""
+        if not self._unsaved:
+            return
+        self._unsaved = False
+        state_files.save(self._state_dir, state_files.KNOWN, self._known.to_state())
+
+    # --- an address that a person typed ---------------------------------------------------------
+
+    async def connect(self, text: str) -> tuple[str, int]:
+        """Look whether a box is at this address, and remember it; return its address and port.
+
+        Raises ControlError (``address.malformed``, ``.not-private``, ``.own``, ``.silence``, ``.nobody``,
+        ``.something``, ``.other-token``) with a sentence for the screen. ``view`` follows.
+        """
+        self._show(ConnectView(text, busy=True))
+        try:
+            address, port = address_entry.parse(text, self._config.signaling.port or Signaling().port)
+            at = text.strip()
+            if self._is_own(address, port):
+                raise ControlError("address.own", OWN.format(at=at))
+            if not may_dial(address, self.interfaces):
+                raise ControlError("address.not-private", NOT_PRIVATE.format(at=at))
+            answer = await look_at(address, port, self._config.signaling.token)
+            if answer is not Answer.SERVER:
+                raise ControlError(f"address.{answer.value}", _SENTENCES[answer].format(at=at))
+        except ControlError as error:
+            self._count(error.code)
+            self._show(ConnectView(text, sentence=error.sentence, tone=Tone.WARNING))
+            raise
+        except BaseException:
+            self._show(None)
+            raise
+        if self._remember(How.TYPED, (address,), port):
+            self._save()
+        self._show(ConnectView(text, sentence=FOUND.format(at=at)))
+        return address, port
+
+    def forget_view(self) -> None:
+        """Nobody looks at what became of it any more."""
+        self._show(None)
+
+    def _show(self, view: ConnectView | None) -> None:
+        self.view = view
+        self._changed()
