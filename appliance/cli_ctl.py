@@ -139,6 +139,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     sub.add_argument("file", metavar="FILE", help="written by the box's own user")
     add("stats", "print the numbers behind status", words=_stats)
+    add(
+        "restart-signaling",
+        "stop the box's signaling server and start it again",
+        epilog="A meeting goes on meanwhile: pictures and sound never go through a server.",
+    )
     add("doctor", "have the running box look at camera, sound, screen and network", words=_doctor)
     add(
         "sound-check",

@@ -250,6 +250,7 @@ class TestCtl:
             (("layout", "speaker"), protocol.Layout(layout="speaker")),
             (("tiles", "hide"), protocol.Tiles(state="hide")),
             (("press", "ok"), protocol.Press(key="ok")),
+            (("restart-signaling",), protocol.RestartSignaling()),
         ],
     )
     def test_a_verb_and_its_arguments_arrive(

@@ -61,6 +61,8 @@ class Commands:
             case p.Screenshot(file=file):
                 await asyncio.to_thread(box.screen.screenshot, Path(file))
                 return {"file": file}
+            case p.RestartSignaling():
+                await box.server.restart()
             case p.CheckSound():
                 return sound_checks.reply(await box.sound_checks.run())
             case p.Connect(address=address):

@@ -49,6 +49,9 @@ REFUSAL = "That is not the right number or password.\nCheck both with the others
 TOO_OFTEN = "Too many tries with room {room} were refused.\nTry again in {wait}."
 """The sentence of the code ``join.too-many-guesses``."""
 
+UNPROVEN = "Joining failed with one box: what it says does not arrive as it was said"
+"""It knows the password, but who it is did not come, or did not come whole (``peer.unproven``)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -616,6 +619,8 @@ class Session:
             self._around.nobody(self)  # restarted, and the last member that we knew is not there
         elif peer.shown and not was_away and not self._over:
             self._around.notify(*_farewell(peer.name, reason))
+        elif reason is GoneReason.UNPROVEN and not self._over:
+            self._around.notify(UNPROVEN, Tone.BAD)
         if not self._over:
             self._tell_roster()
             self.share_pictures()

@@ -21,6 +21,7 @@ from appliance.core.layers import Layer
 from appliance.core.limits import (
     BOX_SEEN_FOR,
     FPS_WINDOW,
+    NOTICE_KEPT_FOR,
     QUALITY_FAIR_LOSS,
     QUALITY_FAIR_RTT_MS,
     QUALITY_GOOD_LOSS,
@@ -185,8 +186,15 @@ def status(box: Box) -> dict[str, Any]:
         strangers=_strangers(session, box.now()),
         muted=box.muted,
         echo_control=box.engine.echo_control,
+        says=_says(box),
         counters=counters(box),
     ).reply()
+
+
+def _says(box: Box) -> tuple[str, ...]:
+    """What happened, as the screen tells it now."""
+    notices = [notice.text for notice in box.notices if box.now() - notice.at < NOTICE_KEPT_FOR]
+    return (*([box.rooms.refusal] if box.rooms.refusal else []), *notices)
 
 
 def _strangers(session: Session | None, now: float) -> protocol.StrangersStatus:

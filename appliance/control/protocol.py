@@ -130,6 +130,10 @@ class GetStats(_Request, frozen=True, tag="stats"):
     since: Annotated[float, msgspec.Meta(ge=0.0)] = 0.0
 
 
+class RestartSignaling(_Request, frozen=True, tag="restart-signaling"):
+    """Drop every client of the box's signaling server and listen anew; a meeting goes on meanwhile."""
+
+
 class RunDoctor(_Request, frozen=True, tag="doctor"):
     """Look at every device and the network: the report of ``meetingbox doctor``."""
 
@@ -160,6 +164,7 @@ Request = (
     | Press
     | Screenshot
     | GetStats
+    | RestartSignaling
     | RunDoctor
     | CheckSound
     | Connect
@@ -167,7 +172,7 @@ Request = (
 
 REQUESTS: tuple[type[_Request], ...] = (
     GetStatus, Join, Leave, SwitchRoom, Mute, Camera, AllowJoining, Admit, Peer, Layout, Tiles, Press,
-    Screenshot, GetStats, RunDoctor, CheckSound, Connect,
+    Screenshot, GetStats, RestartSignaling, RunDoctor, CheckSound, Connect,
 )  # fmt: skip
 VERBS: tuple[str, ...] = tuple(str(request.__struct_config__.tag) for request in REQUESTS)
 
@@ -257,7 +262,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The box at one moment. ``state``: idle, joining or in-call. ``room``: the active one. ``state``,
     ``room``, ``joining`` and ``peers`` are about the active room, ``rooms`` are all that the box is in.
 
-    ``muted``: its own microphone. ``echo_control``: "on" or "off", and why if not as usual.
+    ``muted``: its own microphone. ``echo_control``: "on" or "off", and why if not as usual. ``says``: the
+    sentences on its screen that tell what happened: why joining failed, and the notices of this moment.
     """
 
     v: int = 1
@@ -271,6 +277,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     peers: tuple[PeerStatus, ...] = ()
     muted: bool = False
     echo_control: str = ""
+    says: tuple[str, ...] = ()
     strangers: StrangersStatus = StrangersStatus()
     counters: Mapping[str, int] = {}
 

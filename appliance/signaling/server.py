@@ -147,6 +147,16 @@ class SignalingServer:
             await asyncio.wait(self._closing)
         self._port = self._asked_port
 
+    async def restart(self) -> None:
+        """Drop every client and every line, and listen anew on the same addresses and port.
+
+        Raises StartError as ``start`` does.
+        """
+        addresses, port = self._wanted, self._port
+        await self.stop()
+        self._port = port  # one that was free when it was taken is known to others by now
+        await self.start(addresses)
+
     def close_room(self, room: int) -> None:
         """Send everybody out of a room; its door was closed."""
         for client in list(self._rooms.get(room, ())):

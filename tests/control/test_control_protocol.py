@@ -29,6 +29,7 @@ EXAMPLES: list[tuple[dict[str, object], protocol.Request]] = [
     ({"verb": "screenshot", "file": "/tmp/a.png"}, protocol.Screenshot(file="/tmp/a.png")),
     ({"verb": "stats"}, protocol.GetStats()),
     ({"verb": "stats", "since": 12.5}, protocol.GetStats(since=12.5)),
+    ({"verb": "restart-signaling"}, protocol.RestartSignaling()),
     ({"verb": "doctor"}, protocol.RunDoctor()),
     ({"verb": "sound-check"}, protocol.CheckSound()),
     ({"verb": "connect", "address": "10.20.0.14"}, protocol.Connect(address="10.20.0.14")),
@@ -128,7 +129,7 @@ def test_a_status_has_the_documented_shape() -> None:
     assert reply["ok"] is True
     assert list(reply) == [
         "v", "id", "name", "state", "room", "rooms", "joining", "boxes", "peers", "muted",
-        "echo_control", "strangers", "counters", "ok",
+        "echo_control", "says", "strangers", "counters", "ok",
     ]  # fmt: skip
     assert reply["joining"] == {"open": True, "closes_in_s": 12.5}
     assert list(reply["peers"][0]) == [

@@ -79,7 +79,7 @@ def find_pin(recorded: Recorded, pins: Iterable[str] = PINS) -> list[str]:
 
 def _fits(recorded: Recorded, pin: str) -> bool:
     salts = (b"", recorded.transcript, *recorded.public)
-    for secret in _secrets(recorded.room, pin):
+    for secret in secrets_of(recorded.room, pin):
         if secret in recorded.fields:
             return True
         for key in (secret, *(extract(salt, secret) for salt in salts)):
@@ -93,7 +93,7 @@ def _fits(recorded: Recorded, pin: str) -> bool:
     return False
 
 
-def _secrets(room: int, pin: str) -> Iterator[bytes]:
+def secrets_of(room: int, pin: str) -> Iterator[bytes]:
     """What a careless protocol would take for a shared secret."""
     for material in (pin.encode(), lp(b"mb1", u16(room), pin.encode())):
         yield material

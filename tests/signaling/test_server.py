@@ -466,3 +466,17 @@ class TestAddresses:
                 assert server.addresses == ()
 
         asyncio.run(run())
+
+    def test_a_restarted_server_has_dropped_everybody_and_is_where_it_was(self) -> None:
+        async def run() -> None:
+            async with serving() as server:
+                port = server.port
+                async with client(server) as websocket:
+                    restarting = asyncio.create_task(server.restart())
+                    assert await closed_with(websocket) == 1001
+                    await restarting
+                assert (server.port, server.addresses) == (port, (HOST,))
+                async with client(server):
+                    await until(lambda: server.clients(42) == 1)
+
+        asyncio.run(run())
