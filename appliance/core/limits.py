@@ -228,7 +228,7 @@ RELAY_ADDRESSES_MAX = 32  # addresses a server listens on: INTERFACES_MAX with t
 # --- Signaling client -----------------------------------------------------------------------------
 RELAYS_MAX = 96  # servers dialled for one room: our own, SERVERS_MAX, KNOWN_DIALED_MAX and BOXES_MAX
 DIALS_AT_ONCE = 4  # found servers dialled in one moment, the likeliest first; the others follow one ...
-DIAL_PACE = 0.025  # ... after the other: each costs this box and that one some milliseconds
+DIAL_PACE = 0.1  # ... after the other: each costs this box and that one some milliseconds
 DIAL_WITHIN = 2.0  # to open one server: TCP and WebSocket; a LAN needs 5 ms
 DIAL_STAGGER = 0.25  # between two addresses of one server: RFC 8305 section 5
 DIAL_AGAIN_MIN = 0.25  # first wait before dialling again; doubles

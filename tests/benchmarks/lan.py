@@ -138,7 +138,7 @@ def _chosen(boxes: list[SignalingBox], count: int) -> list[SignalingBox]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="lan", description=__doc__)
     parser.add_argument("--boxes", type=int, default=60, help="on the LAN; default: 60")
-    parser.add_argument("--rounds", type=int, default=10, help="rooms of eight; twice as many of two")
+    parser.add_argument("--rounds", type=int, default=5, help="rooms of eight; twice as many of two")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the LAN is taken down then, too
     alone = measure(2, arguments.rounds, ROOM_OF)
