@@ -261,8 +261,9 @@ class Handshakes:
 
     def admit(self, now: float) -> list[Effect]:
         """A person lets one stranger try although the strangers' budget is empty."""
+        effects = self._advance(now)  # while they are shut out: who comes now is not behind who waited
         self._members.admit(now)
-        return self._advance(now)
+        return [*effects, *self._advance(now)]
 
     def met(self, known: tuple[rec.MetBox, ...]) -> None:
         """Another box was met in this room, and is recognised when it comes again. ``known``: all of them."""
@@ -540,6 +541,8 @@ class Handshakes:
         """Send every proof, challenge and turn that is allowed now: first to boxes met before, then in
         the order of arrival."""
         effects: list[Effect] = []
+        if not self._members.allows("", now):
+            self._drop_strangers()
         pairs = sorted(self._pairs.values(), key=lambda pair: (not _is_known(pair), pair.order))
         for pair in pairs:
             if pair.state in CHALLENGE_IN and self._is_prover(pair):
@@ -551,6 +554,21 @@ class Handshakes:
         short = [bucket.next_at(now) for bucket in buckets.values() if bucket.available(now) < 1]
         self._next_challenge_at = min(short, default=None)
         return effects
+
+    def _drop_strangers(self) -> None:
+        """They are shut out: what they hold can lead to nothing, and its places are for who is admitted."""
+        for pair in list(self._pairs.values()):
+            known = next((thing.known for thing in (pair.ours, pair.heard) if thing is not None), None)
+            if pair.state in DONE or self._own_budget(pair.peer_id, known):
+                continue
+            pair.late = None
+            if pair.ours is not None:
+                pair.ours = None
+                self._step_and_drop_idle(pair, Event.OURS_EXPIRED)
+            if pair.heard is not None and pair.state in (State.WAITING, State.HELD):
+                pair.heard = None
+                if pair.state is State.WAITING:
+                    self._step_and_drop_idle(pair, Event.THEIRS_EXPIRED)
 
     def _bucket(self, known: rec.MetBox | None) -> Bucket:
         """What the challenge of a hello is taken from."""

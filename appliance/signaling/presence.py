@@ -238,7 +238,7 @@ class Presence:
 
     def _pace(self, every: float) -> float:
         """Many boxes are each looked for less often: a probe costs both ends the same."""
-        return max(every, len(self._known) / limits.BOX_PROBES_PER_S)
+        return every * max(1.0, len(self._known) / limits.BOX_PROBED_OFTEN)
 
     def _tell(self) -> None:
         boxes = self.boxes

@@ -341,6 +341,18 @@ def test_a_burst_at_all_members_at_once_is_one_guess_more_at_each_and_not_five()
     assert {member.shut_out(now) is not None for member in members} == {True}
 
 
+def test_who_is_admitted_finds_the_places_free_that_strangers_held() -> None:
+    member = box("member")
+    for number in range(limits.HELLOS_WAITING_MAX + 2):  # unanswered challenges, and hellos that wait
+        hear(member, box(("holds", number)).hello())
+    events = [(bytes([number]) * 8, 0.0) for number in range(limits.STRANGER_GUESSES)]
+    assert member.heard_wrong(events, NOW)
+    assert hear(member, box("shut out").hello()) == [Refused("budget.strangers")]
+    assert kinds(member.admit(NOW)) == []
+    newcomer = box("newcomer")
+    assert kinds(hear(newcomer, Exchange(newcomer, member).until("accept").accept)) == ["Proven"]
+
+
 def test_a_right_proof_behind_a_wrong_one_waits_and_is_accepted() -> None:
     friend, member = box("friend"), box("member")
     hear(friend, Exchange(friend, member).until("accept").accept)

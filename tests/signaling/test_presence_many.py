@@ -70,10 +70,10 @@ def test_who_never_answers_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch
 
 
 def test_many_boxes_are_each_looked_for_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "BOX_PROBE_EVERY", 0.001)
-    monkeypatch.setattr(limits, "BOX_PROBES_PER_S", 10.0)
+    monkeypatch.setattr(limits, "BOX_PROBE_EVERY", 0.1)
+    monkeypatch.setattr(limits, "BOX_PROBED_OFTEN", 1)
     count, seconds = 30, 2.0
     network = Network()
     asyncio.run(network.run(count, seconds))
     # Each once when it is heard of; from then on ten a second, spread by a fifth.
-    assert count <= network.probes <= count + 1.3 * seconds * limits.BOX_PROBES_PER_S
+    assert count <= network.probes <= count + 1.3 * seconds / limits.BOX_PROBE_EVERY
