@@ -22,7 +22,7 @@ UDP_BLOCKED_FOR = 8.0
 PARTITIONED_FOR = 20.0
 DETECT_WITHIN = 10.0  # seconds that are waited for a tile to say it
 SOUND_MIN = 0.97  # of a voice that must be heard while the camera is away
-RTT_MAX_MS = 100.0  # on a LAN of one busy machine
+RTT_MAX_MS = 1000.0  # a busy machine stays below; one that went by the wall clock would be a year
 YEAR = 365
 MULTICAST = "udp dport 5353 drop"
 
@@ -340,7 +340,7 @@ def lossy_join(folder: Path, rounds: int, boxes: int) -> Iterator[Round]:
 
 
 def clock_jumps(folder: Path, rounds: int, boxes: int) -> Iterator[Round]:
-    """Every box's wall clock a year ahead, then a year back behind, in mid-call."""
+    """A box's wall clock a year ahead, then a year behind, in mid-call."""
     with _meeting_of(folder, boxes, clock=True) as meeting:
         _begin(meeting)
         for n in range(rounds):

@@ -85,7 +85,7 @@ class Meeting:
                 speaker=self._speaker,
                 servers=[url for url in self._servers(self.lan) if f"//{host.address}:" not in url],
                 extra=["[call]", "joining_minutes = 600"],
-                environment=self.environment,
+                environment=self.environment(name),
             )
         self.boxes.wait(lambda: all(box.status() for box in self.box.values()), SEEN_WITHIN)
         for name, box in self.box.items():
@@ -98,15 +98,14 @@ class Meeting:
 
     # --- boxes --------------------------------------------------------------------------------------
 
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """Of every box's process.
+    def environment(self, name: str) -> Mapping[str, str]:
+        """Of a box's process.
 
-        It can keep what must not outlive the power. With ``clock``: its wall clock is ours to set, the
-        monotonic one is nobody's.
+        It can keep what must not outlive the power. With ``clock``: the first one's wall clock is ours to
+        set, the monotonic one is nobody's. The library costs a box three times its CPU, so one must do.
         """
         kept = {"MEETINGBOX_RUNTIME_DIR": self._runtime}
-        if self._clock is None:
+        if self._clock is None or name != self.names[0]:
             return kept
         libraries = glob.glob(CLOCK_LIBRARY)
         if not libraries:
@@ -128,7 +127,7 @@ class Meeting:
         }
 
     def set_clock(self, days: int) -> None:
-        """Set every box's wall clock so many days off; they know within a second."""
+        """Set the first box's wall clock so many days off; it knows within a second."""
         if self._clock is not None:
             self._clock.write_text(f"{days:+d}d\n")
 
@@ -160,7 +159,7 @@ class Meeting:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **self.environment},
+                env={**os.environ, **self.environment(name)},
             )
         return begun
 
