@@ -18,6 +18,7 @@ from typing import Any
 
 from appliance.app.healing import Healing
 from appliance.app.lines import Lines
+from appliance.app.one_room import OneRoom
 from appliance.app.peer_shell import MediaParts, PeerShell
 from appliance.core import handshake as hs
 from appliance.core import limits
@@ -36,7 +37,6 @@ from appliance.core.peer_effects import GoneReason
 from appliance.core.recognition import MetBoxes, acquaintance_key
 from appliance.core.rejoin import Again, Joined
 from appliance.core.room import Roster
-from appliance.core.same_room import SameRoom, keeps_microphone
 from appliance.core.sending import decide
 from appliance.core.speaker import ActiveSpeaker, Speaking
 from appliance.core.view import Tone
@@ -151,9 +151,11 @@ class Session:
         self.own = Speaking()
         """Our own microphone, as far as it is sent."""
         self._heard: object = None  # who speaks, the active speaker, the meters; as told to the screen
-        self._same_room = SameRoom() if around.same_room else None
-        self._sharing: set[str] = set()  # peers that share our room, told once
-        self._silent_for: str | None = None  # the one that our microphone was switched off for
+        self._one_room = (
+            OneRoom(lambda: self._me.identity.box_id_hex, around.mute, around.count, around.notify)
+            if around.same_room
+            else None
+        )
         self._timer: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._over = False
@@ -215,8 +217,8 @@ class Session:
     def set_media(self, muted: bool, camera_on: bool) -> None:
         """Our microphone and camera, as the others should show them."""
         self.muted, self.camera_on = muted, camera_on
-        if not muted:
-            self._silent_for = None
+        if not muted and self._one_room is not None:
+            self._one_room.switched_on()
         for shell in self.peers.values():
             self._say_media(shell)
 
@@ -228,7 +230,8 @@ class Session:
             return
         self.held = held
         self._heard = None
-        self._same_room = SameRoom() if self._around.same_room else None  # its levels are old ones
+        if self._one_room is not None:
+            self._one_room.begin_anew()
         for peer_id, shell in self.peers.items():
             shell.hold(held)
             shell.show_at(None if held else self._sizes.get(peer_id))
@@ -254,51 +257,23 @@ class Session:
             self.own.hear(levels, self._around.now())
         for shell in self.peers.values():
             shell.listen()
-        self._look_for_same_room()
+        if self._one_room is not None:
+            self._one_room.look(self.peers, muted=self.muted, now=self._around.now())
         speaking = [peer for peer, shell in self.peers.items() if shell.speaking.now]
         self.speaker.update([peer for peer in speaking if not self.peers[peer].muted_here], self.peers)
         meters = [self.own.meter, *(shell.speaking.meter for shell in self.peers.values())]
         self._heard = (speaking, self.speaker.peer, meters)
         return self._heard != before
 
-    # --- boxes in one room ------------------------------------------------------------------------
-
     def heard_here(self, level_dbov: int, captured_at: float) -> None:
         """A frame of our own microphone was sent."""
-        if self._same_room is not None:
-            self._same_room.own(level_dbov, captured_at)
-
-    def _look_for_same_room(self) -> None:
-        if self._same_room is None:
-            return
-        for peer_id, shell in self.peers.items():
-            for told in shell.told:
-                self._same_room.other(peer_id, *told)
-        for peer_id in self._same_room.look(self._around.now()):
-            shell = self.peers[peer_id]
-            shell.run(shell.machine.say_same_room())
-            self._share_room(shell.machine)
+        if self._one_room is not None:
+            self._one_room.heard_here(level_dbov, captured_at)
 
     def heard_same_room(self, peer: Peer) -> None:
-        """A peer found that it is in our room; that is believed if it looks so from here too."""
-        if self._same_room is not None and self._same_room.likely(peer.peer_id, self._around.now()):
-            self._share_room(peer)
-        else:
-            self._around.count("same-room.not-here")
-
-    def _share_room(self, peer: Peer) -> None:
-        """Of two boxes in one room, one is silent; who switches it on again is left alone."""
-        if peer.peer_id in self._sharing:
-            return
-        self._sharing.add(peer.peer_id)
-        self._around.count("same-room.found")
-        both = f"This box and {peer.name} are in one room"
-        if keeps_microphone(self._me.identity.box_id_hex, peer.box_id):
-            self._around.notify(f"{both}: only this microphone stays on.", Tone.WARNING)
-        elif not self.muted:
-            self._around.mute()
-            self._silent_for = peer.peer_id
-            self._around.notify(f"{both}: this microphone was switched off.", Tone.WARNING)
+        """A peer found that it is in our room."""
+        if self._one_room is not None:
+            self._one_room.heard(peer, muted=self.muted, now=self._around.now())
 
     def look_at_links(self) -> None:
         """Look at what the receivers report: a link that carries less gets less, and of sound the one
@@ -587,11 +562,7 @@ class Session:
 
     def _let_go(self, peer: Peer) -> None:
         """Nothing of a peer is heard any more."""
-        if self._same_room is not None:
-            self._same_room.forget(peer.peer_id)
-            self._sharing.discard(peer.peer_id)  # who comes back is found again
-        if self._silent_for == peer.peer_id and not self._over:
-            self._silent_for = None
+        if self._one_room is not None and self._one_room.let_go(peer.peer_id) and not self._over:
             self._around.notify("Nobody in this room is heard now: switch the microphone on.", Tone.WARNING)
 
     def heard_introduction(self, peer: Peer, message: m.Introduction) -> None:

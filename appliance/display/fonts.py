@@ -95,6 +95,10 @@ class Fonts:
             self._blocks.popitem(last=False)
         return file
 
+    def close(self) -> None:
+        """Close the files of all fonts; who asks for one opens it again."""
+        self._open.clear()
+
     def _main(self, bold: bool) -> str | None:
         return self._bold if bold else self._regular
 

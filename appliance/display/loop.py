@@ -132,6 +132,8 @@ class Display:
         self._stopping = True
         with self._sdl:
             self._window.close()
+            if self._typesetter is not None:
+                self._typesetter.close()
             pygame.font.quit()
         self._shots.close()
         self._theme = self._typesetter = self._renderer = None  # their fonts and surfaces are gone

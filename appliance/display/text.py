@@ -37,6 +37,11 @@ class Typesetter:
         self._widths: OrderedDict[tuple[str, int, bool, int], int] = OrderedDict()
         self._lines: OrderedDict[tuple[str, int, bool, RGB, int], pygame.Surface] = OrderedDict()
 
+    def close(self) -> None:
+        """Let go of the fonts and of what was drawn with them."""
+        self._fonts.close()
+        self._lines.clear()
+
     def width(self, text: str, px: int, bold: bool = False, tracking: int = 0) -> int:
         """Pixels that a line takes; ``tracking`` is extra space between characters."""
         key = (text, px, bold, tracking)

@@ -27,10 +27,11 @@ _SERVER = SignalingServer("a secret", 8787, allow_room=lambda room: True, on_lin
 
 def mdns(data: bytes) -> None:
     """A neighbour's TXT record."""
-    version, name = discovery.read_txt(data)
+    version, name, is_relay = discovery.read_txt(data)
     assert len(version) <= 8
     assert len(name.encode()) <= limits.NAME_MAX_BYTES
     assert discovery.clean_name(name) == name
+    assert is_relay <= (b"relay" in data.lower())
 
 
 def server_url(data: bytes) -> None:

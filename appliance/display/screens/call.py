@@ -87,7 +87,7 @@ class Call:
         wide = page.measure(clock, t.BODY) + 1
         page.text(page.rect(page.w - EDGE - wide, 12, wide, 34), clock, t.BODY, t.DIM, align="right")
         page.until_next_minute()
-        shut_out.draw(page, call, page.w - EDGE - wide - 24, 8)
+        shut_out.draw(page, call, page.w - EDGE - wide - 24, 0.5)
 
     def _area(self, page: Page) -> grid.Rect:
         height = page.h - TOP - BAR_HEIGHT - BAR_BOTTOM - 18

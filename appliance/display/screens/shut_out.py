@@ -7,7 +7,7 @@ from appliance.display import theme as t
 from appliance.display.screens.parts import Page, countdown
 
 TARGET = "admit"
-HEIGHT = 40.0
+HEIGHT = 51.0
 _PAD = 18.0
 
 
