@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
@@ -29,8 +30,8 @@ def now() -> float:
 def met() -> tuple[LineSecrets, LineSecrets]:
     """What Alice (A) and Bob (B) remember of each other."""
     alices, bobs = LineSecrets(), LineSecrets()
-    alices.remember("bob", "A", RESUME, BOB.public_key, 0.0)
-    bobs.remember("alice", "B", RESUME, ALICE.public_key, 0.0)
+    alices.remember("bob", "A", RESUME, BOB.public_key, time.monotonic())
+    bobs.remember("alice", "B", RESUME, ALICE.public_key, time.monotonic())
     return alices, bobs
 
 
@@ -110,7 +111,7 @@ def test_a_stranger_gets_no_line_and_is_counted() -> None:
     async def test() -> None:
         _, bobs = met()
         stranger = LineSecrets()
-        stranger.remember("bob", "A", os.urandom(32), BOB.public_key, 0.0)
+        stranger.remember("bob", "A", os.urandom(32), BOB.public_key, time.monotonic())
         async with Answering(bobs) as bob:
             with pytest.raises(MeetingBoxError) as error:
                 await dial(stranger, bob.server.port)
@@ -125,7 +126,7 @@ def test_an_address_that_fails_too_often_is_not_listened_to_any_more() -> None:
     async def test() -> None:
         alices, bobs = met()
         stranger = LineSecrets()
-        stranger.remember("bob", "A", os.urandom(32), BOB.public_key, 0.0)
+        stranger.remember("bob", "A", os.urandom(32), BOB.public_key, time.monotonic())
         async with Answering(bobs) as bob:
             for _ in range(limits.LINE_FAILURES_MAX):
                 with pytest.raises(MeetingBoxError):
@@ -140,11 +141,11 @@ def test_an_address_that_fails_too_often_is_not_listened_to_any_more() -> None:
 def test_a_line_that_comes_before_its_identity_waits_for_it() -> None:
     async def test() -> None:
         alices, bobs = LineSecrets(), LineSecrets()
-        alices.remember("bob", "A", RESUME, BOB.public_key, 0.0)
+        alices.remember("bob", "A", RESUME, BOB.public_key, time.monotonic())
         async with Answering(bobs, expecting=lambda: True) as bob:
             dialing = asyncio.ensure_future(dial(alices, bob.server.port))
             await asyncio.sleep(3 * limits.LINE_IDENTITY_WAIT)
-            bobs.remember("alice", "B", RESUME, ALICE.public_key, 0.0)
+            bobs.remember("alice", "B", RESUME, ALICE.public_key, time.monotonic())
             socket, _ = await dialing
             await socket.close()
             assert not bob.codes
