@@ -118,21 +118,12 @@ def serialize(
     return _HEADER.pack(first, second, sequence_number, timestamp, ssrc) + extension + payload
 
 
-def repair(packet: bytes, extension_bytes: int, payload_type: int, sequence_number: int, ssrc: int) -> bytes:
-    """Wrap a packet that ``serialize`` made for its retransmission stream (RFC 4588 section 4).
+def repair(sequence_number: int, payload: bytes) -> bytes:
+    """Return the payload that carries a packet's payload again on its retransmission stream.
 
-    ``extension_bytes``: how long its header extension is.
+    RFC 4588 section 4; ``sequence_number``: the lost packet's own.
     """
-    first, second, original, timestamp, _ = _HEADER.unpack_from(packet)
-    start = HEADER_BYTES + extension_bytes
-    return b"".join(
-        (
-            _HEADER.pack(first, second & 0x80 | payload_type, sequence_number, timestamp, ssrc),
-            packet[HEADER_BYTES:start],
-            _SEQUENCE.pack(original),
-            packet[start:],
-        )
-    )
+    return _SEQUENCE.pack(sequence_number) + payload
 
 
 def repaired(packet: Packet, payload_type: int, ssrc: int) -> Packet:

@@ -27,6 +27,7 @@ from aiortc.rtp import (
 )
 
 from appliance.core import limits, rtp
+from appliance.core.sent import SentFrame, SentFrames
 from appliance.media.rtp_path import PacketPath
 
 MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
@@ -79,7 +80,7 @@ class PacketSender:
         self._sequence_number = secrets.randbelow(1 << 15)  # RFC 3550 section 5.1; room before the wrap
         self._rtx_sequence_number = secrets.randbelow(1 << 15)
         self._origin = secrets.randbits(32)  # added to every timestamp
-        self._history: list[bytes | None] = [None] * limits.RTP_HISTORY
+        self._sent = SentFrames()
         self._clock_rate = 0
         self._octets = 0
         self._last = (0, 0)  # capture time and RTP timestamp of the last frame
@@ -135,7 +136,8 @@ class PacketSender:
             raise ConnectionError("the other side takes no such stream")
         extension = self._extension if level_dbov is None else self._with_level[level_dbov & 0x7F]
         timestamp = (timestamp + self._origin) & 0xFFFFFFFF
-        number, history, send = self._sequence_number, self._history, self._path.send
+        number, send = self._sequence_number, self._path.send
+        self._sent.add(SentFrame(number, payloads, timestamp, extension, marker, time.monotonic_ns()))
         last = len(payloads) - 1
         for index, payload in enumerate(payloads):
             packet = rtp.serialize(
@@ -147,7 +149,6 @@ class PacketSender:
                 payload,
                 extension,
             )
-            history[number % limits.RTP_HISTORY] = packet
             number = (number + 1) & 0xFFFF
             self._sequence_number = number
             send(packet)
@@ -157,9 +158,7 @@ class PacketSender:
 
     def stop(self) -> None:
         """Say goodbye (RFC 3550 section 6.6). Raises ConnectionError when there is nobody to say it to."""
-        self._history = [
-            None
-        ] * limits.RTP_HISTORY  # half a megabyte, and the garbage collector takes its time
+        self._sent.clear()  # the garbage collector takes its time
         if self.packets:
             self._path.send_rtcp(bytes(RtcpByePacket([self._ssrc])))
 
@@ -194,29 +193,25 @@ class PacketSender:
             feedback.round_trip = took / 65536 if took < 1 << 31 else 0.0
 
     def _repair(self, number: int) -> None:
-        packet = self._history[number % limits.RTP_HISTORY]
+        lost = self._sent.find(number)
         now = time.monotonic()
         if now >= self._repairs_until:
             self._repairs, self._repairs_until = 0, now + 1.0
         self._repairs += 1
         if (
-            packet is None
-            or int.from_bytes(packet[2:4], "big") != number
+            lost is None
             or self._repairs > limits.REPAIRS_PER_S
             or not self._path.writable()  # late is worse than lost: fresh pictures first
         ):
             self.feedback.repairs_refused += 1
             return
+        payload, timestamp, extension, marker = lost
+        payload_type, ssrc = self._payload_type, self._ssrc
         if self._rtx_payload_type is not None:
-            packet = rtp.repair(
-                packet,
-                len(self._extension),
-                self._rtx_payload_type,
-                self._rtx_sequence_number,
-                self._rtx_ssrc,
-            )
-            self._rtx_sequence_number = (self._rtx_sequence_number + 1) & 0xFFFF
-        self._path.send(packet)
+            payload_type, ssrc = self._rtx_payload_type, self._rtx_ssrc
+            payload, number = rtp.repair(number, payload), self._rtx_sequence_number
+            self._rtx_sequence_number = (number + 1) & 0xFFFF
+        self._path.send(rtp.serialize(payload_type, marker, number, timestamp, ssrc, payload, extension))
 
     def report(self) -> RtcpSrPacket | None:
         """The sender report: which RTP timestamp the capture clock has now (RFC 3550 section 6.4.1).

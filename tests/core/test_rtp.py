@@ -69,8 +69,10 @@ def test_what_aiortc_writes_we_read(packet, csrc, padding, level, sent_at):
 
 @given(fields, u16, u32, st.integers(0, 127), st.sampled_from((b"", rtp.extensions((MID, b"0")))))
 def test_a_repair_carries_its_packet(packet, number, ssrc, payload_type, extension):
-    data = rtp.serialize(**packet, extension=extension)
-    repair = rtp.repair(data, len(extension), payload_type, number, ssrc)
+    again = rtp.repair(packet["sequence_number"], packet["payload"])
+    repair = rtp.serialize(
+        payload_type, packet["marker"], number, packet["timestamp"], ssrc, again, extension
+    )
     theirs = RtpPacket.parse(repair, THEIRS)
     assert (theirs.payload_type, theirs.sequence_number, theirs.ssrc) == (payload_type, number, ssrc)
     back = unwrap_rtx(theirs, packet["payload_type"], packet["ssrc"])

@@ -146,7 +146,7 @@ def _packet_stories() -> list[bytes]:
     lost = b"".join(pieces(76, n, 0, n * 2 + 2, b"\x41" + bytes(30), 20) for n in range(2, 12))
     vp8_frame = pieces(70, 1, 0, 0, b"\x10" + bytes((0x10, 0, 0, 0x9D, 1, 0x2A)) + bytes(20))
     raw = rtp.serialize(H264, True, 7, 9, SSRC, STAP, rtp.extensions((LEVEL_ID, b"\x7f")))
-    repair = rtp.repair(raw, 0, RTX, 4, RTX_SSRC)
+    repair = rtp.serialize(RTX, True, 4, 9, RTX_SSRC, rtp.repair(7, STAP))
     return [good + later, good + lost, vp8_frame, pieces(0, raw, 0, repair), good[:60]]
 
 

@@ -354,7 +354,7 @@ def lose_some(us: Us) -> None:
             nonlocal left
             if left:
                 left -= 1
-                sender._history[:] = [None] * len(sender._history)
+                sender._sent.clear()
             else:
                 send(packet)
 
