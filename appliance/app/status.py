@@ -194,7 +194,8 @@ def status(box: Box) -> dict[str, Any]:
 def _says(box: Box) -> tuple[str, ...]:
     """What happened, as the screen tells it now."""
     notices = [notice.text for notice in box.notices if box.now() - notice.at < NOTICE_KEPT_FOR]
-    return (*([box.rooms.refusal] if box.rooms.refusal else []), *notices)
+    said = (*([box.rooms.refusal] if box.rooms.refusal else []), *notices)
+    return tuple(str(words) for words in said)
 
 
 def _strangers(session: Session | None, now: float) -> protocol.StrangersStatus:

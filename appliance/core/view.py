@@ -10,6 +10,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from appliance.core.words import Text
+
 
 class Phase(enum.Enum):
     """Where the box is in its life, as far as the screen is concerned."""
@@ -55,7 +57,7 @@ class DeviceView:
 
     kind: str
     label: str
-    problem: str = ""
+    problem: Text = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Notice:
     """A line for a person. ``id`` grows by one per notice, so that the screen shows each once."""
 
     id: int
-    text: str
+    text: Text
     tone: Tone
     at: float
 
@@ -186,7 +188,7 @@ class SoundCheckView:
 
     level: float = 0.0
     running: bool = False
-    sentence: str = ""
+    sentence: Text = ""
     figures: str = ""
     tone: Tone = Tone.CALM
 
@@ -200,7 +202,7 @@ class ConnectView:
 
     address: str
     busy: bool = False
-    sentence: str = ""
+    sentence: Text = ""
     tone: Tone = Tone.CALM
 
 
@@ -222,7 +224,7 @@ class Snapshot:
     call: CallView | None = None
     rooms: tuple[RoomView, ...] = ()
     coming_back: int | None = None
-    refusal: str | None = None
+    refusal: Text | None = None
     refusal_id: int = 0
     notices: tuple[Notice, ...] = ()
     sound_check: SoundCheckView | None = None

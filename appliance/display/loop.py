@@ -211,7 +211,7 @@ class Display:
         self._typesetter = self._typesetter or Typesetter(Fonts())
         if self._renderer is not None:
             self._old_faults += self._renderer.faults
-        self._renderer = Renderer(surface, self._typesetter)
+        self._renderer = Renderer(surface, self._typesetter, self._theme)
         self._awake = None
         self._stale = True
         self._shots.open()

@@ -28,7 +28,6 @@ from appliance.core.view import (
     StartMeeting,
     TilesShown,
 )
-from appliance.display import theme as t
 from appliance.display.scene import Box, View
 from appliance.display.screens.address import AddressScreen
 from appliance.display.screens.call import Call
@@ -38,6 +37,7 @@ from appliance.display.screens.keypad import KeypadScreen
 from appliance.display.screens.sound_check import SoundCheckScreen
 from appliance.display.screens.start import Start
 from appliance.display.stage import Key, Moment, Screen
+from appliance.display.theme import Ink
 
 ARROWS = {
     "up": focus.Direction.UP,
@@ -222,7 +222,7 @@ class Navigator:
             return ()
         out = moment.theme.px(RING_GAP + RING_WIDTH)
         width = moment.theme.px(RING_WIDTH)
-        return (Box(target.rect.grown(out), None, target.radius + out, t.WHITE, width),)
+        return (Box(target.rect.grown(out), None, target.radius + out, Ink.WHITE, width),)
 
     def _tell_tiles(self) -> None:
         if self._view.tiles == self._tiles:

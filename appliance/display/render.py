@@ -17,6 +17,7 @@ from appliance.core.view import Picture
 from appliance.display import icons, shapes
 from appliance.display.scene import Bars, Box, Icon, Node, Spinner, Text, Video, View
 from appliance.display.text import Typesetter, cap_height, line_height
+from appliance.display.theme import RGB, Ink, Theme
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +27,10 @@ WHOLE_SHARE = 0.6  # of the screen: from here on one large update is cheaper tha
 class Renderer:
     """Belongs to the display thread. ``faults`` counts nodes and pictures that could not be drawn."""
 
-    def __init__(self, surface: pygame.Surface, typesetter: Typesetter) -> None:
+    def __init__(self, surface: pygame.Surface, typesetter: Typesetter, theme: Theme) -> None:
         self._surface = surface
         self._type = typesetter
+        self._theme = theme
         self._screen = Rect(0, 0, *surface.get_size())
         self._view: View | None = None
         self._pictures: dict[str, pygame.Surface] = {}
@@ -101,7 +103,7 @@ class Renderer:
         assert self._view is not None
         for rect in _merged([r.common(self._screen) for r in rects], self._screen):
             self._surface.set_clip(rect)
-            self._surface.fill(self._view.background)
+            self._surface.fill(self._theme.color(self._view.background))
             for node in self._view.nodes:
                 if node.rect.overlaps(rect):
                     self._surface.set_clip(rect.common(node.rect))
@@ -113,24 +115,32 @@ class Renderer:
         try:
             match node:
                 case Box():
-                    shapes.draw_box(
-                        self._surface, node.rect, node.fill, node.radius, node.border, node.border_width
-                    )
+                    self._draw_box(node)
                 case Text():
                     self._draw_text(node)
                 case Icon():
-                    drawn = icons.icon(node.name, node.rect.h, node.color)
+                    drawn = icons.icon(node.name, node.rect.h, self._theme.color(node.color))
                     self._surface.blit(drawn, node.rect[:2])
                 case Bars():
-                    drawn = icons.bars(node.rect.w, node.rect.h, node.quality, node.on, node.off)
+                    drawn = icons.bars(
+                        node.rect.w, node.rect.h, node.quality, *self._colors(node.on, node.off)
+                    )
                     self._surface.blit(drawn, node.rect[:2])
                 case Spinner():
-                    drawn = icons.spinner(node.rect.h, self._step, node.color, node.track)
+                    drawn = icons.spinner(node.rect.h, self._step, *self._colors(node.color, node.track))
                     self._surface.blit(drawn, node.rect[:2])
                 case Video():
                     self._draw_video(node)
         except Exception as error:  # one node must never take the screen down
             self._fault(type(node).__name__.lower(), error)
+
+    def _colors(self, one: Ink, other: Ink) -> tuple[RGB, RGB]:
+        return self._theme.color(one), self._theme.color(other)
+
+    def _draw_box(self, node: Box) -> None:
+        fill = self._theme.palette[node.fill] if node.fill is not None else None
+        border = self._theme.color(node.border) if node.border is not None else None
+        shapes.draw_box(self._surface, node.rect, fill, node.radius, border, node.border_width)
 
     def _draw_text(self, node: Text) -> None:
         lines = layout(node, self._type)
@@ -139,10 +149,11 @@ class Renderer:
         if not node.top:
             y += (h - high * len(lines)) // 2
         drop = (high + cap_height(node.px)) // 2 - self._type.baseline(node.px)
+        color = self._theme.color(node.color)
         for i, line in enumerate(lines):
             if not line:
                 continue
-            drawn = self._type.line(line, node.px, node.bold, node.color, node.tracking)
+            drawn = self._type.line(line, node.px, node.bold, color, node.tracking)
             spare = w - drawn.get_width()
             left = {"left": 0, "center": spare // 2, "right": spare}[node.align]
             self._surface.blit(drawn, (x + left, y + i * high + drop))
@@ -156,7 +167,7 @@ class Renderer:
             frame = _scaled(frame, node.rect)
         over_x, over_y = (frame.get_width() - w) // 2, (frame.get_height() - h) // 2
         self._surface.blit(frame, (x, y), (over_x, over_y, w, h))
-        shapes.round_off(self._surface, node.rect, node.radius, node.behind)
+        shapes.round_off(self._surface, node.rect, node.radius, self._theme.color(node.behind))
 
     def _frame(self, picture: Picture) -> pygame.Surface | None:
         size = picture.width, picture.height

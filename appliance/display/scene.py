@@ -10,15 +10,15 @@ import math
 from dataclasses import dataclass, field
 
 from appliance.core.grid import Rect
-from appliance.display.theme import BACKGROUND, RGB, Color
+from appliance.display.theme import Ink
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
     rect: Rect
-    fill: Color | None
+    fill: Ink | None
     radius: int = 0
-    border: RGB | None = None
+    border: Ink | None = None
     border_width: int = 0
 
 
@@ -31,7 +31,7 @@ class Text:
     rect: Rect
     text: str
     px: int
-    color: RGB
+    color: Ink
     bold: bool = False
     align: str = "left"
     lines: int = 1
@@ -43,7 +43,7 @@ class Text:
 class Icon:
     rect: Rect
     name: str
-    color: RGB
+    color: Ink
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ class Bars:
 
     rect: Rect
     quality: int
-    on: RGB
-    off: RGB
+    on: Ink
+    off: Ink
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ class Spinner:
     """Turns by itself, a position every ``limits.SPINNER_EVERY``."""
 
     rect: Rect
-    color: RGB
-    track: RGB
+    color: Ink
+    track: Ink
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Video:
     rect: Rect
     tile: str
     radius: int
-    behind: RGB
+    behind: Ink
 
 
 Node = Box | Text | Icon | Bars | Spinner | Video
@@ -96,7 +96,7 @@ class View:
     ``outside``: what a touch beside every target presses; nothing, when it is empty.
     """
 
-    background: RGB = BACKGROUND
+    background: Ink = Ink.BACKGROUND
     nodes: tuple[Node, ...] = ()
     targets: tuple[Target, ...] = ()
     stale_at: float = math.inf
@@ -133,7 +133,7 @@ class View:
 class Draft:
     """A view in the making."""
 
-    background: RGB = BACKGROUND
+    background: Ink = Ink.BACKGROUND
     nodes: list[Node] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
     stale_at: float = math.inf

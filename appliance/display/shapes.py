@@ -8,7 +8,7 @@ import pygame
 
 from appliance.core import limits
 from appliance.core.grid import Rect
-from appliance.display.theme import RGB, Color
+from appliance.display.theme import RGB, RGBA
 
 OVERSAMPLED = 8  # corners are drawn this much larger and scaled down
 
@@ -16,7 +16,7 @@ OVERSAMPLED = 8  # corners are drawn this much larger and scaled down
 def draw_box(
     surface: pygame.Surface,
     rect: Rect,
-    fill: Color | None,
+    fill: RGB | RGBA | None,
     radius: int,
     border: RGB | None = None,
     border_width: int = 0,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from appliance.core.view import Intent, Notice, Snapshot
+from appliance.core.words import Text
 from appliance.display.scene import View
 from appliance.display.text import Typesetter
 from appliance.display.theme import Theme
@@ -17,7 +19,7 @@ class Moment:
     """Everything a view depends on. ``now``: monotonic seconds; ``wall``: for the clock in the corner.
 
     ``pictures``: tiles that have a picture. ``pressed``: the target under a finger. ``notices``: those
-    to be seen now, the newest last.
+    to be seen now, the newest last. ``tr``: a text in the language of the screen.
     """
 
     snapshot: Snapshot
@@ -28,6 +30,7 @@ class Moment:
     pictures: frozenset[str] = frozenset()
     pressed: str | None = None
     notices: tuple[Notice, ...] = ()
+    tr: Callable[[Text], str] = str
 
 
 @dataclass(frozen=True, slots=True)

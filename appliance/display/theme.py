@@ -1,39 +1,74 @@
 """The look: colours, the type scale, and the scale of the whole screen.
 
 Layouts are written in *units*: the screen is at least 1280 by 720 of them, whatever its pixels.
+Screens speak of colours by their use (``Ink``); the renderer looks them up in the palette in force.
 Text has at least 7:1 contrast on what it stands on, except white digits that are 128 units high.
 """
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Mapping
+
 from appliance.core.grid import Rect
+
+
+class Ink(enum.Enum):
+    """A colour by what it is for; a palette says which one that is."""
+
+    BACKGROUND = "background"
+    STAGE = "stage"  # behind the tiles of a call: pictures look brighter on it
+    PANEL = "panel"
+    BUTTON = "button"
+    BUTTON_PRESSED = "button-pressed"
+    LINE = "line"
+    TEXT = "text"
+    DIM = "dim"
+    FAINT = "faint"  # dots and bars that are off; never text
+    ACCENT = "accent"
+    ACCENT_PRESSED = "accent-pressed"
+    ON_ACCENT = "on-accent"
+    WARNING = "warning"
+    WARNING_TEXT = "warning-text"
+    WARNING_BACK = "warning-back"
+    BAD = "bad"
+    BAD_PRESSED = "bad-pressed"
+    ON_BAD = "on-bad"
+    BAD_TEXT = "bad-text"
+    BAD_BACK = "bad-back"
+    WHITE = "white"
+    CHIP = "chip"  # over a picture
+
 
 RGB = tuple[int, int, int]
 RGBA = tuple[int, int, int, int]
-Color = RGB | RGBA
+Palette = Mapping[Ink, RGB | RGBA]
 
-BACKGROUND: RGB = (0x0E, 0x11, 0x16)
-STAGE: RGB = (0x07, 0x09, 0x0D)  # behind the tiles of a call: pictures look brighter on it
-PANEL: RGB = (0x17, 0x1C, 0x24)
-BUTTON: RGB = (0x20, 0x27, 0x33)
-BUTTON_PRESSED: RGB = (0x33, 0x3D, 0x4E)
-LINE: RGB = (0x2C, 0x35, 0x43)
-TEXT: RGB = (0xF2, 0xF5, 0xF9)
-DIM: RGB = (0xA9, 0xB4, 0xC4)
-FAINT: RGB = (0x4A, 0x55, 0x66)  # dots and bars that are off; never text
-ACCENT: RGB = (0x39, 0xC2, 0xA7)
-ACCENT_PRESSED: RGB = (0x6B, 0xD9, 0xC4)
-ON_ACCENT: RGB = (0x03, 0x1D, 0x18)
-WARNING: RGB = (0xF5, 0xB1, 0x3D)
-WARNING_TEXT: RGB = (0xFF, 0xD5, 0x8A)
-WARNING_BACK: RGB = (0x33, 0x26, 0x10)
-BAD: RGB = (0xF0, 0x61, 0x6D)
-BAD_PRESSED: RGB = (0xFA, 0x8E, 0x97)
-ON_BAD: RGB = (0x1B, 0x02, 0x05)
-BAD_TEXT: RGB = (0xFF, 0xC9, 0xCE)
-BAD_BACK: RGB = (0x3B, 0x1A, 0x20)
-WHITE: RGB = (0xFF, 0xFF, 0xFF)
-CHIP: RGBA = (0x0A, 0x0D, 0x11, 0xC8)  # over a picture
+DARK: Palette = {
+    Ink.BACKGROUND: (0x0E, 0x11, 0x16),
+    Ink.STAGE: (0x07, 0x09, 0x0D),
+    Ink.PANEL: (0x17, 0x1C, 0x24),
+    Ink.BUTTON: (0x20, 0x27, 0x33),
+    Ink.BUTTON_PRESSED: (0x33, 0x3D, 0x4E),
+    Ink.LINE: (0x2C, 0x35, 0x43),
+    Ink.TEXT: (0xF2, 0xF5, 0xF9),
+    Ink.DIM: (0xA9, 0xB4, 0xC4),
+    Ink.FAINT: (0x4A, 0x55, 0x66),
+    Ink.ACCENT: (0x39, 0xC2, 0xA7),
+    Ink.ACCENT_PRESSED: (0x6B, 0xD9, 0xC4),
+    Ink.ON_ACCENT: (0x03, 0x1D, 0x18),
+    Ink.WARNING: (0xF5, 0xB1, 0x3D),
+    Ink.WARNING_TEXT: (0xFF, 0xD5, 0x8A),
+    Ink.WARNING_BACK: (0x33, 0x26, 0x10),
+    Ink.BAD: (0xF0, 0x61, 0x6D),
+    Ink.BAD_PRESSED: (0xFA, 0x8E, 0x97),
+    Ink.ON_BAD: (0x1B, 0x02, 0x05),
+    Ink.BAD_TEXT: (0xFF, 0xC9, 0xCE),
+    Ink.BAD_BACK: (0x3B, 0x1A, 0x20),
+    Ink.WHITE: (0xFF, 0xFF, 0xFF),
+    Ink.CHIP: (0x0A, 0x0D, 0x11, 0xC8),
+}
+
 
 # Type scale, units (the size of the em).
 NOTE = 18
@@ -53,8 +88,9 @@ SMALLEST_TEXT = 11  # pixels; below this letters run together
 class Theme:
     """Units to pixels for a screen of ``size`` pixels; ``width`` and ``height`` are its units."""
 
-    def __init__(self, size: tuple[int, int]) -> None:
+    def __init__(self, size: tuple[int, int], palette: Palette = DARK) -> None:
         self.size = size
+        self.palette = palette
         self.scale = min(size[0] / BASE[0], size[1] / BASE[1])
         self.width = size[0] / self.scale
         self.height = size[1] / self.scale
@@ -65,6 +101,11 @@ class Theme:
 
     def font_px(self, units: float) -> int:
         return max(SMALLEST_TEXT, round(units * self.scale))
+
+    def color(self, ink: Ink) -> RGB:
+        """A colour of the palette in force, without its transparency."""
+        red, green, blue = self.palette[ink][:3]
+        return red, green, blue
 
     def rect(self, x: float, y: float, w: float, h: float) -> Rect:
         """A rectangle in pixels. Edges are rounded, not sizes: neighbours meet exactly."""

@@ -18,7 +18,7 @@ from appliance.core import limits
 from appliance.core.grid import Rect
 from appliance.display.icons import icon
 from appliance.display.shapes import draw_box
-from appliance.display.theme import ACCENT, ON_ACCENT
+from appliance.display.theme import Ink, Theme
 from appliance.errors import DeviceError
 
 log = logging.getLogger(__name__)
@@ -132,8 +132,9 @@ class Window:
 def _icon() -> pygame.Surface:
     """For task bars: a camera on our colour."""
     surface = pygame.Surface((64, 64), pygame.SRCALPHA)
-    draw_box(surface, Rect(0, 0, 64, 64), ACCENT, 14)
-    surface.blit(icon("camera", 44, ON_ACCENT), (10, 10))
+    colors = Theme((64, 64))
+    draw_box(surface, Rect(0, 0, 64, 64), colors.color(Ink.ACCENT), 14)
+    surface.blit(icon("camera", 44, colors.color(Ink.ON_ACCENT)), (10, 10))
     return surface
 
 

@@ -36,7 +36,7 @@ from appliance.display.render import layout
 from appliance.display.scene import Box, Text, View
 from appliance.display.stage import Key, Moment
 from appliance.display.text import ELLIPSIS, Typesetter, line_height
-from appliance.display.theme import Theme
+from appliance.display.theme import Ink, Theme
 
 SIZES = [(1280, 720), (1920, 1080), (800, 480), (1024, 768), (2560, 1080), (1080, 1920)]
 LONG = "Wheelhouse, chart room and radio cabin aft"
@@ -307,21 +307,25 @@ def test_a_notice_is_shown_once_and_goes_away(typesetter) -> None:
     assert not seen(NOW + 6)
 
 
+READ_ON = {
+    Ink.TEXT: (Ink.BACKGROUND, Ink.PANEL, Ink.BUTTON, Ink.STAGE, Ink.LINE),
+    Ink.DIM: (Ink.BACKGROUND, Ink.PANEL, Ink.BUTTON, Ink.STAGE),
+    Ink.ON_ACCENT: (Ink.ACCENT,),
+    Ink.WARNING_TEXT: (Ink.WARNING_BACK, Ink.BACKGROUND, Ink.CHIP),
+    Ink.BAD_TEXT: (Ink.BAD_BACK, Ink.BACKGROUND),
+}
+COLORS = Theme((1280, 720))
+
+
 @pytest.mark.parametrize(
-    ("color", "behind"),
-    [
-        (t.TEXT, t.BACKGROUND), (t.TEXT, t.PANEL), (t.TEXT, t.BUTTON), (t.TEXT, t.STAGE), (t.TEXT, t.LINE),
-        (t.DIM, t.BACKGROUND), (t.DIM, t.PANEL), (t.DIM, t.BUTTON), (t.DIM, t.STAGE),
-        (t.ON_ACCENT, t.ACCENT), (t.WARNING_TEXT, t.WARNING_BACK), (t.WARNING_TEXT, t.BACKGROUND),
-        (t.WARNING_TEXT, t.CHIP[:3]), (t.BAD_TEXT, t.BAD_BACK), (t.BAD_TEXT, t.BACKGROUND),
-    ],
-)  # fmt: skip
+    ("color", "behind"), [(color, behind) for color, backs in READ_ON.items() for behind in backs]
+)
 def test_text_has_contrast_for_three_metres(color, behind) -> None:
-    assert t.contrast(color, behind) >= 7.0
+    assert t.contrast(COLORS.color(color), COLORS.color(behind)) >= 7.0
 
 
 def test_the_leave_button_has_the_contrast_of_large_text() -> None:
-    assert t.contrast(t.ON_BAD, t.BAD) >= 4.5
+    assert t.contrast(COLORS.color(Ink.ON_BAD), COLORS.color(Ink.BAD)) >= 4.5
 
 
 def ink_of(node: Text, typesetter: Typesetter) -> Rect | None:
@@ -341,7 +345,7 @@ def ink_of(node: Text, typesetter: Typesetter) -> Rect | None:
 
 
 def without_ring(view: View) -> tuple[object, ...]:
-    return tuple(n for n in view.nodes if not (isinstance(n, Box) and n.border == t.WHITE))
+    return tuple(n for n in view.nodes if not (isinstance(n, Box) and n.border == Ink.WHITE))
 
 
 def test_the_clock_shows_the_wall_time(typesetter) -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from appliance.core.limits import METER_STEPS
 from appliance.core.view import CallView, JoiningView, Phase, TileState, TileView
-from appliance.display import theme
 from appliance.display.preview import HOME
 from appliance.display.scene import Box
 from appliance.display.screens.tile import METER_HEIGHT
+from appliance.display.theme import Ink
 
 PEER = TileView("p1", "Bridge", TileState.LIVE, quality=3)
 WIDE = (1280, 720)
@@ -27,7 +27,7 @@ def meters(shown) -> list[int]:
     found = [
         node.rect
         for node in shown.display._view.nodes
-        if isinstance(node, Box) and node.fill == theme.ACCENT and node.rect.h == METER_HEIGHT
+        if isinstance(node, Box) and node.fill == Ink.ACCENT and node.rect.h == METER_HEIGHT
     ]
     return [rect.w for rect in sorted(found, key=lambda rect: rect.x)]
 
@@ -44,7 +44,7 @@ def test_louder_is_longer_and_the_loudest_is_as_long_as_the_name_with_its_bars(s
         lengths += meters(shown)
     assert len(lengths) == METER_STEPS
     assert lengths == pytest.approx([lengths[-1] * n / METER_STEPS for n in range(1, METER_STEPS + 1)], abs=1)
-    chip = next(n.rect for n in shown.display._view.nodes if isinstance(n, Box) and n.fill == theme.CHIP)
+    chip = next(n.rect for n in shown.display._view.nodes if isinstance(n, Box) and n.fill == Ink.CHIP)
     assert 0.6 * chip.w < lengths[-1] < chip.w
 
 

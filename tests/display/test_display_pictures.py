@@ -22,8 +22,8 @@ from appliance.core.view import (
     TileState,
     TileView,
 )
-from appliance.display import theme
 from appliance.display.preview import HOME
+from appliance.display.theme import DARK, Ink
 
 PEER = TileView("p1", "Bridge", TileState.LIVE)
 CALL = CallView(42, 0.0, JoiningView(False, None), (PEER,))
@@ -107,8 +107,8 @@ def test_a_picture_covers_its_tile_and_only_its_tile(shower) -> None:
     surface = shown.settle()
     assert middle_of(surface, left=True) == RED
     assert middle_of(surface, left=False) == GREEN
-    assert tuple(surface.get_at((400, 240)))[:3] == theme.STAGE  # the gap between the tiles
-    assert tuple(surface.get_at((2, 2)))[:3] == theme.STAGE
+    assert tuple(surface.get_at((400, 240)))[:3] == DARK[Ink.STAGE]  # the gap between the tiles
+    assert tuple(surface.get_at((2, 2)))[:3] == DARK[Ink.STAGE]
 
 
 @pytest.mark.parametrize("size", [(320, 180), (1280, 720), (160, 120), (90, 160), (2, 2)])
@@ -193,7 +193,7 @@ def test_what_stands_above_a_picture_survives_the_next_one(shower) -> None:
         second.subsurface(tile), "RGB"
     )
     ring = {tuple(second.get_at((28, y)))[:3] for y in range(200, 400)}
-    assert ring == {theme.ACCENT}
+    assert ring == {DARK[Ink.ACCENT]}
 
 
 def test_the_age_of_a_drawn_picture_is_read_from_its_time_code(shower) -> None:

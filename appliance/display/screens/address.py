@@ -9,6 +9,7 @@ from appliance.display import theme as t
 from appliance.display.scene import View
 from appliance.display.screens.parts import MARGIN, Page
 from appliance.display.stage import Key, Moment, Stage
+from appliance.display.theme import Ink
 
 TITLE = "Another box's address"
 HINT = "For a box that is not in the list at home.\nIts home screen shows its address at the bottom."
@@ -43,7 +44,7 @@ class AddressScreen:
         self._pad(page, x, page.w - MARGIN - x, answer is not None and answer.busy)
         wide = page.measure("Back", t.BODY) + 76
         back = page.rect(MARGIN - 24, page.h - 47 - FOOTER / 2, wide, FOOTER)
-        page.button("back", back, "Back", t.BODY, color=t.DIM, fill=t.BACKGROUND, icon="back")
+        page.button("back", back, "Back", t.BODY, color=Ink.DIM, fill=Ink.BACKGROUND, icon="back")
         return page.done()
 
     def _answer(self) -> ConnectView | None:
@@ -55,7 +56,7 @@ class AddressScreen:
         y = 153.0
         page.text(page.rect(MARGIN, y, width, 118), TITLE, t.DISPLAY, bold=True, lines=2, top=True)
         y += 126
-        page.text(page.rect(MARGIN, y, width, 96), HINT, t.LEAD, t.DIM, lines=3, top=True)
+        page.text(page.rect(MARGIN, y, width, 96), HINT, t.LEAD, Ink.DIM, lines=3, top=True)
         y += 116
         if self.entry.problem:
             page.sentence_box(MARGIN, y, width, self.entry.problem, Tone.WARNING)
@@ -67,17 +68,17 @@ class AddressScreen:
 
     def _field(self, page: Page, x: float, w: float) -> None:
         y, h = FIELD
-        page.box(page.rect(x, y, w, h), t.PANEL, 16, t.ACCENT)
+        page.box(page.rect(x, y, w, h), Ink.PANEL, 16, Ink.ACCENT)
         text, room = self.entry.text, w - 70
         if not text:
-            page.box(page.rect(x + 28, y + 17, 4, h - 34), t.TEXT, 2)
-            page.text(page.rect(x + 46, y, room - 18, h), "10.20.0.14", t.SUBHEAD, t.DIM)
+            page.box(page.rect(x + 28, y + 17, 4, h - 34), Ink.TEXT, 2)
+            page.text(page.rect(x + 46, y, room - 18, h), "10.20.0.14", t.SUBHEAD, Ink.DIM)
             return
         while page.measure(text, t.TITLE, True) > room:  # a long one shows its end
             text = text[1:]
         wide = page.measure(text, t.TITLE, True)
         page.text(page.rect(x + 28, y, wide + 2, h), text, t.TITLE, bold=True)
-        page.box(page.rect(x + 28 + wide + 5, y + 17, 4, h - 34), t.TEXT, 2)
+        page.box(page.rect(x + 28 + wide + 5, y + 17, 4, h - 34), Ink.TEXT, 2)
 
     def _pad(self, page: Page, x: float, w: float, busy: bool) -> None:
         each = (w - 3 * GAP) / 4.4
@@ -89,7 +90,7 @@ class AddressScreen:
         side = x + 3 * (each + GAP)
         wide, tall = w - 3 * (each + GAP), 2 * high + GAP
         delete = page.rect(side, PAD_TOP, wide, tall)
-        page.button("delete", delete, "", t.TITLE, color=t.DIM, icon="delete", radius=16)
+        page.button("delete", delete, "", t.TITLE, color=Ink.DIM, icon="delete", radius=16)
         go = page.rect(side, PAD_TOP + tall + GAP, wide, tall)
         page.go_button("go", go, "Connect", t.LEAD, ready=bool(self.entry.text) and not busy)
 

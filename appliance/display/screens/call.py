@@ -23,6 +23,7 @@ from appliance.display.screens.room_menu import PREFIX as ROOMS
 from appliance.display.screens.start import joining_line
 from appliance.display.screens.tile_menu import TileMenu
 from appliance.display.stage import Key, Moment, Stage
+from appliance.display.theme import Ink
 
 EDGE = 27.0
 TOP = 52.0
@@ -50,7 +51,7 @@ class Call:
     # --- drawing --------------------------------------------------------------------------------
 
     def view(self, moment: Moment) -> View:
-        page = Page(moment, t.STAGE)
+        page = Page(moment, Ink.STAGE)
         call = moment.snapshot.call
         if call is None:
             return page.done()
@@ -75,9 +76,9 @@ class Call:
         boxes = len(call.tiles) + 1
         passed = now - call.since
         for text, color in (
-            (f"Room {call.room}", t.TEXT),
-            (f"{boxes} boxes" if boxes > 1 else "1 box", t.DIM),
-            (duration(passed), t.DIM),
+            (f"Room {call.room}", Ink.TEXT),
+            (f"{boxes} boxes" if boxes > 1 else "1 box", Ink.DIM),
+            (duration(passed), Ink.DIM),
         ):
             wide = page.measure(text, t.BODY) + 1
             page.text(page.rect(x, 12, wide, 34), text, t.BODY, color)
@@ -85,7 +86,7 @@ class Call:
         page.until(now + 1.0 - passed % 1.0)
         clock = clock_text(page.moment)
         wide = page.measure(clock, t.BODY) + 1
-        page.text(page.rect(page.w - EDGE - wide, 12, wide, 34), clock, t.BODY, t.DIM, align="right")
+        page.text(page.rect(page.w - EDGE - wide, 12, wide, 34), clock, t.BODY, Ink.DIM, align="right")
         page.until_next_minute()
         shut_out.draw(page, call, page.w - EDGE - wide - 24, 0.5)
 
@@ -134,7 +135,7 @@ class Call:
             page.rect(x, middle + 100, width, 64),
             joining_line(page, call, ""),
             t.LEAD,
-            t.DIM,
+            Ink.DIM,
             lines=2,
             top=True,
         )
@@ -147,7 +148,7 @@ class Call:
         total = sum(widths) + (len(widths) - 1) * BUTTON_GAP
         y = page.h - BAR_BOTTOM - BAR_HEIGHT
         x = (page.w - total) / 2
-        page.box(page.rect(x - 12, y, total + 24, BAR_HEIGHT), t.BACKGROUND, 20, t.LINE, 1)
+        page.box(page.rect(x - 12, y, total + 24, BAR_HEIGHT), Ink.BACKGROUND, 20, Ink.LINE, 1)
         y += (BAR_HEIGHT - BUTTON[1]) / 2
         for (name, icon, label, look), wide in zip(
             (
@@ -186,11 +187,11 @@ class Call:
         self, page: Page, name: str, icon: str, label: str, look: str, x: float, y: float, w: float
     ) -> None:
         fill, fill_pressed, color, border = {
-            "plain": (t.BUTTON, t.BUTTON_PRESSED, t.TEXT, None),
-            "dim": (t.BUTTON, t.BUTTON_PRESSED, t.DIM, None),
-            "on": (t.BUTTON, t.BUTTON_PRESSED, t.TEXT, t.ACCENT),
-            "warning": (t.WARNING_BACK, t.BUTTON_PRESSED, t.WARNING_TEXT, t.WARNING),
-            "leave": (t.BAD, t.BAD_PRESSED, t.ON_BAD, None),
+            "plain": (Ink.BUTTON, Ink.BUTTON_PRESSED, Ink.TEXT, None),
+            "dim": (Ink.BUTTON, Ink.BUTTON_PRESSED, Ink.DIM, None),
+            "on": (Ink.BUTTON, Ink.BUTTON_PRESSED, Ink.TEXT, Ink.ACCENT),
+            "warning": (Ink.WARNING_BACK, Ink.BUTTON_PRESSED, Ink.WARNING_TEXT, Ink.WARNING),
+            "leave": (Ink.BAD, Ink.BAD_PRESSED, Ink.ON_BAD, None),
         }[look]
         rect = page.rect(x, y, w, BUTTON[1])
         page.box(rect, fill_pressed if page.pressed(name) else fill, 14, border)

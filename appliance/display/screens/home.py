@@ -9,6 +9,7 @@ from appliance.display.scene import View
 from appliance.display.screens.parts import MARGIN, RADIUS, Page, ago
 from appliance.display.screens.room_menu import held, words
 from appliance.display.stage import Key, Moment, Stage
+from appliance.display.theme import Ink
 
 PANEL_WIDTH = 333.0
 TOP = 131.0
@@ -55,9 +56,9 @@ class Home:
             x = MARGIN + i * (each + GAP)
             rect = page.rect(x, TOP, each, bottom - TOP)
             fill, fill_pressed, color, dim = (
-                (t.ACCENT, t.ACCENT_PRESSED, t.ON_ACCENT, t.ON_ACCENT)
+                (Ink.ACCENT, Ink.ACCENT_PRESSED, Ink.ON_ACCENT, Ink.ON_ACCENT)
                 if name == "start"
-                else (t.BUTTON, t.BUTTON_PRESSED, t.TEXT, t.DIM)
+                else (Ink.BUTTON, Ink.BUTTON_PRESSED, Ink.TEXT, Ink.DIM)
             )
             page.box(rect, fill_pressed if page.pressed(name) else fill, RADIUS)
             page.target(name, rect, RADIUS, first=name == "start")
@@ -87,35 +88,35 @@ class Home:
         top = bottom - rows * high - (rows - 1) * gap
         each = (width - (columns - 1) * 17) / columns
         title = "Rooms you are in" if waiting else "Rooms you use"
-        page.text(page.rect(MARGIN, top - 42, width, 30), title, t.BODY, t.DIM)
+        page.text(page.rect(MARGIN, top - 42, width, 30), title, t.BODY, Ink.DIM)
         for i, (name, label, line) in enumerate(rooms):
             x = MARGIN + (i % columns) * (each + 17)
             y = top + (i // columns) * (high + gap)
             rect = page.rect(x, y, each, high)
-            border = t.ACCENT if i < len(waiting) else None
-            page.box(rect, t.BUTTON_PRESSED if page.pressed(name) else t.PANEL, 16, border)
+            border = Ink.ACCENT if i < len(waiting) else None
+            page.box(rect, Ink.BUTTON_PRESSED if page.pressed(name) else Ink.PANEL, 16, border)
             page.target(name, rect, 16)
             middle = y + high / 2
             page.text(page.rect(x + 22, middle - 34, each - 44, 36), label, t.SUBHEAD, bold=True)
-            page.text(page.rect(x + 22, middle + 4, each - 44, 28), line, t.NOTE, t.DIM)
+            page.text(page.rect(x + 22, middle + 4, each - 44, 28), line, t.NOTE, Ink.DIM)
         return top - 42 - 24
 
     def _boxes(self, page: Page, x: float, bottom: float) -> None:
-        page.box(page.rect(x, TOP, PANEL_WIDTH, bottom - TOP), t.PANEL)
+        page.box(page.rect(x, TOP, PANEL_WIDTH, bottom - TOP), Ink.PANEL)
         inner = PANEL_WIDTH - 48
         other = page.rect(x + 12, bottom - 12 - OTHER, PANEL_WIDTH - 24, OTHER)
-        page.button("address", other, ANOTHER, t.NOTE, color=t.DIM, radius=12)
+        page.button("address", other, ANOTHER, t.NOTE, color=Ink.DIM, radius=12)
         bottom -= OTHER + 12
-        page.text(page.rect(x + 24, TOP + 20, inner, 32), "On this network", t.BODY, t.DIM)
+        page.text(page.rect(x + 24, TOP + 20, inner, 32), "On this network", t.BODY, Ink.DIM)
         boxes = page.moment.snapshot.boxes
         y = TOP + 61
         if not boxes:
-            page.icon((x + PANEL_WIDTH / 2, (TOP + bottom) / 2 - 44), 58, "box", t.FAINT)
+            page.icon((x + PANEL_WIDTH / 2, (TOP + bottom) / 2 - 44), 58, "box", Ink.FAINT)
             page.text(
                 page.rect(x + 24, (TOP + bottom) / 2 + 4, inner, 90),
                 "No other box yet.\nSwitch one on: it appears here by itself.",
                 t.BODY,
-                t.DIM,
+                Ink.DIM,
                 lines=3,
                 top=True,
                 align="center",
@@ -125,44 +126,46 @@ class Home:
         shown = boxes if len(boxes) <= fit else boxes[: fit - 1]
         for i, box in enumerate(shown):
             if i:
-                page.box(page.rect(x + 24, y - 1, inner, 1), t.LINE, 0)
+                page.box(page.rect(x + 24, y - 1, inner, 1), Ink.LINE, 0)
             self._box(page, x, y, inner, box)
             y += ROW
         if len(shown) < len(boxes):
-            page.box(page.rect(x + 24, y - 1, inner, 1), t.LINE, 0)
+            page.box(page.rect(x + 24, y - 1, inner, 1), Ink.LINE, 0)
             more = f"and {len(boxes) - len(shown)} more"
-            page.text(page.rect(x + 48, y, inner - 24, ROW), more, t.NOTE, t.DIM)
+            page.text(page.rect(x + 48, y, inner - 24, ROW), more, t.NOTE, Ink.DIM)
 
     def _box(self, page: Page, x: float, y: float, inner: float, box: BoxSeen) -> None:
         now = page.moment.now
         state = "ready" if box.present else f"seen {ago(now - box.seen_at)}"
         if not box.present:
             page.until(now + 60.0 - (now - box.seen_at) % 60.0)
-        page.dot(x + 29, y + ROW / 2, 5.5, t.ACCENT if box.present else t.FAINT)
+        page.dot(x + 29, y + ROW / 2, 5.5, Ink.ACCENT if box.present else Ink.FAINT)
         wide = page.measure(state, t.NOTE) + 1
-        page.text(page.rect(x + 24 + inner - wide, y, wide, ROW), state, t.NOTE, t.DIM, align="right")
+        page.text(page.rect(x + 24 + inner - wide, y, wide, ROW), state, t.NOTE, Ink.DIM, align="right")
         name = page.rect(x + 48, y, inner - 24 - wide - 14, ROW)
-        page.text(name, box.name, t.LEAD, t.TEXT if box.present else t.DIM)
+        page.text(name, box.name, t.LEAD, Ink.TEXT if box.present else Ink.DIM)
 
     def _status(self, page: Page) -> None:
         middle = page.h - 47
         network, network_ok = network_line(page.moment.snapshot.network)
         wide = page.measure(network, t.NOTE) + 2
         right = page.rect(page.w - MARGIN - wide, middle - 16, wide, 32)
-        page.text(right, network, t.NOTE, t.DIM if network_ok else t.WARNING_TEXT, align="right")
+        page.text(right, network, t.NOTE, Ink.DIM if network_ok else Ink.WARNING_TEXT, align="right")
         check = page.measure(CHECK, t.NOTE) + 66
         button = page.rect(page.w - MARGIN - wide - 30 - check, middle - 26, check, 52)
-        page.button("sound-check", button, CHECK, t.NOTE, fill=t.PANEL, color=t.DIM, icon="sound", radius=12)
+        page.button(
+            "sound-check", button, CHECK, t.NOTE, fill=Ink.PANEL, color=Ink.DIM, icon="sound", radius=12
+        )
         room = page.w - 2 * MARGIN - wide - 30 - check - 30
         devices = page.moment.snapshot.devices
         problems = [d.problem for d in devices if d.problem]
         if problems:
-            lines, color = problems[: limits.PROBLEMS_SHOWN], t.WARNING
+            lines, color = problems[: limits.PROBLEMS_SHOWN], Ink.WARNING
         elif devices:
-            lines, color = [ready_line([d.kind for d in devices])], t.ACCENT
+            lines, color = [ready_line([d.kind for d in devices])], Ink.ACCENT
         else:
-            lines, color = ["Looking for camera, microphone and loudspeaker"], t.FAINT
-        text_color = t.WARNING_TEXT if problems else t.DIM
+            lines, color = ["Looking for camera, microphone and loudspeaker"], Ink.FAINT
+        text_color = Ink.WARNING_TEXT if problems else Ink.DIM
         for i, line in enumerate(lines):
             y = middle + (i - (len(lines) - 1) / 2) * 29
             page.dot(MARGIN + 5.5, y, 5.5, color)

@@ -7,6 +7,7 @@ from appliance.display import theme as t
 from appliance.display.scene import View
 from appliance.display.screens.parts import Page
 from appliance.display.stage import Key, Moment, Stage
+from appliance.display.theme import Ink
 
 
 class Joining:
@@ -27,7 +28,7 @@ class Joining:
         middle = page.h / 2 - 20
         page.spinner((page.w / 2, middle - 84), 76)
         page.text(page.rect(0, middle, page.w, 62), title, t.DISPLAY, bold=True, align="center")
-        page.text(page.rect(0, middle + 62, page.w, 40), line, t.LEAD, t.DIM, align="center")
+        page.text(page.rect(0, middle + 62, page.w, 40), line, t.LEAD, Ink.DIM, align="center")
         rect = page.rect(page.w / 2 - 110, middle + 138, 220, 68)
         page.button("cancel", rect, "Cancel", t.LEAD, radius=16, first=True)
         return page.done()

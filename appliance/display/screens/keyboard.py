@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from appliance.display import theme as t
 from appliance.display.screens.parts import Page as Draw
+from appliance.display.theme import Ink
 
 GAP = 9.0
 KEY_HEIGHT_MAX = 100.0
@@ -67,8 +68,13 @@ def draw(page: Draw, keys: Page, area: tuple[float, float, float, float], *, rea
     top = y + 4 * (high + GAP)
     wide = 2 * each + GAP
     page.button(
-        "layer:next", page.rect(x, top, wide, high), LAYER_LABELS[keys.layer], t.LEAD, color=t.DIM, radius=12
+        "layer:next",
+        page.rect(x, top, wide, high),
+        LAYER_LABELS[keys.layer],
+        t.LEAD,
+        color=Ink.DIM,
+        radius=12,
     )
     space = page.rect(x + wide + GAP, top, w - 2 * (wide + GAP), high)
-    page.button("key: ", space, "Space", t.BODY, color=t.DIM, radius=12)
+    page.button("key: ", space, "Space", t.BODY, color=Ink.DIM, radius=12)
     page.go_button("next", page.rect(x + w - wide, top, wide, high), "Join", t.SUBHEAD, ready=ready)

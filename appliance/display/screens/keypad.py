@@ -5,11 +5,13 @@ from __future__ import annotations
 from appliance.core import keypad as pads
 from appliance.core.keypad import Keypad, Ready, Step
 from appliance.core.view import Join, Tone
+from appliance.core.words import Text
 from appliance.display import theme as t
 from appliance.display.scene import View
 from appliance.display.screens import keyboard
 from appliance.display.screens.parts import MARGIN, Page
 from appliance.display.stage import Key, Moment, Stage
+from appliance.display.theme import Ink
 
 KEY_GAP = 14.0
 PAD_TOP = 204.0
@@ -64,13 +66,13 @@ class KeypadScreen:
         y = 153.0 if two_lines else 124.0
         for i in range(2):
             on = i == 0 or password
-            page.box(page.rect(MARGIN + i * 90, y, 80, 7), t.ACCENT if on else t.LINE, 3.5)
+            page.box(page.rect(MARGIN + i * 90, y, 80, 7), Ink.ACCENT if on else Ink.LINE, 3.5)
         problem = self._problem(page.moment)
         if not two_lines:
             title = f"Password for room {self.pad.room}"
             page.text(page.rect(MARGIN, y + 17, width, 42), title, t.TITLE, bold=True)
             if problem:
-                color = t.BAD_TEXT if problem[1] is Tone.BAD else t.WARNING_TEXT
+                color = Ink.BAD_TEXT if problem[1] is Tone.BAD else Ink.WARNING_TEXT
                 line = page.rect(MARGIN, 199, page.w - 2 * MARGIN, 32)
                 page.text(line, problem[0], t.NOTE, color)
             return
@@ -82,11 +84,11 @@ class KeypadScreen:
         )
         y += 57 * rows + 8
         hint = HINT_PASSWORD if password else HINT_ROOM
-        page.text(page.rect(MARGIN, y, width, 64), hint, t.LEAD, t.DIM, lines=2, top=True)
+        page.text(page.rect(MARGIN, y, width, 64), hint, t.LEAD, Ink.DIM, lines=2, top=True)
         if problem:
             page.sentence_box(MARGIN, y + 88, width, *problem)
 
-    def _problem(self, moment: Moment) -> tuple[str, Tone] | None:
+    def _problem(self, moment: Moment) -> tuple[Text, Tone] | None:
         if self.pad.problem:
             return self.pad.problem, Tone.WARNING
         snapshot = moment.snapshot
@@ -96,20 +98,20 @@ class KeypadScreen:
 
     def _field(self, page: Page, x: float, w: float) -> None:
         y, h = FIELD
-        page.box(page.rect(x, y, w, h), t.PANEL, 16, t.ACCENT)
+        page.box(page.rect(x, y, w, h), Ink.PANEL, 16, Ink.ACCENT)
         right = x + w - 12
         if self.pad.step is Step.PASSWORD:
             label = "Hide" if self.pad.shown else "Show"
             wide = page.measure(label, t.NOTE) + 36
             right -= wide
             rect = page.rect(right, y + 12, wide, h - 24)
-            page.button("show", rect, label, t.NOTE, color=t.DIM, fill=t.PANEL, radius=10)
+            page.button("show", rect, label, t.NOTE, color=Ink.DIM, fill=Ink.PANEL, radius=10)
         text = self.pad.visible
         room = right - x - 28 - 14
         if not text:
-            page.box(page.rect(x + 28, y + 17, 4, h - 34), t.TEXT, 2)
+            page.box(page.rect(x + 28, y + 17, 4, h - 34), Ink.TEXT, 2)
             hint = "Password" if self.pad.step is Step.PASSWORD else "Room number"
-            page.text(page.rect(x + 46, y, room - 18, h), hint, t.SUBHEAD, t.DIM)
+            page.text(page.rect(x + 46, y, room - 18, h), hint, t.SUBHEAD, Ink.DIM)
             return
 
         def length(part: str) -> float:
@@ -120,10 +122,10 @@ class KeypadScreen:
         while dots * DOT_PITCH + length(rest) > room - 14:  # a long password shows its end
             dots, rest = (dots - 1, rest) if dots else (0, rest[1:])
         for i in range(dots):
-            page.dot(x + 28 + (i + 0.36) * DOT_PITCH, y + h / 2, 7.5, t.TEXT)
+            page.dot(x + 28 + (i + 0.36) * DOT_PITCH, y + h / 2, 7.5, Ink.TEXT)
         end = x + 28 + dots * DOT_PITCH
         page.text(page.rect(end, y, length(rest) + 2, h), rest, t.DIGITS, bold=True, tracking=TRACKING)
-        page.box(page.rect(end + length(rest) + 5, y + 17, 4, h - 34), t.TEXT, 2)
+        page.box(page.rect(end + length(rest) + 5, y + 17, 4, h - 34), Ink.TEXT, 2)
 
     def _pad(self, page: Page, x: float, w: float) -> None:
         each = (w - 2 * KEY_GAP) / 3
@@ -134,7 +136,7 @@ class KeypadScreen:
             )
         y = PAD_TOP + 3 * (high + KEY_GAP)
         delete = page.rect(x, y, each, high)
-        page.button("delete", delete, "Delete", t.SUBHEAD, color=t.DIM, icon="delete", radius=16)
+        page.button("delete", delete, "Delete", t.SUBHEAD, color=Ink.DIM, icon="delete", radius=16)
         self._digit(page, "0", x + each + KEY_GAP, y, each, high)
         self._next(page, x + 2 * (each + KEY_GAP), y, each, high)
 
@@ -153,8 +155,8 @@ class KeypadScreen:
             page.rect(MARGIN - 24, y, wide, FOOTER),
             "Back",
             t.BODY,
-            color=t.DIM,
-            fill=t.BACKGROUND,
+            color=Ink.DIM,
+            fill=Ink.BACKGROUND,
             icon="back",
         )
         if self.pad.step is not Step.PASSWORD:
@@ -162,7 +164,7 @@ class KeypadScreen:
         label = "ABC  Full keyboard" if self._keyboard is None else "123  Number pad"
         wide = page.measure(label, t.BODY) + 50
         rect = page.rect(page.w - MARGIN + 24 - wide, y, wide, FOOTER)
-        page.button("keyboard", rect, label, t.BODY, color=t.DIM, fill=t.BACKGROUND)
+        page.button("keyboard", rect, label, t.BODY, color=Ink.DIM, fill=Ink.BACKGROUND)
 
     # --- acting ---------------------------------------------------------------------------------
 

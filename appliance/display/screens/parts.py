@@ -7,10 +7,13 @@ import math
 from appliance.core import limits
 from appliance.core.grid import Rect
 from appliance.core.view import Tone
+from appliance.core.words import Text
 from appliance.display import theme as t
-from appliance.display.scene import Box, Draft, Icon, Spinner, Target, Text
+from appliance.display.scene import Box, Draft, Icon, Spinner, Target
+from appliance.display.scene import Text as TextNode
 from appliance.display.stage import Moment
 from appliance.display.text import clean
+from appliance.display.theme import Ink
 
 MARGIN = 48.0
 RADIUS = 18.0
@@ -19,11 +22,12 @@ RADIUS = 18.0
 class Page(Draft):
     """A view in the making on a theme's scale."""
 
-    def __init__(self, moment: Moment, background: t.RGB = t.BACKGROUND) -> None:
+    def __init__(self, moment: Moment, background: Ink = Ink.BACKGROUND) -> None:
         super().__init__(background)
         self.moment = moment
         self.theme = moment.theme
         self.typesetter = moment.typesetter
+        self.tr = moment.tr
         self.w, self.h = moment.theme.width, moment.theme.height
 
     # --- nodes --------------------------------------------------------------------------------
@@ -34,9 +38,9 @@ class Page(Draft):
     def box(
         self,
         rect: Rect,
-        fill: t.Color | None,
+        fill: Ink | None,
         radius: float = RADIUS,
-        border: t.RGB | None = None,
+        border: Ink | None = None,
         border_width: float = 2,
     ) -> None:
         width = self.theme.px(border_width) if border is not None else 0
@@ -45,9 +49,9 @@ class Page(Draft):
     def text(
         self,
         rect: Rect,
-        text: str,
+        text: Text,
         size: float,
-        color: t.RGB = t.TEXT,
+        color: Ink = Ink.TEXT,
         *,
         bold: bool = False,
         align: str = "left",
@@ -56,17 +60,18 @@ class Page(Draft):
         tracking: float = 0,
     ) -> None:
         """``text`` may come from anywhere; only the line breaks of our own sentences survive."""
-        safe = "\n".join(clean(part) for part in text.split("\n")) if lines > 1 else clean(text)
+        said = self.tr(text)
+        safe = "\n".join(clean(part) for part in said.split("\n")) if lines > 1 else clean(said)
         px = self.theme.font_px(size)
-        self.add(Text(rect, safe, px, color, bold, align, lines, top, self.theme.px(tracking)))
+        self.add(TextNode(rect, safe, px, color, bold, align, lines, top, self.theme.px(tracking)))
 
-    def icon(self, center: tuple[float, float], side: float, name: str, color: t.RGB) -> None:
+    def icon(self, center: tuple[float, float], side: float, name: str, color: Ink) -> None:
         px = max(12, self.theme.px(side))
         scale = self.theme.scale
         x, y = round(center[0] * scale - px / 2), round(center[1] * scale - px / 2)
         self.add(Icon(Rect(x, y, px, px), name, color))
 
-    def dot(self, x: float, y: float, radius: float, color: t.RGB) -> None:
+    def dot(self, x: float, y: float, radius: float, color: Ink) -> None:
         px = max(2, self.theme.px(radius))
         center = round(x * self.theme.scale), round(y * self.theme.scale)
         self.add(Box(Rect(center[0] - px, center[1] - px, 2 * px, 2 * px), color, px))
@@ -74,11 +79,13 @@ class Page(Draft):
     def spinner(self, center: tuple[float, float], side: float) -> None:
         px = self.theme.px(side)
         x, y = round(center[0] * self.theme.scale - px / 2), round(center[1] * self.theme.scale - px / 2)
-        self.add(Spinner(Rect(x, y, px, px), t.ACCENT, t.LINE))
+        self.add(Spinner(Rect(x, y, px, px), Ink.ACCENT, Ink.LINE))
 
-    def measure(self, text: str, size: float, bold: bool = False, tracking: float = 0) -> float:
+    def measure(self, text: Text, size: float, bold: bool = False, tracking: float = 0) -> float:
         """How wide a line is, in units."""
-        width = self.typesetter.width(clean(text), self.theme.font_px(size), bold, self.theme.px(tracking))
+        width = self.typesetter.width(
+            clean(self.tr(text)), self.theme.font_px(size), bold, self.theme.px(tracking)
+        )
         return width / self.theme.scale
 
     # --- targets ------------------------------------------------------------------------------
@@ -93,17 +100,17 @@ class Page(Draft):
         self,
         name: str,
         rect: Rect,
-        label: str,
+        label: Text,
         size: float,
         *,
-        fill: t.RGB = t.BUTTON,
-        fill_pressed: t.RGB = t.BUTTON_PRESSED,
-        color: t.RGB = t.TEXT,
+        fill: Ink = Ink.BUTTON,
+        fill_pressed: Ink = Ink.BUTTON_PRESSED,
+        color: Ink = Ink.TEXT,
         bold: bool = False,
         icon: str = "",
         radius: float = 14,
         first: bool = False,
-        border: t.RGB | None = None,
+        border: Ink | None = None,
     ) -> None:
         """A button: a label, with an icon before it if there is one."""
         self.box(rect, fill_pressed if self.pressed(name) else fill, radius, border)
@@ -124,12 +131,12 @@ class Page(Draft):
             place = self.rect(x + side + gap, middle - size, wide + 1, 2 * size)
             self.text(place, label, size, color, bold=bold)
 
-    def go_button(self, name: str, rect: Rect, label: str, size: float, *, ready: bool) -> None:
+    def go_button(self, name: str, rect: Rect, label: Text, size: float, *, ready: bool) -> None:
         """The button that goes on: in the accent colour once what was typed is enough."""
         if ready:
-            fill, fill_pressed, color = t.ACCENT, t.ACCENT_PRESSED, t.ON_ACCENT
+            fill, fill_pressed, color = Ink.ACCENT, Ink.ACCENT_PRESSED, Ink.ON_ACCENT
         else:
-            fill, fill_pressed, color = t.BUTTON, t.BUTTON_PRESSED, t.DIM
+            fill, fill_pressed, color = Ink.BUTTON, Ink.BUTTON_PRESSED, Ink.DIM
         self.button(
             name, rect, label, size, fill=fill, fill_pressed=fill_pressed, color=color, bold=ready, radius=16
         )
@@ -149,34 +156,35 @@ class Page(Draft):
         wall = self.moment.wall
         self.until(self.moment.now + 60.0 - wall.second - wall.microsecond / 1e6)
 
-    def sentence_box(self, x: float, y: float, w: float, sentence: str, tone: Tone) -> float:
+    def sentence_box(self, x: float, y: float, w: float, sentence: Text, tone: Tone) -> float:
         """A coloured box with a sentence of up to three lines; return where it ends."""
         color, back = {
-            Tone.CALM: (t.TEXT, t.PANEL),
-            Tone.WARNING: (t.WARNING_TEXT, t.WARNING_BACK),
-            Tone.BAD: (t.BAD_TEXT, t.BAD_BACK),
+            Tone.CALM: (Ink.TEXT, Ink.PANEL),
+            Tone.WARNING: (Ink.WARNING_TEXT, Ink.WARNING_BACK),
+            Tone.BAD: (Ink.BAD_TEXT, Ink.BAD_BACK),
         }[tone]
         px = self.theme.font_px(t.BODY)
+        said = self.tr(sentence).replace("\n", " ")
         inner = self.rect(x + 22, y, w - 44, 0).w
-        count = max(1, len(self.typesetter.wrap(clean(sentence), px, False, inner, 3)))
+        count = max(1, len(self.typesetter.wrap(clean(said), px, False, inner, 3)))
         high = 27.2 * count + 34
         self.box(self.rect(x, y, w, high), back, 14)
-        self.text(
-            self.rect(x + 22, y + 4, w - 44, high - 8), sentence.replace("\n", " "), t.BODY, color, lines=3
-        )
+        self.text(self.rect(x + 22, y + 4, w - 44, high - 8), said, t.BODY, color, lines=3)
         return y + high
 
     def toasts(self, right: float, top: float) -> None:
         """The notices of this moment, below each other at the top right."""
         y = top
         for notice in self.moment.notices:
-            edge = {Tone.CALM: t.ACCENT, Tone.WARNING: t.WARNING, Tone.BAD: t.BAD}[notice.tone]
+            edge = {Tone.CALM: Ink.ACCENT, Tone.WARNING: Ink.WARNING, Tone.BAD: Ink.BAD}[notice.tone]
             wide = min(self.measure(notice.text, t.BODY) + 2, self.w * 0.42)
             px = self.theme.font_px(t.BODY)
-            count = len(self.typesetter.wrap(clean(notice.text), px, False, self.rect(0, 0, wide, 0).w, 2))
+            count = len(
+                self.typesetter.wrap(clean(self.tr(notice.text)), px, False, self.rect(0, 0, wide, 0).w, 2)
+            )
             high = 27.2 * count + 26
             x = right - wide - 48
-            self.box(self.rect(x, y, wide + 48, high), t.PANEL, 13, t.LINE, 1)
+            self.box(self.rect(x, y, wide + 48, high), Ink.PANEL, 13, Ink.LINE, 1)
             self.box(self.rect(x + 11, y + 12, 5, high - 24), edge, 2.5)
             self.text(self.rect(x + 28, y, wide, high), notice.text, t.BODY, lines=2)
             y += high + 9

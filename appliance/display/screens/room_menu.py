@@ -8,6 +8,7 @@ from appliance.core import limits
 from appliance.core.view import Intent, RoomView, Snapshot, SwitchRoom
 from appliance.display import theme as t
 from appliance.display.screens.parts import Page
+from appliance.display.theme import Ink
 
 PREFIX = "rooms:"
 AWAY = "rooms:away"  # pressed by a touch beside the menu
@@ -56,7 +57,7 @@ class RoomMenu:
         x, y = max(PAD, min(middle - WIDTH / 2, page.w - WIDTH - PAD)), max(PAD, bottom - high)
         page.targets.clear()
         page.outside = AWAY
-        page.box(page.rect(x, y, WIDTH, high), t.PANEL, 16, t.FAINT, 1)
+        page.box(page.rect(x, y, WIDTH, high), Ink.PANEL, 16, Ink.FAINT, 1)
         y += PAD
         for room in rooms:
             self._row(page, f"{PREFIX}{room.room}", "grid", *words(room), x, y, on=room.active)
@@ -70,13 +71,13 @@ class RoomMenu:
         first: bool = False,
     ) -> None:  # fmt: skip
         rect = page.rect(x + PAD, y, WIDTH - 2 * PAD, ROW)
-        fill = t.BUTTON_PRESSED if page.pressed(name) else t.BUTTON
-        page.box(rect, fill, 12, t.ACCENT if on else None)
+        fill = Ink.BUTTON_PRESSED if page.pressed(name) else Ink.BUTTON
+        page.box(rect, fill, 12, Ink.ACCENT if on else None)
         page.target(name, rect, 12, first=first or (not on and name != ANOTHER))
-        page.icon((x + PAD + 32, y + ROW / 2), 25, icon, t.TEXT)
+        page.icon((x + PAD + 32, y + ROW / 2), 25, icon, Ink.TEXT)
         inner = WIDTH - 2 * PAD - 74
         page.text(page.rect(x + PAD + 62, y + 6, inner, 30), title, t.BODY, bold=True)
-        page.text(page.rect(x + PAD + 62, y + 34, inner, 24), line, t.NOTE, t.DIM)
+        page.text(page.rect(x + PAD + 62, y + 34, inner, 24), line, t.NOTE, Ink.DIM)
 
 
 def words(room: RoomView) -> tuple[str, str]:

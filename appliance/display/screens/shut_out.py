@@ -5,6 +5,7 @@ from __future__ import annotations
 from appliance.core.view import CallView, ShutOutView
 from appliance.display import theme as t
 from appliance.display.screens.parts import Page, countdown
+from appliance.display.theme import Ink
 
 TARGET = "admit"
 HEIGHT = 51.0
@@ -37,13 +38,13 @@ def draw(page: Page, call: CallView, right: float, y: float) -> None:
             page.rect(x, y, wide, HEIGHT),
             label,
             t.NOTE,
-            fill=t.WARNING_BACK,
-            color=t.WARNING_TEXT,
-            border=t.WARNING,
+            fill=Ink.WARNING_BACK,
+            color=Ink.WARNING_TEXT,
+            border=Ink.WARNING,
             bold=True,
             radius=10,
         )
     else:
         x = right
     said = page.measure(text, t.NOTE) + 1
-    page.text(page.rect(x - 14 - said, y, said, HEIGHT), text, t.NOTE, t.DIM)
+    page.text(page.rect(x - 14 - said, y, said, HEIGHT), text, t.NOTE, Ink.DIM)

@@ -7,6 +7,7 @@ from appliance.display import theme as t
 from appliance.display.scene import View
 from appliance.display.screens.parts import MARGIN, Page
 from appliance.display.stage import Key, Moment, Stage
+from appliance.display.theme import Ink
 
 TITLE_TOP = 118.0
 PANEL_TOP = 246.0
@@ -29,9 +30,9 @@ class SoundCheckScreen:
         check = moment.snapshot.sound_check or SoundCheckView()
         width = page.w - 2 * MARGIN
         page.text(page.rect(MARGIN, TITLE_TOP, width, 58), "Sound check", t.DISPLAY, bold=True)
-        page.text(page.rect(MARGIN, TITLE_TOP + 62, width, 60), HINT, t.LEAD, t.DIM, lines=2, top=True)
-        page.box(page.rect(MARGIN, PANEL_TOP, width, PANEL_HEIGHT), t.PANEL)
-        page.box(page.rect(MARGIN + 24, PANEL_TOP + ROW, width - 48, 1), t.LINE, 0)
+        page.text(page.rect(MARGIN, TITLE_TOP + 62, width, 60), HINT, t.LEAD, Ink.DIM, lines=2, top=True)
+        page.box(page.rect(MARGIN, PANEL_TOP, width, PANEL_HEIGHT), Ink.PANEL)
+        page.box(page.rect(MARGIN + 24, PANEL_TOP + ROW, width - 48, 1), Ink.LINE, 0)
         devices = {device.kind: device for device in moment.snapshot.devices}
         name_width = width * 0.45 - 110
         for i, (kind, icon, word) in enumerate(
@@ -52,17 +53,17 @@ class SoundCheckScreen:
     ) -> None:
         problem = device is not None and bool(device.problem)
         label = "Not there" if problem else device.label if device is not None else ""
-        page.icon((MARGIN + 53, y + ROW / 2), 42, icon, t.TEXT)
+        page.icon((MARGIN + 53, y + ROW / 2), 42, icon, Ink.TEXT)
         x = MARGIN + 96
         page.text(page.rect(x, y + 20, width, 34), word, t.SUBHEAD, bold=True)
-        page.text(page.rect(x, y + 57, width, 30), label, t.NOTE, t.WARNING_TEXT if problem else t.DIM)
+        page.text(page.rect(x, y + 57, width, 30), label, t.NOTE, Ink.WARNING_TEXT if problem else Ink.DIM)
 
     def _meter(self, page: Page, x: float, y: float, w: float, level: float) -> None:
-        page.text(page.rect(x, y + 20, w, 30), "Speak: the bar moves", t.NOTE, t.DIM)
+        page.text(page.rect(x, y + 20, w, 30), "Speak: the bar moves", t.NOTE, Ink.DIM)
         top = y + 60
-        page.box(page.rect(x, top, w, METER_HEIGHT), t.LINE, METER_HEIGHT / 2)
+        page.box(page.rect(x, top, w, METER_HEIGHT), Ink.LINE, METER_HEIGHT / 2)
         if level > 0:
-            color = t.WARNING if level >= 1 else t.ACCENT
+            color = Ink.WARNING if level >= 1 else Ink.ACCENT
             # A bar is never narrower than its round ends.
             page.box(page.rect(x, top, max(w * level, METER_HEIGHT), METER_HEIGHT), color, METER_HEIGHT / 2)
 
@@ -71,13 +72,13 @@ class SoundCheckScreen:
             page.spinner((x + 21, y + ROW / 2), 42)
             page.text(page.rect(x + 60, y, w - 60, ROW), "Playing and listening", t.LEAD)
         elif check.figures:
-            page.text(page.rect(x, y + 8, w, ROW - 16), check.figures, t.NOTE, t.DIM, lines=3)
+            page.text(page.rect(x, y + 8, w, ROW - 16), check.figures, t.NOTE, Ink.DIM, lines=3)
 
     def _result(self, page: Page, width: float, check: SoundCheckView) -> None:
         edge, color, back = {
-            Tone.CALM: (t.ACCENT, t.TEXT, t.PANEL),
-            Tone.WARNING: (t.WARNING, t.WARNING_TEXT, t.WARNING_BACK),
-            Tone.BAD: (t.BAD, t.BAD_TEXT, t.BAD_BACK),
+            Tone.CALM: (Ink.ACCENT, Ink.TEXT, Ink.PANEL),
+            Tone.WARNING: (Ink.WARNING, Ink.WARNING_TEXT, Ink.WARNING_BACK),
+            Tone.BAD: (Ink.BAD, Ink.BAD_TEXT, Ink.BAD_BACK),
         }[check.tone]
         page.box(page.rect(MARGIN, RESULT_TOP, width, RESULT_HEIGHT), back, 14)
         page.box(page.rect(MARGIN + 16, RESULT_TOP + 18, 6, RESULT_HEIGHT - 36), edge, 3)
@@ -92,12 +93,20 @@ class SoundCheckScreen:
         wide = page.measure(label, t.LEAD, True) + 96
         rect = page.rect(page.w - MARGIN - wide, y, wide, FOOTER)
         if check.running:
-            page.button("play", rect, "One moment", t.LEAD, color=t.DIM, first=True)
+            page.button("play", rect, "One moment", t.LEAD, color=Ink.DIM, first=True)
         else:
             page.button(
-                "play", rect, label, t.LEAD, fill=t.ACCENT, fill_pressed=t.ACCENT_PRESSED, color=t.ON_ACCENT,
-                bold=True, icon="sound", first=True,
-            )  # fmt: skip
+                "play",
+                rect,
+                label,
+                t.LEAD,
+                fill=Ink.ACCENT,
+                fill_pressed=Ink.ACCENT_PRESSED,
+                color=Ink.ON_ACCENT,
+                bold=True,
+                icon="sound",
+                first=True,
+            )
 
     def press(self, target: str, at: float, touched: bool) -> None:  # noqa: ARG002 - the protocol's
         check = self._stage.snapshot.sound_check

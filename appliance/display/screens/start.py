@@ -8,6 +8,7 @@ from appliance.display.scene import View
 from appliance.display.screens import shut_out, tile
 from appliance.display.screens.parts import MARGIN, Page, Question, countdown
 from appliance.display.stage import Key, Moment, Stage
+from appliance.display.theme import Ink
 
 CARDS = (127.0, 231.0)  # top and height
 BUTTON_HEIGHT = 62.0
@@ -46,8 +47,8 @@ class Start:
 
     def _card(self, page: Page, x: float, w: float, label: str, value: str) -> None:
         y, h = CARDS
-        page.box(page.rect(x, y, w, h), t.PANEL)
-        page.text(page.rect(x + 38, y + 24, w - 76, 40), label, t.LEAD, t.DIM)
+        page.box(page.rect(x, y, w, h), Ink.PANEL)
+        page.text(page.rect(x + 38, y + 24, w - 76, 40), label, t.LEAD, Ink.DIM)
         size, tracking = float(t.HUGE), 5.0
         while size > t.TITLE and page.measure(value, size, True, tracking) > w - 76:
             size -= 4
@@ -72,7 +73,7 @@ class Start:
             page.rect(MARGIN, top + 86, text_width, 64),
             joining_line(page, call, "Nobody has joined yet."),
             t.LEAD,
-            t.DIM,
+            Ink.DIM,
             lines=2,
             top=True,
         )
@@ -88,9 +89,9 @@ class Start:
             page.rect(MARGIN, y, wide, BUTTON_HEIGHT),
             label,
             t.LEAD,
-            fill=t.BAD,
-            fill_pressed=t.BAD_PRESSED,
-            color=t.ON_BAD,
+            fill=Ink.BAD,
+            fill_pressed=Ink.BAD_PRESSED,
+            color=Ink.ON_BAD,
             bold=True,
         )
         hide = "Show password" if self._hidden else "Hide password"

@@ -9,6 +9,7 @@ from appliance.display import theme as t
 from appliance.display.scene import Bars, Box, Video
 from appliance.display.screens.parts import Page
 from appliance.display.text import clean
+from appliance.display.theme import Ink
 
 PREFIX = "tile:"  # of a tile's target
 RADIUS = 16.0
@@ -25,7 +26,7 @@ LOW = 192.0  # units of height; below this there is no room for a sentence in th
 def draw_peer(page: Page, rect: Rect, peer: TileView, *, pinned: bool, hidden: bool) -> None:
     """The tile of a remote peer. ``hidden``: with its name, but without its picture."""
     page.target(target_of(peer.peer), rect, RADIUS)
-    page.box(rect, t.PANEL, RADIUS)
+    page.box(rect, Ink.PANEL, RADIUS)
     if not hidden:
         page.tiles.append((peer.peer, *covering(rect)))
     has_picture = peer.peer in page.moment.pictures
@@ -44,7 +45,7 @@ def draw_peer(page: Page, rect: Rect, peer: TileView, *, pinned: bool, hidden: b
             label = _waiting(page, rect, f"Connecting to {peer.name}", peer.name)
         _video(page, rect, peer.peer)
     if peer.speaking and not away:
-        page.box(rect, None, RADIUS, t.ACCENT, 4)
+        page.box(rect, None, RADIUS, Ink.ACCENT, 4)
     live = peer.state is TileState.LIVE
     mute = "on hold" if peer.held else "muted here" if peer.muted_here else "muted" if peer.muted else ""
     quality = peer.quality if live else 0
@@ -63,7 +64,7 @@ def peer_of(target: str) -> str | None:
 
 def draw_self(page: Page, rect: Rect, snapshot: Snapshot, call: CallView) -> None:
     """The self-view."""
-    page.box(rect, t.PANEL, RADIUS)
+    page.box(rect, Ink.PANEL, RADIUS)
     if not call.hidden:
         page.tiles.append((SELF_TILE, *covering(rect)))
     if call.hidden and call.camera_on:
@@ -109,7 +110,7 @@ def _waiting(page: Page, rect: Rect, sentence: str, name: str) -> str:
     place = page.rect(0, y / scale + 4, 10, 38)
     size = t.LEAD if rect.w / scale >= SMALL else t.NOTE
     page.text(
-        Rect(rect.x + inset, place.y, rect.w - 2 * inset, place.h), sentence, size, t.DIM, align="center"
+        Rect(rect.x + inset, place.y, rect.w - 2 * inset, place.h), sentence, size, Ink.DIM, align="center"
     )
     return name
 
@@ -122,17 +123,17 @@ def _poster(page: Page, rect: Rect, name: str, line: str) -> None:
     side = int(min(rect.h * (0.42 if low else 0.36), 150 * scale))
     middle = y - (CHIP_INSET * scale if low else 34 * scale)
     disc = Rect(int(x - side / 2), int(middle - side / 2), side, side)
-    page.add(Box(disc, t.LINE, side // 2))
+    page.add(Box(disc, Ink.LINE, side // 2))
     letters = initials(name)
     if letters:
-        page.text(disc, letters, side / scale * 0.38, t.TEXT, bold=True, align="center")
+        page.text(disc, letters, side / scale * 0.38, Ink.TEXT, bold=True, align="center")
     else:
-        page.icon((x / scale, middle / scale), side / scale * 0.5, "person", t.TEXT)
+        page.icon((x / scale, middle / scale), side / scale * 0.5, "person", Ink.TEXT)
     if line and not low:
         inset = page.theme.px(16)
         place = page.rect(0, (disc.bottom / scale) + 6, 10, 30)
         page.text(
-            Rect(rect.x + inset, place.y, rect.w - 2 * inset, place.h), line, t.NOTE, t.DIM, align="center"
+            Rect(rect.x + inset, place.y, rect.w - 2 * inset, place.h), line, t.NOTE, Ink.DIM, align="center"
         )
 
 
@@ -154,7 +155,7 @@ def _chip(
     size, inset, high, pad = _chip_measures(rect.w / scale)
     sign = size * 1.1
     bars = (17.0, 14.0) if size < t.BODY else (20.0, 17.0)
-    color = t.WARNING_TEXT if mute else t.TEXT
+    color = Ink.WARNING_TEXT if mute else Ink.TEXT
     before = sign + 6 if pinned else 0.0
     after = bars[0] + 8 if quality else 0.0
     suffix = f" · {mute}" if mute else ""
@@ -170,7 +171,7 @@ def _chip(
     wide = page.measure(text, size) + 1
     x, bottom = rect.x / scale + inset, rect.bottom / scale - inset
     middle = bottom - high / 2
-    page.box(page.rect(x, bottom - high, 2 * pad + before + wide + after, high), t.CHIP, 9)
+    page.box(page.rect(x, bottom - high, 2 * pad + before + wide + after, high), Ink.CHIP, 9)
     x += pad
     if pinned:
         page.icon((x + sign / 2, middle), sign, "pin", color)
@@ -182,11 +183,13 @@ def _chip(
         page.icon((x + 6 + sign / 2, middle), sign, name, color)
         x += sign + 6
     if quality:
-        lit = {1: t.BAD, 2: t.WARNING}.get(quality, t.ACCENT)
-        page.add(Bars(page.rect(x + 8, middle - bars[1] / 2, *bars), quality, lit, t.FAINT))
+        lit = {1: Ink.BAD, 2: Ink.WARNING}.get(quality, Ink.ACCENT)
+        page.add(Bars(page.rect(x + 8, middle - bars[1] / 2, *bars), quality, lit, Ink.FAINT))
     if meter and not mute:
         x = rect.x / scale + inset + pad
         whole = before + wide + after
         page.box(
-            page.rect(x, bottom - METER_HEIGHT - 3, whole * meter / METER_STEPS, METER_HEIGHT), t.ACCENT, 1.5
+            page.rect(x, bottom - METER_HEIGHT - 3, whole * meter / METER_STEPS, METER_HEIGHT),
+            Ink.ACCENT,
+            1.5,
         )

@@ -9,6 +9,7 @@ from appliance.core.grid import Rect
 from appliance.core.view import CallView, ClosePeer, Intent, MutePeer, PinPeer, TileView
 from appliance.display import theme as t
 from appliance.display.screens.parts import Page, Question
+from appliance.display.theme import Ink
 
 AWAY = "menu:away"  # pressed by a touch beside the menu
 WIDTH = 280.0
@@ -77,7 +78,7 @@ class TileMenu:
         y = _between(area.y / scale, over.center[1] / scale - HEIGHT / 2, area.bottom / scale - HEIGHT)
         page.targets.clear()
         page.outside = AWAY
-        page.box(page.rect(x, y, WIDTH, HEIGHT), t.PANEL, 16, t.FAINT, 1)
+        page.box(page.rect(x, y, WIDTH, HEIGHT), Ink.PANEL, 16, Ink.FAINT, 1)
         page.text(
             page.rect(x + PAD + 6, y + PAD - 2, WIDTH - 2 * PAD - 12, TITLE_HIGH - 6),
             tile.name,
@@ -88,14 +89,14 @@ class TileMenu:
         pinned = call.pinned == tile.peer
         asked = self._close.open(now)
         for name, icon, label, color in (
-            ("menu:mute", "sound", "Unmute here", t.TEXT)
+            ("menu:mute", "sound", "Unmute here", Ink.TEXT)
             if tile.muted_here
-            else ("menu:mute", "sound-off", "Mute here", t.TEXT),
-            ("menu:pin", "pin-off", "Unpin", t.TEXT) if pinned else ("menu:pin", "pin", "Pin", t.TEXT),
-            ("menu:close", "close", "Press again to close" if asked else "Close", t.BAD_TEXT),
+            else ("menu:mute", "sound-off", "Mute here", Ink.TEXT),
+            ("menu:pin", "pin-off", "Unpin", Ink.TEXT) if pinned else ("menu:pin", "pin", "Pin", Ink.TEXT),
+            ("menu:close", "close", "Press again to close" if asked else "Close", Ink.BAD_TEXT),
         ):
             rect = page.rect(x + PAD, y, WIDTH - 2 * PAD, ROW)
-            page.box(rect, t.BUTTON_PRESSED if page.pressed(name) else t.BUTTON, 12)
+            page.box(rect, Ink.BUTTON_PRESSED if page.pressed(name) else Ink.BUTTON, 12)
             page.target(name, rect, 12, first=name == "menu:mute")
             page.icon((x + PAD + 30, y + ROW / 2), 25, icon, color)
             page.text(page.rect(x + PAD + 56, y, WIDTH - 2 * PAD - 64, ROW), label, t.BODY, color)

@@ -1,0 +1,68 @@
+"""Sentences that are translated where they are drawn."""
+
+from __future__ import annotations
+
+import pytest
+
+from appliance.core.words import Words, say, say_n, translated
+
+GERMAN = {
+    "{name} joined": "{name} ist da",
+    "Room {room} is on hold: {why}": "{why} - Raum {room} wartet",
+    "somebody is in another room": "jemand ist in einem anderen Raum",
+    "broken {name}": "kaputt {nome}",
+    "worse {name}": "schlimmer {name",
+    "with braces in it": "mit { im Satz",
+}
+BOXES = ("eine Box", "{n} Boxen")
+
+
+def german(message: str) -> str:
+    return GERMAN.get(message, message)
+
+
+def german_plural(one: str, many: str, n: int) -> str:
+    return BOXES[n != 1]
+
+
+def in_german(text: str | Words) -> str:
+    return translated(text, german, german_plural)
+
+
+def test_as_text_a_sentence_is_english():
+    assert str(say("{name} joined", name="Bridge")) == "Bridge joined"
+    assert str(say_n("{n} box", "{n} boxes", 1)) == "1 box"
+    assert str(say_n("{n} box", "{n} boxes", 0)) == "0 boxes"
+
+
+def test_a_sentence_is_translated_with_the_words_in_it():
+    why = say("somebody is in another room")
+    assert in_german(say("{name} joined", name="Bridge")) == "Bridge ist da"
+    assert in_german(say("Room {room} is on hold: {why}", room=7, why=why)) == (
+        "jemand ist in einem anderen Raum - Raum 7 wartet"
+    )
+    assert in_german(say_n("{n} box", "{n} boxes", 1)) == "eine Box"
+    assert in_german(say_n("{n} box", "{n} boxes", 4)) == "4 Boxen"
+
+
+def test_what_is_a_name_already_stays_as_it_is():
+    assert in_german("{name} joined") == "{name} joined"
+    assert in_german(say("{name} joined", name="{room}")) == "{room} ist da"
+
+
+def test_a_sentence_that_no_catalogue_has_stays_english():
+    assert in_german(say("{name} is new", name="Bridge")) == "Bridge is new"
+
+
+@pytest.mark.parametrize("message", ["broken {name}", "worse {name}"])
+def test_a_broken_translation_is_english(message):
+    assert in_german(say(message, name="Bridge")) == message.replace("{name}", "Bridge")
+
+
+def test_a_sentence_without_gaps_may_have_braces():
+    assert in_german(say("with braces in it")) == "mit { im Satz"
+
+
+def test_equal_sentences_are_equal():
+    assert say("{name} joined", name="Bridge") == say("{name} joined", name="Bridge")
+    assert len({say("a", n=1), say("a", n=1), say("a", n=2), say("a")}) == 3
