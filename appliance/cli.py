@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except MeetingBoxError as error:
         # A sentence may quote what came over the network: nothing of it may steer the terminal.
-        sentence = "".join(c if c.isprintable() else "?" for c in error.sentence)
+        sentence = "".join(c if c.isprintable() else "?" for c in str(error))
         print(f"meetingbox: {sentence}", file=sys.stderr)
         return USAGE if isinstance(error, ConfigError) else FAILED
     except KeyboardInterrupt:

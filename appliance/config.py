@@ -66,10 +66,12 @@ class Audio(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class Display(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``mode``: auto, fullscreen, window or headless. ``width``, ``height``: pixels, 0 for the screen's.
 
-    ``measure``: read the time code of the test picture in every drawn picture.
+    ``language``: a code of ``core/languages.py``. ``measure``: read the time code of the test picture in
+    every drawn picture.
     """
 
     mode: str = "auto"
+    language: str = "en"
     width: int = 0
     height: int = 0
     measure: bool = False

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from appliance.core import limits
+from appliance.core import languages, limits
 from appliance.errors import ConfigError
 
 SECRETS = frozenset({"signaling.token"})  # never quoted in an error
@@ -165,6 +165,10 @@ RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "display.mode": (
         "auto, fullscreen, window or headless",
         lambda text: text in ("auto", "fullscreen", "window", "headless"),
+    ),
+    "display.language": (
+        " or ".join((", ".join(list(languages.NAMES)[:-1]), list(languages.NAMES)[-1])),
+        lambda text: text in languages.NAMES,
     ),
     "display.width": (
         f"0 (the screen's) or {limits.SCREEN_SIDE_MIN} to {limits.SCREEN_SIDE_MAX} pixels",

@@ -69,7 +69,7 @@ def _look(probe: Probe) -> Finding:
     try:
         return probe.look()
     except MeetingBoxError as error:
-        return problem(probe.name, "nothing", error.sentence, "")
+        return problem(probe.name, "nothing", str(error), "")
     except Exception as error:
         wrong = f"The check itself failed: {type(error).__name__}: {error}"
         return problem(

@@ -11,10 +11,13 @@
     └── RemoteProtocolError    the other side: a frame that is malformed, forged or out of place
 
 A ``code`` is stable, lower case, words joined by dots (``config.type``, ``device.camera.missing``);
-logs, counters and the control socket carry it. ``str(error)`` is the sentence a person reads.
+logs, counters and the control socket carry it. ``str(error)`` is the sentence that a person reads, in
+English; ``error.sentence`` is the same for the screen, which has languages, where it may come there.
 """
 
 from __future__ import annotations
+
+from appliance.core.words import Text
 
 
 class MeetingBoxError(Exception):
@@ -23,8 +26,8 @@ class MeetingBoxError(Exception):
     ``code``: stable identifier for logs and counters. ``sentence``: what the screen shows.
     """
 
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, code: str, sentence: Text) -> None:
+        super().__init__(str(sentence))
         self.code = code
         self.sentence = sentence
 

@@ -170,7 +170,7 @@ def _camera(config: Config) -> Finding:
         return ok("camera", source.label)
     except DeviceError as error:
         remedy = 'A box without a camera: source = "none" under [video].' if spec.kind == "auto" else ""
-        return problem("camera", "nothing", error.sentence, remedy)
+        return problem("camera", "nothing", str(error), remedy)
     finally:
         source.close()
 
@@ -206,7 +206,7 @@ def _echo_control(config: Config) -> Finding:
         if chosen.anything:
             AudioProcessing(echo=chosen.echo, noise=chosen.noise, gain=chosen.gain).close()
     except DeviceError as error:
-        return problem("echo control", sentence, error.sentence, "")
+        return problem("echo control", sentence, str(error), "")
     return ok("echo control", sentence)
 
 
@@ -222,11 +222,11 @@ def _sound(kind: Literal["microphone", "speaker"], wanted: str) -> Finding:
     try:
         found = [device for device in devices.PortAudio().devices() if device.serves(kind)]
     except DeviceError as error:
-        return problem(kind, "nothing", error.sentence, "")
+        return problem(kind, "nothing", str(error), "")
     chosen = devices.choose(found, spec, kind)
     there = ", ".join(f"{device.label} (device:{device.id})" for device in found)
     if chosen is None:
-        return problem(kind, there or "nothing", devices.missing(spec, kind).sentence, remedy)
+        return problem(kind, there or "nothing", str(devices.missing(spec, kind)), remedy)
     others = ", ".join(f"device:{device.id}" for device in found if device is not chosen)
     return ok(kind, f"{chosen.label} (device:{chosen.id})" + (f"; also there: {others}" if others else ""))
 
@@ -331,7 +331,7 @@ def _sound_check(config: Config) -> Finding:
             report = check.report()
     finally:
         engine.stop()
-    return _heard(report.sentence, report.figures, well=report.well, deaf=report.deaf)
+    return _heard(str(report.sentence), str(report.figures), well=report.well, deaf=report.deaf)
 
 
 def _heard(sentence: str, figures: str, *, well: bool, deaf: bool) -> Finding:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from appliance.core.abuse import Abuse
 from appliance.core.limits import ABUSE_LOOK_EVERY
+from appliance.core.words import Text
 
 log = logging.getLogger("meetingbox")
 
@@ -20,7 +21,7 @@ class AbuseReport:
         loop: asyncio.AbstractEventLoop,
         now: Callable[[], float],
         counters: Callable[[], Mapping[str, int]],
-        tell: Callable[[str], None],
+        tell: Callable[[Text], None],
     ) -> None:
         self._loop = loop
         self._now = now

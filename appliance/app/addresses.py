@@ -15,6 +15,7 @@ from appliance.config import Config, Signaling
 from appliance.core import address_entry, limits
 from appliance.core.known_boxes import How
 from appliance.core.view import ConnectView, Tone
+from appliance.core.words import Words, say
 from appliance.errors import ControlError
 from appliance.signaling.client import Origin, ServerAddress
 from appliance.signaling.discovery import FoundBox
@@ -22,19 +23,6 @@ from appliance.signaling.interfaces import Interface, host_addresses, may_dial, 
 from appliance.signaling.look import Answer, look_at
 
 OWN_SERVER = "own"
-
-_SENTENCES = {
-    Answer.OTHER_TOKEN: "The box at {at} belongs to others: its [signaling] token is not this box's.",
-    Answer.SOMETHING: "Something answers at {at}, but it is no box.",
-    Answer.NOBODY: "There is a computer at {at}, but no box runs on it.",
-    Answer.SILENCE: "Nothing answers at {at}. Is the box on, and is this its address?",
-}
-NOT_PRIVATE = (
-    "{at} is no address of a private network, and a box calls nobody outside. "
-    "If it has to be, put it under servers in the configuration."
-)
-OWN = "{at} is this box itself."
-FOUND = "A box answers at {at}. It is asked from now on whenever a room is joined here."
 
 
 class AddressBook:
@@ -144,12 +132,12 @@ class AddressBook:
             address, port = address_entry.parse(text, self._config.signaling.port or Signaling().port)
             at = text.strip()
             if self._is_own(address, port):
-                raise ControlError("address.own", OWN.format(at=at))
+                raise ControlError("address.own", say("{at} is this box itself.", at=at))
             if not may_dial(address, self.interfaces):
-                raise ControlError("address.not-private", NOT_PRIVATE.format(at=at))
+                raise ControlError("address.not-private", _not_private(at))
             answer = await look_at(address, port, self._config.signaling.token)
             if answer is not Answer.SERVER:
-                raise ControlError(f"address.{answer.value}", _SENTENCES[answer].format(at=at))
+                raise ControlError(f"address.{answer.value}", _sentence(answer, at))
         except ControlError as error:
             self._count(error.code)
             self._show(ConnectView(text, sentence=error.sentence, tone=Tone.WARNING))
@@ -159,7 +147,7 @@ class AddressBook:
             raise
         if self._remember(How.TYPED, (address,), port):
             self._save()
-        self._show(ConnectView(text, sentence=FOUND.format(at=at)))
+        self._show(ConnectView(text, sentence=_found(at)))
         return address, port
 
     def forget_view(self) -> None:
@@ -169,3 +157,29 @@ class AddressBook:
     def _show(self, view: ConnectView | None) -> None:
         self.view = view
         self._changed()
+
+
+def _sentence(answer: Answer, at: str) -> Words:
+    match answer:
+        case Answer.OTHER_TOKEN:
+            return say(
+                "The box at {at} belongs to others: its [signaling] token is not this box's.",
+                at=at,
+            )
+        case Answer.SOMETHING:
+            return say("Something answers at {at}, but it is no box.", at=at)
+        case Answer.NOBODY:
+            return say("There is a computer at {at}, but no box runs on it.", at=at)
+    return say("Nothing answers at {at}. Is the box on, and is this its address?", at=at)
+
+
+def _not_private(at: str) -> Words:
+    return say(
+        "{at} is no address of a private network, and a box calls nobody outside. "
+        "If it has to be, put it under servers in the configuration.",
+        at=at,
+    )
+
+
+def _found(at: str) -> Words:
+    return say("A box answers at {at}. It is asked from now on whenever a room is joined here.", at=at)

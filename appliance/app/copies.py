@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from appliance.app import state_files
 from appliance.core.clones import other_name, takes_new_identity
 from appliance.core.view import Tone
+from appliance.core.words import say
 from appliance.signaling.discovery import clean_name
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Copies:
         if not takes_new_identity(our_peer_id, their_peer_id):
             box.count("identity.clone-met")
             log.warning("identity.clone-met")
-            box.notify("A copy of this box is here: it takes another name.", Tone.WARNING)
+            box.notify(say("A copy of this box is here: it takes another name."), Tone.WARNING)
         elif not self._renewing:
             self._renewing = True
             box.spawn(self._become_another(), "new identity")
@@ -48,7 +49,7 @@ class Copies:
             if box.discovery is not None:
                 await box.discovery.rename(box.name)
             await box.rooms.begin_anew()
-            sentence = f"Another box is a copy of this one: this one is called {box.name} now."
+            sentence = say("Another box is a copy of this one: this one is called {name} now.", name=box.name)
             box.notify(sentence, Tone.WARNING)
         finally:
             self._renewing = False
@@ -61,5 +62,6 @@ class Copies:
         if there and not self._namesakes:
             box.count("name.duplicate")
             log.warning("name.duplicate %r", ours)
-            box.notify(f"Another box here is called {ours} too: rename one of the two.", Tone.WARNING)
+            sentence = say("Another box here is called {name} too: rename one of the two.", name=ours)
+            box.notify(sentence, Tone.WARNING)
         self._namesakes = there

@@ -9,6 +9,7 @@ from appliance.core import limits
 from appliance.core.peer import Peer
 from appliance.core.same_room import SameRoom, keeps_microphone
 from appliance.core.view import Tone
+from appliance.core.words import Text, say
 
 
 class OneRoom:
@@ -23,7 +24,7 @@ class OneRoom:
         box_id: Callable[[], str],
         mute: Callable[[], None],
         count: Callable[[str], None],
-        notify: Callable[[str, Tone], None],
+        notify: Callable[[Text, Tone], None],
     ) -> None:
         self._box_id = box_id
         self._mute = mute
@@ -86,11 +87,16 @@ class OneRoom:
             return
         self._sharing.add(peer.peer_id)
         self._count("same-room.found")
-        both = f"This box and {peer.name} are in one room"
         if not keeps_microphone(self._box_id(), peer.box_id):
             if not muted:
                 self._mute()
                 self._silent_for = peer.peer_id
-                self._notify(f"{both}: this microphone was switched off.", Tone.WARNING)
+                sentence = say(
+                    "This box and {name} are in one room: this microphone was switched off.", name=peer.name
+                )
+                self._notify(sentence, Tone.WARNING)
         elif not muted:
-            self._notify(f"{both}: its microphone is switched off.", Tone.WARNING)
+            sentence = say(
+                "This box and {name} are in one room: its microphone is switched off.", name=peer.name
+            )
+            self._notify(sentence, Tone.WARNING)

@@ -26,6 +26,7 @@ from appliance.core.line import LineGate
 from appliance.core.peer import Me
 from appliance.core.rejoin import Kept, restore
 from appliance.core.view import Tone
+from appliance.core.words import Text, say, say_n
 from appliance.errors import ControlError, StartError
 from appliance.signaling.client import ServerAddress
 from appliance.signaling.interfaces import may_dial
@@ -52,7 +53,7 @@ class Rooms:
         self._coming_back = False
         self._ready = asyncio.Event()  # lines are answered: what a restart left is in use
         self.active: Session | None = None
-        self.refusal: str | None = None
+        self.refusal: Text | None = None
         self.refusal_id = 0
 
     # --- what the box asks ------------------------------------------------------------------------
@@ -183,7 +184,11 @@ class Rooms:
             if self._stopping:
                 raise ControlError("box.stopping", "This box is being switched off.")
             if room not in self._sessions and len(self._sessions) >= limits.ROOMS_MAX:
-                sentence = f"This box is in {limits.ROOMS_MAX} rooms already: leave one of them first."
+                sentence = say_n(
+                    "This box is in {n} room already: leave it first.",
+                    "This box is in {n} rooms already: leave one of them first.",
+                    limits.ROOMS_MAX,
+                )
                 self._refuse(sentence)
                 raise ControlError("rooms.too-many", sentence)
             before = self.active
@@ -231,13 +236,13 @@ class Rooms:
         self.refusal = None
         self._box.changed()
 
-    def refused(self, session: Session, code: str, sentence: str) -> None:
+    def refused(self, session: Session, code: str, sentence: Text) -> None:
         """Joining this room failed."""
         self._box.count(code)
         self._refuse(sentence)
         self._box.spawn(self._after_refusal(session), "refused")
 
-    def _refuse(self, sentence: str) -> None:
+    def _refuse(self, sentence: Text) -> None:
         self.refusal = sentence
         self.refusal_id += 1
         self._box.changed()
@@ -361,7 +366,7 @@ class Rooms:
             nobody=self._nobody,
         )
 
-    def _notify(self, room: int, text: str, tone: Tone) -> None:
+    def _notify(self, room: int, text: Text, tone: Tone) -> None:
         """What happens in a room on hold is told with its number."""
         away = self.active is None or self.active.room != room
-        self._box.notify(f"Room {room}: {text}" if away else text, tone)
+        self._box.notify(say("Room {room}: {text}", room=room, text=text) if away else text, tone)

@@ -40,16 +40,15 @@ from appliance.core.room import Roster
 from appliance.core.sending import decide
 from appliance.core.speaker import ActiveSpeaker, Speaking
 from appliance.core.view import Tone
+from appliance.core.words import Text, Words, say, say_n
 from appliance.errors import RemoteProtocolError
 from appliance.signaling.client import RelayPool, ServerAddress
 from appliance.signaling.line_socket import LineSocket
 
-REFUSAL = "That is not the right number or password.\nCheck both with the others and try again."
+REFUSAL = say("That is not the right number or password.\nCheck both with the others and try again.")
 """The sentence of the code ``join.wrong-room-or-password``."""
-TOO_OFTEN = "Too many tries with room {room} were refused.\nTry again in {wait}."
-"""The sentence of the code ``join.too-many-guesses``."""
 
-UNPROVEN = "Joining failed with one box: what it says does not arrive as it was said"
+UNPROVEN = say("Joining failed with one box: what it says does not arrive as it was said")
 """It knows the password, but who it is did not come, or did not come whole (``peer.unproven``)."""
 
 
@@ -69,9 +68,9 @@ class Surroundings:
     now: Callable[[], float]
     count: Callable[[str], None]
     guess_spent: Callable[[], None]  # the budgets changed: keep them
-    notify: Callable[[str, Tone], None]
+    notify: Callable[[Text, Tone], None]
     changed: Callable[[], None]
-    refused: Callable[[Session, str, str], None]  # code and sentence: joining failed
+    refused: Callable[[Session, str, Text], None]  # code and sentence: joining failed
     relay_lost: Callable[[str], None]  # the server with this key went: is its box still there?
     alone: Callable[[], None]  # everybody else has left
     close_room: Callable[[int], None]  # our own server: everybody out of this room
@@ -388,9 +387,10 @@ class Session:
             self._around.relay_lost(relay)
         elif reason == "relay.closed-room" and not self.peers and not self._told_closed:
             self._told_closed = True
-            self._around.notify(
-                f"Room {self.room} is closed to newcomers: ask somebody inside to allow joining", Tone.WARNING
+            sentence = say(
+                "Room {room} is closed to newcomers: ask somebody inside to allow joining", room=self.room
             )
+            self._around.notify(sentence, Tone.WARNING)
         self._settle()
 
     def _settle(self) -> None:
@@ -515,7 +515,7 @@ class Session:
         if self.call.state is CallState.JOINING:
             self.call.proven()
             self._around.count("rejoin.back")
-            self._around.notify("This box restarted, and is back in the meeting.", Tone.CALM)
+            self._around.notify(say("This box restarted, and is back in the meeting."), Tone.CALM)
         self._around.changed()
 
     def peer_changed(self, peer: Peer) -> None:
@@ -549,7 +549,7 @@ class Session:
         self._lost.discard(peer.peer_id)
         self._around.count("peer.returned")
         self.roster.back(peer.peer_id)
-        self._around.notify(f"{peer.name} is back", Tone.CALM)
+        self._around.notify(say("{name} is back", name=peer.name), Tone.CALM)
         self._tell_roster()
 
     def peer_reached(self, peer: Peer) -> None:
@@ -563,7 +563,8 @@ class Session:
     def _let_go(self, peer: Peer) -> None:
         """Nothing of a peer is heard any more."""
         if self._one_room is not None and self._one_room.let_go(peer.peer_id) and not self._over:
-            self._around.notify("Nobody in this room is heard now: switch the microphone on.", Tone.WARNING)
+            sentence = say("Nobody in this room is heard now: switch the microphone on.")
+            self._around.notify(sentence, Tone.WARNING)
 
     def heard_introduction(self, peer: Peer, message: m.Introduction) -> None:
         self._healing.heard(peer, message, self._around.now())
@@ -638,16 +639,20 @@ class Session:
             return
         self._tell_door(but=peer.peer_id)
         if door.counter > counter and not first:  # the first one is only how things are
-            did = "opened the meeting to newcomers" if door.open else "closed the meeting to newcomers"
-            self._around.notify(f"{self._who_is(door.identity)} {did}", Tone.CALM)
+            who = self._who_is(door.identity)
+            if door.open:
+                sentence = say("{name} opened the meeting to newcomers", name=who)
+            else:
+                sentence = say("{name} closed the meeting to newcomers", name=who)
+            self._around.notify(sentence, Tone.CALM)
         self._follow_door()
 
-    def _who_is(self, box_key: bytes) -> str:
+    def _who_is(self, box_key: bytes) -> Text:
         """The name of a box by its long-term key; what a box calls itself elsewhere proves nothing."""
         if box_key == self._me.identity.public_key:
             return self._me.name
         names = [s.machine.name for s in self.peers.values() if s.machine.box_key == box_key]
-        return names[0] if names else "Another box"
+        return names[0] if names else say("Another box")
 
     def count(self, code: str) -> None:
         self._around.count(code)
@@ -715,7 +720,7 @@ class Session:
             self._healing.tick(self._knocks, now)
         if self.door.tick(now):
             self._follow_door()
-            self._around.notify("The meeting is closed to newcomers now", Tone.CALM)
+            self._around.notify(say("The meeting is closed to newcomers now"), Tone.CALM)
         verdict = self.call.tick(now, bool(self._handshakes.pending))
         if verdict is CallEvent.REFUSED:
             self._refuse(now)
@@ -731,7 +736,12 @@ class Session:
             self._around.refused(self, "join.wrong-room-or-password", REFUSAL)
             return
         minutes = max(1, math.ceil(wait / 60))
-        sentence = TOO_OFTEN.format(room=self.room, wait="a minute" if minutes == 1 else f"{minutes} minutes")
+        sentence = say_n(
+            "Too many tries with room {room} were refused.\nTry again in a minute.",
+            "Too many tries with room {room} were refused.\nTry again in {n} minutes.",
+            minutes,
+            room=self.room,
+        )
         self._around.refused(self, "join.too-many-guesses", sentence)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -740,22 +750,22 @@ class Session:
         task.add_done_callback(self._ending.discard)
 
 
-def _greeting(name: str, met: Met) -> tuple[str, Tone]:
+def _greeting(name: str, met: Met) -> tuple[Words, Tone]:
     match met:
         case Met.NEW:
-            return f"{name} joined · new box", Tone.CALM
+            return say("{name} joined · new box", name=name), Tone.CALM
         case Met.CHANGED:
-            return f"{name} joined · this name used to be another box", Tone.WARNING
-    return f"{name} joined", Tone.CALM
+            return say("{name} joined · this name used to be another box", name=name), Tone.WARNING
+    return say("{name} joined", name=name), Tone.CALM
 
 
-def _farewell(name: str, reason: GoneReason) -> tuple[str, Tone]:
+def _farewell(name: str, reason: GoneReason) -> tuple[Words, Tone]:
     match reason:
         case GoneReason.LEFT:
-            return f"{name} left", Tone.CALM
+            return say("{name} left", name=name), Tone.CALM
         case GoneReason.VANISHED | GoneReason.SILENT:
-            return f"The connection to {name} is lost", Tone.WARNING
+            return say("The connection to {name} is lost", name=name), Tone.WARNING
         case GoneReason.UNREACHABLE:
-            return f"No connection to {name} could be made", Tone.BAD
+            return say("No connection to {name} could be made", name=name), Tone.BAD
         case _:
-            return f"{name} could not prove who it is", Tone.BAD
+            return say("{name} could not prove who it is", name=name), Tone.BAD

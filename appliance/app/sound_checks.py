@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from appliance.core import limits
 from appliance.core.sound_check import Report
 from appliance.core.view import SoundCheckView, Tone
+from appliance.core.words import Text, say
 from appliance.errors import ControlError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class SoundChecks:
         self._running = False
         self._level = 0.0
         self._report: Report | None = None
-        self._failure = ""
+        self._failure: Text = ""
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -62,7 +63,7 @@ class SoundChecks:
         """
         self._refuse_in_meeting()
         if self._running:
-            raise ControlError("sound-check.running", "A sound check is going on: wait for its end.")
+            raise ControlError("sound-check.running", say("A sound check is going on: wait for its end."))
         check = self._box.engine.check
         report = check.obstacle
         self._report, self._failure = None, ""
@@ -73,7 +74,7 @@ class SoundChecks:
                 started = check.begin()
                 await asyncio.to_thread(started.wait)
                 if started.interrupted:
-                    raise ControlError("sound-check.interrupted", "The sound check was interrupted.")
+                    raise ControlError("sound-check.interrupted", say("The sound check was interrupted."))
                 check.end()
                 report = await asyncio.to_thread(started.report)
             finally:
@@ -95,7 +96,7 @@ class SoundChecks:
         if self._box.session is not None:
             raise ControlError(
                 "sound-check.meeting",
-                "This box is in a meeting: the others would hear the tones. Leave it first.",
+                say("This box is in a meeting: the others would hear the tones. Leave it first."),
             )
 
     def _look(self) -> None:
@@ -115,8 +116,8 @@ def reply(report: Report) -> dict[str, Any]:
     return {
         **fields,
         "outcome": report.outcome.value,
-        "sentence": report.sentence,
-        "figures": report.figures,
+        "sentence": str(report.sentence),
+        "figures": str(report.figures),
         "well": report.well,
         "deaf": report.deaf,
     }

@@ -32,6 +32,7 @@ from appliance.core.view import (
     BoxSeen,
     CallView,
     JoiningView,
+    LookView,
     NetworkView,
     Phase,
     Preset,
@@ -84,6 +85,7 @@ def snapshot(box: Box) -> Snapshot:
         notices=tuple(box.notices),
         sound_check=box.sound_checks.view,
         connect=box.book.view,
+        look=LookView(language=box.config.display.language),
     )
 
 

@@ -242,7 +242,7 @@ class ControlServer:
             except ControlError as error:
                 malformed += 1
                 self.counters["malformed"] += 1
-                await _write(writer, protocol.encode_refusal(error.code, error.sentence))
+                await _write(writer, protocol.encode_refusal(error.code, str(error)))
                 continue
             await _write(writer, await self._answer(request))
 
@@ -252,7 +252,7 @@ class ControlServer:
             async with asyncio.timeout(limits.CONTROL_HANDLER_TIMEOUT):
                 return protocol.encode_reply(await self._handler(request))
         except MeetingBoxError as error:
-            code, sentence = error.code, error.sentence
+            code, sentence = error.code, str(error)
         except TimeoutError:
             code, sentence = "control.timeout", "The box could not do that in time."
         except Exception as error:

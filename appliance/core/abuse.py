@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from appliance.core import limits
+from appliance.core.words import Text, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Told:
 
     code: str
     count: int
-    sentence: str
+    sentence: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Kind:
     """
 
     code: str
-    sentence: str
+    sentence: Text
     counters: frozenset[str]
     threshold: int
 
@@ -49,7 +50,7 @@ class Kind:
 KINDS = (
     Kind(
         "abuse.wrong-proofs",
-        "Somebody tried to join with a wrong password",
+        say("Somebody tried to join with a wrong password"),
         frozenset({"join.wrong-proof"}),
         1,
     ),
@@ -61,7 +62,7 @@ KINDS = (
     ),
     Kind(
         "abuse.flood",
-        "Somebody sends more than this box takes; the meeting goes on",
+        say("Somebody sends more than this box takes; the meeting goes on"),
         frozenset(
             {
                 "budget.strangers",
@@ -118,7 +119,7 @@ class Abuse:
             due = now - episode.told_at >= limits.ABUSE_LINE_EVERY
             if not (episode.active and episode.untold and due):
                 continue
-            sentence = ""
+            sentence: Text = ""
             if episode.kind.sentence and now - self._line_at >= limits.ABUSE_LINE_EVERY:
                 self._line_at, sentence = now, episode.kind.sentence
             told.append(Told(episode.kind.code, episode.untold, sentence))

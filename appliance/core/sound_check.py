@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from appliance.core import limits
+from appliance.core.words import Text, Words, say
 
 Samples = npt.NDArray[np.int16]
 _Floats = npt.NDArray[np.float64]
@@ -68,22 +69,32 @@ class Outcome(enum.Enum):
 
 
 SENTENCES = {
-    Outcome.NO_MICROPHONE: "There is no microphone. Plug in a speakerphone and check again.",
-    Outcome.NO_SPEAKER: "There is no loudspeaker. Plug in a speakerphone and check again.",
-    Outcome.MICROPHONE_MUTED: "The microphone gives nothing but silence. Look for a mute button on it.",
-    Outcome.SELF_CANCELLING: "The speakerphone takes out its own echo, so the box can't hear it play. "
-    "If you heard the tones, all is well; if not, turn it up.",
-    Outcome.WRONG_DEVICE: "The microphone hears the room, but not the loudspeaker, which is another device. "
-    "If you heard no tones here, the sound went somewhere else: name the right loudspeaker.",
-    Outcome.SPEAKER_MUTED: "The microphone hears the room, but not the loudspeaker. Turn it up, and look for "
-    "a mute button on it.",
-    Outcome.CLIPPED: "The loudspeaker is too loud for the microphone. Turn it down, or move them apart.",
-    Outcome.TOO_QUIET: "The microphone hardly hears the loudspeaker. Turn it up, or move it closer.",
-    Outcome.NOISY: "It is loud in this room: the others will hear it too. Look for a fan or an open window.",
-    Outcome.LATE: "The sound comes late. A TV or a Bluetooth loudspeaker does that: use one on a cable.",
-    Outcome.ECHO: "The others may hear themselves. Turn the loudspeaker down, or move the microphone away.",
-    Outcome.GOOD: "Microphone and loudspeaker work well together.",
-}  # fmt: skip
+    Outcome.NO_MICROPHONE: say("There is no microphone. Plug in a speakerphone and check again."),
+    Outcome.NO_SPEAKER: say("There is no loudspeaker. Plug in a speakerphone and check again."),
+    Outcome.MICROPHONE_MUTED: say("The microphone gives nothing but silence. Look for a mute button on it."),
+    Outcome.SELF_CANCELLING: say(
+        "The speakerphone takes out its own echo, so the box can't hear it play. "
+        "If you heard the tones, all is well; if not, turn it up."
+    ),
+    Outcome.WRONG_DEVICE: say(
+        "The microphone hears the room, but not the loudspeaker, which is another device. "
+        "If you heard no tones here, the sound went somewhere else: name the right loudspeaker."
+    ),
+    Outcome.SPEAKER_MUTED: say(
+        "The microphone hears the room, but not the loudspeaker. Turn it up, and look for "
+        "a mute button on it."
+    ),
+    Outcome.CLIPPED: say("The loudspeaker is too loud for the microphone. Turn it down, or move them apart."),
+    Outcome.TOO_QUIET: say("The microphone hardly hears the loudspeaker. Turn it up, or move it closer."),
+    Outcome.NOISY: say(
+        "It is loud in this room: the others will hear it too. Look for a fan or an open window."
+    ),
+    Outcome.LATE: say("The sound comes late. A TV or a Bluetooth loudspeaker does that: use one on a cable."),
+    Outcome.ECHO: say(
+        "The others may hear themselves. Turn the loudspeaker down, or move the microphone away."
+    ),
+    Outcome.GOOD: say("Microphone and loudspeaker work well together."),
+}
 
 WELL = frozenset({Outcome.GOOD, Outcome.SELF_CANCELLING})
 DEAF = frozenset(
@@ -116,7 +127,7 @@ class Report:
     left_dbfs: float | None = None
 
     @property
-    def sentence(self) -> str:
+    def sentence(self) -> Words:
         return SENTENCES[self.outcome]
 
     @property
@@ -130,18 +141,29 @@ class Report:
         return self.outcome in DEAF
 
     @property
-    def figures(self) -> str:
+    def figures(self) -> Text:
         """The measured numbers for a person, empty where nothing was measured."""
-        parts: list[str] = []
-        if self.level_dbfs is not None:
-            parts.append(f"Heard at {self.level_dbfs:.0f} dB")
-        if self.delay_ms is not None:
-            parts.append(f"after {self.delay_ms:.0f} ms")
-        if self.cancelled_db is not None:
-            parts.append(f"echo {self.cancelled_db:.0f} dB quieter after cancelling")
-        if self.noise_dbfs is not None:
-            parts.append(f"{'noise' if parts else 'Noise'} {self.noise_dbfs:.0f} dB")
-        return ", ".join(parts)
+        if self.noise_dbfs is None:
+            return ""
+        noise = round(self.noise_dbfs)
+        if self.level_dbfs is None or self.delay_ms is None:
+            return say("Noise {noise} dB", noise=noise)
+        level, delay = round(self.level_dbfs), round(self.delay_ms)
+        if self.cancelled_db is None:
+            return say(
+                "Heard at {level} dB, after {delay} ms, noise {noise} dB",
+                level=level,
+                delay=delay,
+                noise=noise,
+            )
+        return say(
+            "Heard at {level} dB, after {delay} ms, echo {echo} dB quieter after cancelling, "
+            "noise {noise} dB",
+            level=level,
+            delay=delay,
+            echo=round(self.cancelled_db),
+            noise=noise,
+        )
 
 
 @cache

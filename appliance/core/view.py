@@ -189,7 +189,7 @@ class SoundCheckView:
     level: float = 0.0
     running: bool = False
     sentence: Text = ""
-    figures: str = ""
+    figures: Text = ""
     tone: Tone = Tone.CALM
 
 
@@ -204,6 +204,15 @@ class ConnectView:
     busy: bool = False
     sentence: Text = ""
     tone: Tone = Tone.CALM
+
+
+@dataclass(frozen=True, slots=True)
+class LookView:
+    """``theme``: "dark" or "light". ``still``: nothing moves. ``language``: a code of ``core/languages``."""
+
+    theme: str = "dark"
+    still: bool = False
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +238,7 @@ class Snapshot:
     notices: tuple[Notice, ...] = ()
     sound_check: SoundCheckView | None = None
     connect: ConnectView | None = None
+    look: LookView = LookView()
 
 
 @dataclass(frozen=True, slots=True)

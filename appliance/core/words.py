@@ -71,5 +71,31 @@ def translated(text: Text, message: Callable[[str], str], plural: Callable[[str,
         return english.format_map(gaps)
 
 
+Plain = str | dict[str, object]
+"""Text as what JSON can carry."""
+
+
+def to_plain(text: Text) -> Plain:
+    """A text for another process of ours."""
+    if isinstance(text, str):
+        return text
+    gaps = {name: to_plain(gap) if isinstance(gap, Words) else gap for name, gap in text.gaps}
+    return {"message": text.message, "gaps": gaps, "plural": text.plural, "count": text.count}
+
+
+def from_plain(plain: object) -> Text:
+    """The text that ``to_plain`` was given. Raises ValueError for anything else."""
+    match plain:
+        case str():
+            return plain
+        case {"message": str(message), "gaps": dict(gaps), "plural": str(plural), "count": int(count)}:
+            return Words(message, tuple((str(k), _gap(v)) for k, v in gaps.items()), plural, count)
+    raise ValueError("no text")
+
+
+def _gap(plain: object) -> Gap | Words:
+    return plain if isinstance(plain, int | float) else from_plain(plain)
+
+
 def _english_plural(one: str, many: str, count: int) -> str:
     return one if count == 1 else many

@@ -25,7 +25,8 @@ from appliance.bridge import Bridge, FrameSlot
 from appliance.core import limits, timecode
 from appliance.core.redraw import RedrawPace
 from appliance.core.view import Picture, Quit, Snapshot
-from appliance.display import controls, events
+from appliance.core.words import Text
+from appliance.display import controls, events, language
 from appliance.display.events import Outcome
 from appliance.display.fonts import Fonts
 from appliance.display.navigator import Navigator
@@ -45,7 +46,10 @@ SMALLEST_SIDE = 64  # pixels; a window dragged smaller than this shows nothing
 
 
 class Display:
-    """``clock``: monotonic seconds, shared with the snapshots. ``wall``: local time for the clock."""
+    """``clock``: monotonic seconds, shared with the snapshots. ``wall``: local time for the clock.
+
+    ``speak``: by a language's code, what puts a text into it.
+    """
 
     def __init__(
         self,
@@ -54,11 +58,13 @@ class Display:
         *,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], datetime] = datetime.now,
+        speak: Callable[[str], Callable[[Text], str]] = language.find,
     ) -> None:
         self._bridge = bridge
         self._settings = settings
         self._clock = clock
         self._wall = wall
+        self._speak = speak
         self._window = Window(settings)
         self._sdl = threading.Lock()  # held while SDL's driver changes, and while an event is posted
         self._keys: list[pygame.Event] = []  # pressed while the driver changes
@@ -168,6 +174,11 @@ class Display:
     def headless(self) -> bool:
         """Whether nobody can see what is drawn."""
         return self._window.headless
+
+    @property
+    def view(self) -> View:
+        """What is on the screen, as it was built last."""
+        return self._view
 
     @property
     def size(self) -> tuple[int, int]:
@@ -321,8 +332,15 @@ class Display:
         if theme is None or typesetter is None or renderer is None or min(theme.size) < SMALLEST_SIDE:
             return
         now = self._clock()
+        snapshot = self._navigator.snapshot
         moment = Moment(
-            self._navigator.snapshot, now, self._wall(), theme, typesetter, pictures=renderer.pictures
+            snapshot,
+            now,
+            self._wall(),
+            theme,
+            typesetter,
+            pictures=renderer.pictures,
+            tr=self._speak(snapshot.look.language),
         )
         self._view = self._navigator.build(moment)
         self._stale = False

@@ -37,6 +37,7 @@ from appliance.core.limits import (
     CAMERA_STEADY_AFTER,
 )
 from appliance.core.view import DeviceView, Picture
+from appliance.core.words import say
 from appliance.media.camera_link import CameraLink
 from appliance.media.encoded import EncodedFrame
 from appliance.media.selfview import fit_self_view
@@ -50,8 +51,8 @@ AUTO = "auto"  # the encoder that suits this computer
 SOFTWARE = "libx264"
 HARDWARE = "h264_v4l2m2m"
 
-RESTARTING = "The camera does not answer. It is being restarted."
-FAILING = "The camera fails again and again. Unplug it and plug it in again, or restart the box."
+RESTARTING = say("The camera does not answer. It is being restarted.")
+FAILING = say("The camera fails again and again. Unplug it and plug it in again, or restart the box.")
 NOTHING = Want(frozenset(), None)
 
 
@@ -171,7 +172,7 @@ class CameraProcess:
         return {
             "source": self._source,
             "label": self._state.label,
-            "problem": self._state.problem,
+            "problem": str(self._state.problem),
             "encoder": ", ".join(h264),
             "encoders_open": len(encoders),
             "streams": streams,

@@ -18,12 +18,14 @@ End of file is the word for "end": whoever's other side is gone, stops.
 from __future__ import annotations
 
 import enum
+import json
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from appliance.core.layers import Codec, Layer, Stream
 from appliance.core.limits import CAMERA_MESSAGE_MAX_BYTES, ENCODED_FRAME_MAX_BYTES
+from appliance.core.words import Text, from_plain, to_plain
 from appliance.errors import LocalProtocolError
 from appliance.media.encoded import EncodedFrame
 
@@ -74,7 +76,7 @@ class Status:
     phase: Phase
     label: str
     code: str = ""
-    problem: str = ""
+    problem: Text = ""
     encoders: tuple[tuple[Stream, str], ...] = ()
 
 
@@ -146,7 +148,7 @@ def pack_self_view(picture: SelfView) -> bytes:
 
 def pack_status(status: Status) -> bytes:
     """Return the message of a status."""
-    words = [status.label, status.code, status.problem]
+    words = [status.label, status.code, json.dumps(to_plain(status.problem))]
     for stream, name in status.encoders:
         words += (str(_NUMBER[stream]), name)
     return _STATUS_BODY.pack(_STATUS, status.phase) + _SEPARATOR.join(words).encode()
@@ -177,8 +179,8 @@ class Assembler:
                 label, code, problem, *open_ = words
                 pairs = zip(open_[::2], open_[1::2], strict=True)
                 encoders = tuple((_STREAMS[int(number)], name) for number, name in pairs)
-                return Status(Phase(phase), label, code, problem, encoders)
-        except (struct.error, IndexError, ValueError):
+                return Status(Phase(phase), label, code, from_plain(json.loads(problem)), encoders)
+        except (struct.error, IndexError, ValueError, RecursionError):
             pass
         raise LocalProtocolError("camera.message", "The camera process sent a message that makes no sense.")
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from appliance.core import limits
+from appliance.core.words import say
 from appliance.errors import DeviceError
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ def parse_spec(text: str, kind: Kind) -> Spec:
     number = ", test:N (N from 0 to 7)" if kind == "microphone" else ""
     raise DeviceError(
         f"sound.{kind}.unknown",
-        f"The {kind} {text!r} is none of auto, device, device:ID, file:PATH, test{number} or none.",
+        f"The {kind} “{text}” is none of auto, device, device:ID, file:PATH, test{number} or none.",
     )
 
 
@@ -196,7 +197,7 @@ class PortAudio:
             try:
                 found, default = list(sd.query_devices()), tuple(sd.default.device)
             except sd.PortAudioError as error:
-                raise DeviceError("sound.portaudio", f"The sound system does not answer: {error}.") from error
+                raise _no_answer(error) from error
         return describe(found, (default[0], default[1]), parse_cards(self.cards()))
 
     def rescan(self) -> bool:
@@ -211,7 +212,7 @@ class PortAudio:
                 self._sd._terminate()
                 self._sd._initialize()
             except self._sd.PortAudioError as error:
-                raise DeviceError("sound.portaudio", f"The sound system does not answer: {error}.") from error
+                raise _no_answer(error) from error
             return True
 
     def open(self, kind: Kind, device: SoundDevice, callback: Callable[..., None]) -> Stream:
@@ -279,25 +280,42 @@ class PortAudio:
             except OSError as error:  # the binding is there, the library is not
                 self._absent = DeviceError(
                     "sound.portaudio.missing",
-                    "The sound library PortAudio is missing. Install the package libportaudio2 and restart.",
+                    say(
+                        "The sound library PortAudio is missing. "
+                        "Install the package libportaudio2 and restart."
+                    ),
                 )
                 raise self._absent from error
             self._sd = sounddevice
         return self._sd
 
 
+def _no_answer(error: Exception) -> DeviceError:
+    return DeviceError(
+        "sound.portaudio", say("The sound system does not answer: {reason}.", reason=str(error))
+    )
+
+
 def _refused(kind: Kind, device: SoundDevice, error: Exception) -> DeviceError:
     log.warning("%s %s: %s", kind, device.id, error)
-    return DeviceError(
-        f"sound.{kind}.refused",
-        f"The {kind} {device.label} can't be opened. Another program may be using it: close that, "
-        "or unplug the device and plug it in again.",
-    )
+    if kind == "microphone":
+        sentence = say(
+            "The microphone {label} can't be opened. Another program may be using it: close that, "
+            "or unplug the device and plug it in again.",
+            label=device.label,
+        )
+    else:
+        sentence = say(
+            "The speaker {label} can't be opened. Another program may be using it: close that, "
+            "or unplug the device and plug it in again.",
+            label=device.label,
+        )
+    return DeviceError(f"sound.{kind}.refused", sentence)
 
 
 def _not_together(microphone: SoundDevice, speaker: SoundDevice, error: Exception) -> DeviceError:
     log.info("%s and %s as one stream: %s", microphone.id, speaker.id, error)
-    return DeviceError("sound.duplex.refused", "Microphone and speaker can't be opened together.")
+    return DeviceError("sound.duplex.refused", say("Microphone and speaker can't be opened together."))
 
 
 class Called(Protocol):
@@ -320,16 +338,33 @@ def await_calls(portaudio: PortAudio, stream: Stream, ends: Mapping[Kind, Called
 def _silent(kind: Kind, device: SoundDevice) -> DeviceError:
     if device.on_server:  # which has none
         return missing(Spec("auto"), kind)
-    return DeviceError(
-        f"sound.{kind}.silent",
-        f"The {kind} {device.label} was opened, but no sound moves. Unplug it and plug it in again.",
-    )
+    if kind == "microphone":
+        sentence = say(
+            "The microphone {label} was opened, but no sound moves. Unplug it and plug it in again.",
+            label=device.label,
+        )
+    else:
+        sentence = say(
+            "The speaker {label} was opened, but no sound moves. Unplug it and plug it in again.",
+            label=device.label,
+        )
+    return DeviceError(f"sound.{kind}.silent", sentence)
 
 
 def missing(spec: Spec, kind: Kind) -> DeviceError:
     """The error for a device that is not there."""
-    if spec.what:
-        sentence = f"The {kind} {spec.what} is not connected. Plug it in: it is used as soon as it appears."
+    if spec.what and kind == "microphone":
+        sentence = say(
+            "The microphone {label} is not connected. Plug it in: it is used as soon as it appears.",
+            label=spec.what,
+        )
+    elif spec.what:
+        sentence = say(
+            "The speaker {label} is not connected. Plug it in: it is used as soon as it appears.",
+            label=spec.what,
+        )
+    elif kind == "microphone":
+        sentence = say("No microphone was found. Plug in a speakerphone: it is used as soon as it appears.")
     else:
-        sentence = f"No {kind} was found. Plug in a speakerphone: it is used as soon as it appears."
+        sentence = say("No speaker was found. Plug in a speakerphone: it is used as soon as it appears.")
     return DeviceError(f"sound.{kind}.missing", sentence)

@@ -16,6 +16,7 @@ import av.audio
 import numpy as np
 
 from appliance.core import limits
+from appliance.core.words import Words, say
 from appliance.errors import DeviceError
 from appliance.media.audio import sequence
 from appliance.media.audio.devices import PortAudio, SoundDevice, Stream, await_calls
@@ -140,10 +141,15 @@ class _FileLoop:
         try:
             self._container = av.open(path)
         except (OSError, av.FFmpegError) as error:
-            raise self._error(f"can't be opened ({type(error).__name__})") from error
+            sentence = say(
+                "The microphone's file {path} can't be opened ({reason}). Put another one there.",
+                path=path,
+                reason=type(error).__name__,
+            )
+            raise _error(sentence) from error
         if not self._container.streams.audio:
             self._container.close()
-            raise self._error("has no sound in it")
+            raise _error(_no_sound_in(self._path))
         self._frames = self._decode()
 
     def take(self, _position: int) -> Samples:
@@ -155,12 +161,17 @@ class _FileLoop:
                 if frame is None:
                     passes += 1
                     if passes > 1:  # it ended twice without a frame's worth between
-                        raise self._error("has no sound in it")
+                        raise _error(_no_sound_in(self._path))
                     self._container.seek(0)
                     self._frames = self._decode()
                     continue
             except (OSError, av.FFmpegError) as error:
-                raise self._error(f"can't be read ({type(error).__name__})") from error
+                sentence = say(
+                    "The microphone's file {path} can't be read ({reason}). Put another one there.",
+                    path=self._path,
+                    reason=type(error).__name__,
+                )
+                raise _error(sentence) from error
             frame.pts = None  # the loop's seam is no gap
             self._fifo.write(frame)
         read = self._fifo.read(limits.SOUND_FRAME)
@@ -172,11 +183,6 @@ class _FileLoop:
         for frame in self._container.decode(audio=0):
             yield from resampler.resample(frame)
         yield from resampler.resample(None)
-
-    def _error(self, what: str) -> DeviceError:
-        return DeviceError(
-            "sound.microphone.file", f"The microphone's file {self._path} {what}. Put another one there."
-        )
 
     def close(self) -> None:
         self._frames = iter(())
@@ -257,3 +263,11 @@ def open_microphone(portaudio: PortAudio, device: SoundDevice) -> DeviceMicropho
     microphone.use(stream)
     await_calls(portaudio, stream, {"microphone": microphone})
     return microphone
+
+
+def _no_sound_in(path: str) -> Words:
+    return say("The microphone's file {path} has no sound in it. Put another one there.", path=path)
+
+
+def _error(sentence: Words) -> DeviceError:
+    return DeviceError("sound.microphone.file", sentence)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from appliance.core import limits
+from appliance.core.words import say
 from appliance.errors import DeviceError
 from appliance.media.audio.ring import Samples
 
@@ -59,7 +60,7 @@ def _library() -> Any:
         import opuslib_next.api.ctl
     except Exception as error:  # the binding raises a bare Exception when libopus is not there
         raise DeviceError(
-            "sound.opus.missing", "The sound codec Opus is missing. Install the package libopus0."
+            "sound.opus.missing", say("The sound codec Opus is missing. Install the package libopus0.")
         ) from error
     return opuslib_next
 

@@ -136,7 +136,7 @@ class Processing:
     def _fail(self, error: DeviceError) -> None:
         """Go on without the module: its own filter takes away most of an echo."""
         log.warning("%s", error.code)
-        self._problem = error.sentence
+        self._problem = str(error)
         if self._stages is not None:
             self._stages.close()
         wanted = self._running

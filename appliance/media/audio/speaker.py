@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from appliance.core import limits
+from appliance.core.words import say
 from appliance.errors import DeviceError
 from appliance.media.audio.devices import PortAudio, SoundDevice, Stream, await_calls
 from appliance.media.audio.pace import Pace
@@ -150,8 +151,12 @@ class RecordingSpeaker(PacedSpeaker):
     def _error(self, error: OSError) -> DeviceError:
         return DeviceError(
             "sound.speaker.file",
-            f"The speaker's file {self._path} can't be written: {error.strerror}. "
-            "Make room for it, or name another one.",
+            say(
+                "The speaker's file {path} can't be written: {reason}. "
+                "Make room for it, or name another one.",
+                path=self._path,
+                reason=str(error.strerror),
+            ),
         )
 
     def close(self) -> None:

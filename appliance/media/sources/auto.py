@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 
+from appliance.core.words import say
 from appliance.errors import DeviceError
 from appliance.media.sources import picamera, v4l2
 from appliance.media.sources.source import CapturedFrame, Source
 
-NOTHING_FOUND = "No camera was found. Plug in a USB camera: it is picked up by itself."
+NOTHING_FOUND = say("No camera was found. Plug in a USB camera: it is picked up by itself.")
 
 
 class AutoSource:

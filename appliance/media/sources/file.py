@@ -15,6 +15,7 @@ from typing import Any
 import av
 
 from appliance.core.limits import CAMERA_READ_WAIT
+from appliance.core.words import say
 from appliance.errors import DeviceError
 from appliance.media.sources.source import CapturedFrame
 
@@ -46,11 +47,13 @@ class FileSource:
     def probe(self) -> None:
         if not Path(self._path).is_file():
             raise DeviceError(
-                "device.camera.missing", f"The video file {self._path} is not there. Check [video] source."
+                "device.camera.missing",
+                say("The video file {path} is not there. Check [video] source.", path=self._path),
             )
         if not os.access(self._path, os.R_OK):
             raise DeviceError(
-                "device.camera.permission", f"The video file {self._path} may not be read. Check its rights."
+                "device.camera.permission",
+                say("The video file {path} may not be read. Check its rights.", path=self._path),
             )
 
     def open(self) -> None:
@@ -125,7 +128,12 @@ class FileSource:
 
     def _unusable(self, reason: str) -> DeviceError:
         return DeviceError(
-            "device.camera.file", f"The video file {self._path} can't be used: {reason}. Choose another one."
+            "device.camera.file",
+            say(
+                "The video file {path} can't be used: {reason}. Choose another one.",
+                path=self._path,
+                reason=reason,
+            ),
         )
 
     def close(self) -> None:

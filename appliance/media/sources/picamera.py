@@ -15,6 +15,7 @@ from typing import Any
 import av
 
 from appliance.core.limits import CAMERA_READ_WAIT
+from appliance.core.words import say
 from appliance.errors import DeviceError
 from appliance.media.sources.source import CAPTURE_FPS, CAPTURE_HEIGHT, CAPTURE_WIDTH, CapturedFrame
 
@@ -58,13 +59,13 @@ class PiCameraSource:
         if not installed():
             raise DeviceError(
                 "device.camera.library",
-                "The Raspberry Pi's camera needs picamera2. Install it: apt install python3-picamera2.",
+                say("The Raspberry Pi's camera needs picamera2. Install it: apt install python3-picamera2."),
             )
         found = cameras()
         if not found:
             raise DeviceError(
                 "device.camera.missing",
-                "The Raspberry Pi's camera was not found. Check its ribbon cable, then restart the box.",
+                say("The Raspberry Pi's camera was not found. Check its ribbon cable, then restart the box."),
             )
         model = str(found[0].get("Model", "")).strip()
         self._label = f"Raspberry Pi camera {model}".strip()
@@ -91,7 +92,10 @@ class PiCameraSource:
         except Exception as error:  # libcamera's bindings raise RuntimeError for nearly everything
             raise DeviceError(
                 "device.camera.failed",
-                f"The Raspberry Pi's camera can't be started: {error}. Is another program using it?",
+                say(
+                    "The Raspberry Pi's camera can't be started: {reason}. Is another program using it?",
+                    reason=str(error),
+                ),
             ) from error
 
     def want_size(self, width: int, height: int) -> None:
@@ -115,7 +119,8 @@ class PiCameraSource:
             raise
         except Exception as error:
             raise DeviceError(
-                "device.camera.failed", f"The Raspberry Pi's camera stopped: {error}. It is being restarted."
+                "device.camera.failed",
+                say("The Raspberry Pi's camera stopped: {reason}. It is being restarted.", reason=str(error)),
             ) from error
         # Rows may be padded: the array is as wide as a row of the buffer.
         frame = av.VideoFrame.from_numpy_buffer(array, format="yuv420p", width=CAPTURE_WIDTH)

@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from appliance.core.words import say
 from appliance.errors import DeviceError
 
 if TYPE_CHECKING:
@@ -84,8 +85,11 @@ def parse_source(text: str) -> SourceSpec:
         return SourceSpec(kind, argument)
     raise DeviceError(
         "device.camera.source",
-        f"The video source {text!r} is not known. "
-        "Use auto, test, none, picamera2, file:PATH or v4l2:/dev/videoN.",
+        say(
+            "The video source “{source}” is not known. "
+            "Use auto, test, none, picamera2, file:PATH or v4l2:/dev/videoN.",
+            source=text,
+        ),
     )
 
 
@@ -114,4 +118,4 @@ def make_source(spec: SourceSpec, label: str) -> Source:
         from appliance.media.sources.auto import AutoSource
 
         return AutoSource()
-    raise DeviceError("device.camera.none", "This box is configured to have no camera.")
+    raise DeviceError("device.camera.none", say("This box is configured to have no camera."))

@@ -19,6 +19,7 @@ from typing import Any
 import av
 
 from appliance.core.limits import CAMERA_STALE_AFTER
+from appliance.core.words import say
 from appliance.errors import DeviceError
 from appliance.media.sources.source import CAPTURE_FPS, CAPTURE_HEIGHT, CAPTURE_WIDTH, CapturedFrame
 
@@ -80,12 +81,12 @@ def query(path: str) -> V4l2Device:
         known = _formats(fd) if caps & CAP_VIDEO_CAPTURE and caps & CAP_STREAMING else ()
     except OSError as error:
         if error.errno in (errno.ENOTTY, errno.EINVAL):
-            raise DeviceError("device.camera.kind", f"{path} is not a camera.") from error
+            raise DeviceError("device.camera.kind", say("{path} is not a camera.", path=path)) from error
         raise _failure(path, error) from error
     finally:
         os.close(fd)
     if not known or _text(driver).startswith(NOT_CAMERAS):
-        raise DeviceError("device.camera.kind", f"{path} gives no picture that can be used.")
+        raise DeviceError("device.camera.kind", say("{path} gives no picture that can be used.", path=path))
     return V4l2Device(path, _text(card) or path, known)
 
 
@@ -109,16 +110,21 @@ def _failure(path: str, error: Exception) -> DeviceError:
     number = getattr(error, "errno", None)
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
         return DeviceError(
-            "device.camera.missing", f"No camera at {path}. Plug it in: it is picked up by itself."
+            "device.camera.missing",
+            say("No camera at {path}. Plug it in: it is picked up by itself.", path=path),
         )
     if number in (errno.EACCES, errno.EPERM):
         return DeviceError(
-            "device.camera.permission", f"{path} may not be opened. Add this user to the group video."
+            "device.camera.permission",
+            say("{path} may not be opened. Add this user to the group video.", path=path),
         )
     if number == errno.EBUSY:
-        return DeviceError("device.camera.busy", f"{path} is used by another program. Close that program.")
+        return DeviceError(
+            "device.camera.busy", say("{path} is used by another program. Close that program.", path=path)
+        )
     reason = getattr(error, "strerror", None) or str(error)
-    return DeviceError("device.camera.failed", f"{path} does not work: {reason}. Unplug it and plug it in.")
+    sentence = say("{path} does not work: {reason}. Unplug it and plug it in.", path=path, reason=reason)
+    return DeviceError("device.camera.failed", sentence)
 
 
 class V4l2Source:
