@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import json
 
-from appliance.core.words import Words, say, say_n, translated
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.core.words import Words, from_plain, say, say_n, to_plain, translated
 
 GERMAN = {
     "{name} joined": "{name} ist da",
@@ -66,3 +70,31 @@ def test_a_sentence_without_gaps_may_have_braces():
 def test_equal_sentences_are_equal():
     assert say("{name} joined", name="Bridge") == say("{name} joined", name="Bridge")
     assert len({say("a", n=1), say("a", n=1), say("a", n=2), say("a")}) == 3
+
+
+GAPS = st.one_of(st.text(), st.integers(), st.floats(allow_nan=False, allow_infinity=False))
+SENTENCES = st.recursive(
+    st.builds(Words, st.text(), st.just(())),
+    lambda inner: st.builds(
+        Words,
+        st.text(),
+        st.dictionaries(st.text(), st.one_of(GAPS, inner), max_size=3).map(lambda gaps: tuple(gaps.items())),
+        st.text(),
+        st.integers(),
+    ),
+    max_leaves=5,
+)
+
+
+@given(st.one_of(st.text(), SENTENCES))
+def test_a_text_comes_through_json_as_it_was(text):
+    assert from_plain(json.loads(json.dumps(to_plain(text)))) == text
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [None, 3, ["a"], {}, {"message": "a"}, {"message": "a", "gaps": {"b": []}, "plural": "", "count": 0}],
+)
+def test_what_is_no_text_is_refused(plain):
+    with pytest.raises(ValueError, match="no text"):
+        from_plain(plain)

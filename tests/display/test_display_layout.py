@@ -59,7 +59,10 @@ WORST = (
             HOME,
             devices=(DeviceView("microphone", LONG * 4), DeviceView("speaker", "", LONG * 4)),
             sound_check=SoundCheckView(
-                1.0, True, max(SENTENCES.values(), key=len), Report(Outcome.GOOD, *[-100.4] * 5).figures
+                1.0,
+                True,
+                max(SENTENCES.values(), key=lambda sentence: len(str(sentence))),
+                Report(Outcome.GOOD, *[-100.4] * 5).figures,
             ),
         ),
         TO_CHECK,

@@ -1,0 +1,111 @@
+"""No text on any screen that no catalogue could have: all of them in a language that marks what it says."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+import pytest
+
+from appliance import config
+from appliance.bridge import Bridge
+from appliance.core.languages import NAMES
+from appliance.core.words import Text, Words, translated
+from appliance.display import preview
+from appliance.display.loop import Display
+from appliance.display.scene import Text as TextNode
+from appliance.display.screens.tile import initials
+
+MARKED = re.compile("«[^«»]*»")
+CUT = re.compile("«[^»]*$")  # a sentence whose end did not fit
+KEYS = {"abc", "ABC", "123", "?123", "#+="}  # of the keyboard: what they bring, as on any keyboard
+SCENES = {scene.name: scene for scene in preview.SCENES}
+
+
+def marked(text: Text) -> str:
+    """A text in a language in which every sentence stands between marks."""
+    return translated(text, lambda said: f"«{said}»", lambda one, many, n: f"«{one if n == 1 else many}»")
+
+
+def unmarked(text: str) -> list[str]:
+    """What stands outside the marks, and could be words."""
+    while (bare := MARKED.sub("", text)) != text:
+        text = bare
+    parts = CUT.sub("", text).split(" · ")
+    return [part.strip() for part in parts if any(char.isalpha() for char in part)]
+
+
+def strings(value: object) -> Iterator[str]:
+    """Every text in a snapshot that is no sentence: names, labels, addresses."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from strings(item)
+    elif is_dataclass(value) and not isinstance(value, Words | type):
+        for field in fields(value):
+            if "Text" not in str(field.type):
+                yield from strings(getattr(value, field.name))
+
+
+def plain_sentences(value: object) -> Iterator[str]:
+    """Every text in a snapshot that ought to be a sentence, and is in English for ever."""
+    if isinstance(value, tuple):
+        for item in value:
+            yield from plain_sentences(item)
+    elif is_dataclass(value) and not isinstance(value, Words | type):
+        for field in fields(value):
+            found = getattr(value, field.name)
+            if "Text" in str(field.type) and isinstance(found, str) and found:
+                yield found
+            yield from plain_sentences(found)
+
+
+def texts_of(scene: preview.Scene, folder: Path) -> list[str]:
+    """What the real display shows of a scene, in the language that marks."""
+    bridge = Bridge(scene.snapshot)
+    bridge.listen(preview._camera(bridge))
+    settings = config.Display(mode="headless", width=1280, height=720)
+    display = Display(
+        bridge, settings, clock=lambda: preview.NOW, wall=lambda: preview.WALL, speak=lambda _: marked
+    )
+    display.open()
+    script = threading.Thread(target=preview._act, args=(scene, bridge, display, folder / "shot.png"))
+    script.start()
+    display.run()
+    script.join()
+    shown = [node.text for node in display.view.nodes if isinstance(node, TextNode)]
+    display.close()
+    return shown
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_every_word_on_a_screen_is_a_sentence_or_a_name(name: str, tmp_path: Path) -> None:
+    scene = SCENES[name]
+    names = {*strings(scene.snapshot), *strings(scene.after or ()), *NAMES.values(), *KEYS}
+    names |= {initials(known) for known in names}
+    typed = "".join(key for key in scene.keys.split() if len(key) == 1)
+    shown = texts_of(scene, tmp_path)
+    assert any("«" in text for text in shown)
+    for text in shown:
+        for part in unmarked(text):
+            cut = part.endswith("…") and any(known.startswith(part[:-1].rstrip()) for known in names)
+            assert len(part) == 1 or part in names or cut or part in typed, f"“{part}” in “{text}”"
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_what_a_scene_says_is_sentences(name: str) -> None:
+    scene = SCENES[name]
+    assert list(plain_sentences((scene.snapshot, scene.after))) == []
+
+
+def test_words_beside_the_marks_are_noticed() -> None:
+    assert unmarked("«Room {room}: «x»»") == []
+    assert unmarked("«You» · Bridge") == ["Bridge"]
+    assert unmarked("14:32 10.20.0.14") == []
+    assert unmarked("Leave") == ["Leave"]
+    assert unmarked("2 «boxes» here") == ["2  here"]
+    assert unmarked("«The connection to Bri") == []
