@@ -261,6 +261,10 @@ class TestCommands:
     def test_tests_get_their_arguments(self, checkout: Checkout) -> None:
         assert checkout.dev("test", "-k", "a b").stdout.rstrip().endswith("-k a b")
 
+    def test_the_words_are_collected_by_their_tool(self, checkout: Checkout) -> None:
+        done = checkout.dev("words", "--check", cwd=Path("/"))
+        assert done.stdout == "ran:-P tools/words.py --check\n", done.stderr
+
     @pytest.mark.parametrize("arguments", [(), ("help",), ("--help",)])
     def test_help_sets_nothing_up(self, checkout: Checkout, arguments: tuple[str, ...]) -> None:
         done = checkout.dev(*arguments)

@@ -63,7 +63,7 @@ def control_socket(data: bytes) -> None:
     try:
         request = protocol.decode_request(data)
     except ControlError as error:
-        refusal = protocol.encode_refusal(error.code, error.sentence)
+        refusal = protocol.encode_refusal(error.code, str(error))
     else:
         refusal = b'{"ok":false}'
         assert protocol.decode_request(protocol.encode_request(request).strip()) == request

@@ -121,8 +121,8 @@ def test_a_device_without_the_right_direction_is_not_taken() -> None:
 
 
 def test_a_missing_device_is_named_with_its_remedy() -> None:
-    assert "USB is not connected. Plug it in" in missing(Spec("device", "USB"), "speaker").sentence
-    assert "No microphone was found. Plug in" in missing(Spec("auto"), "microphone").sentence
+    assert "USB is not connected. Plug it in" in str(missing(Spec("device", "USB"), "speaker"))
+    assert "No microphone was found. Plug in" in str(missing(Spec("auto"), "microphone"))
 
 
 # --- PortAudio itself, each in a process of its own -------------------------------------------------
@@ -189,7 +189,7 @@ def test_a_box_without_its_sound_card_says_so_and_runs() -> None:
         engine.start()
         engine.set_active(True)
         time.sleep(0.3)
-        print([view.problem for view in engine.devices])
+        print([str(view.problem) for view in engine.devices])
         print("told", [view.kind for view in states])
         print("played", engine.stats()["engine"]["played"] > 5)
         engine.stop()

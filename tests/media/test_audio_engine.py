@@ -244,7 +244,7 @@ def test_a_file_that_is_not_there_is_a_sentence_and_is_used_when_it_appears(tmp_
     sounds: list[EncodedSound] = []
     with running(f"file:{path}", "none", sounds.append, views.append) as engine:
         engine.set_active(True)
-        assert "can't be opened" in engine.devices[0].problem
+        assert "can't be opened" in str(engine.devices[0].problem)
         write_wav(path, 0.5)
         until(lambda: sounds)
         assert engine.devices[0].problem == ""
@@ -258,13 +258,13 @@ def test_a_file_without_sound_in_it_is_a_sentence(tmp_path: Path) -> None:
         with running(f"file:{tmp_path / name}", "none") as engine:
             engine.set_active(True)
             until(lambda engine=engine: engine.devices[0].problem)
-            assert name in engine.devices[0].problem
+            assert name in str(engine.devices[0].problem)
 
 
 def test_a_recording_that_can_not_be_written_leaves_the_box_running(tmp_path: Path) -> None:
     with running("none", f"file:{tmp_path / 'no' / 'such' / 'folder.wav'}") as engine:
         engine.set_active(True)
-        assert "can't be written" in engine.devices[1].problem
+        assert "can't be written" in str(engine.devices[1].problem)
         until(lambda: engine.stats()["engine"]["played"] >= 10)
 
 
