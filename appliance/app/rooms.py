@@ -369,4 +369,4 @@ class Rooms:
     def _notify(self, room: int, text: Text, tone: Tone) -> None:
         """What happens in a room on hold is told with its number."""
         away = self.active is None or self.active.room != room
-        self._box.notify(say("Room {room}: {text}", room=room, text=text) if away else text, tone)
+        self._box.notify(say("Room {room}: {what}", room=room, what=text) if away else text, tone)

@@ -14,17 +14,13 @@ import re
 from dataclasses import dataclass, replace
 
 from appliance.core import limits
-from appliance.core.words import Words, say, say_n
+from appliance.core.words import Text, say
 from appliance.errors import ControlError
 
 SIGNS = ".:[]"
 EMPTY = say("Type the other box's address first.")
 CHARACTERS = say("An address has digits, points and perhaps a colon and a port.")
-TOO_LONG = say_n(
-    "An address has at most {n} character.",
-    "An address has at most {n} characters.",
-    limits.ADDRESS_MAX_CHARS,
-)
+TOO_LONG = say("An address has at most {most} characters.", most=limits.ADDRESS_MAX_CHARS)
 MALFORMED = say("That is no address. It is four numbers with points between them, like 10.20.0.14.")
 BAD_PORT = say("After the colon comes a port number from 1 to 65535.")
 
@@ -34,7 +30,7 @@ class Entry:
     """``problem``: a sentence about the last key, or None."""
 
     text: str = ""
-    problem: Words | None = None
+    problem: Text | None = None
 
 
 def typed(entry: Entry, char: str) -> Entry:

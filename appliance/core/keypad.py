@@ -13,7 +13,7 @@ import enum
 from dataclasses import dataclass, field, replace
 
 from appliance.core import limits
-from appliance.core.words import Words, say, say_n
+from appliance.core.words import Text, say
 
 
 class Step(enum.Enum):
@@ -33,7 +33,7 @@ class Keypad:
     password: str = field(default="", repr=False)
     shown: bool = False
     peek: bool = False
-    problem: Words | None = None
+    problem: Text | None = None
 
     @property
     def text(self) -> str:
@@ -67,16 +67,8 @@ class Ready:
 ROOM_RANGE = say("Room numbers go from {least} to {most}.", least=limits.ROOM_MIN, most=limits.ROOM_MAX)
 ROOM_DIGITS = say("A room number has digits only.")
 ROOM_EMPTY = say("Type a room number first.")
-PASSWORD_SHORT = say_n(
-    "The password has at least {n} character.",
-    "The password has at least {n} characters.",
-    limits.PASSWORD_MIN_CHARS,
-)
-PASSWORD_LONG = say_n(
-    "The password has at most {n} character.",
-    "The password has at most {n} characters.",
-    limits.PASSWORD_MAX_CHARS,
-)
+PASSWORD_SHORT = say("The password has at least {least} characters.", least=limits.PASSWORD_MIN_CHARS)
+PASSWORD_LONG = say("The password has at most {most} characters.", most=limits.PASSWORD_MAX_CHARS)
 
 
 def for_room(room: int) -> Keypad:
