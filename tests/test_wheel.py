@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from appliance import config
+from appliance.core import languages
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -67,6 +68,17 @@ def test_it_carries_the_commented_defaults_and_the_licence(wheel: Path) -> None:
     assert any(name.endswith("LICENSE") for name in names)
     assert not [name for name in names if not name.startswith(("appliance/", "meetingbox-"))]
     assert not [name for name in names if "__pycache__" in name]
+
+
+def test_it_speaks_every_language(venv: Path, tmp_path: Path) -> None:
+    script = (
+        "from appliance.core.words import say\n"
+        "from appliance.display import language\n"
+        "for code in language.LANGUAGES: print(language.find(code)(say('{name} is back', name='Bridge')))"
+    )
+    said = run(venv / "bin/python", "-c", script, cwd=tmp_path).splitlines()
+    assert said[0] == "Bridge is back"
+    assert len(set(said)) == len(languages.NAMES)
 
 
 def test_it_runs_outside_the_checkout(venv: Path, tmp_path: Path) -> None:
