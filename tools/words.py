@@ -2,6 +2,10 @@
 
     ./dev words            after a sentence was added or changed, and after a translation was
     ./dev words --check    write nothing; exit 1 unless everything is up to date and translated
+    ./dev words --forget   drop the translations of what is no longer said
+
+A sentence that is no longer said keeps its translation at the end of the ``.po`` (``#~``), and has it again
+when it comes back, from another branch say.
 
 ``appliance/locale/meetingbox.pot`` is what was collected, in English: the template of a new language.
 ``LANG/LC_MESSAGES/meetingbox.po`` is what people edit, ``.mo`` is what the box reads. All of them are
@@ -107,24 +111,28 @@ def _copied(catalog: Catalog, code: str, remark: str) -> Book:
     for message in catalog:
         if message.id:
             made[message.id] = message
+    made.obsolete = catalog.obsolete
     return made
 
 
 def updated(old: Book, template: Book, code: str) -> Book:
-    """A catalogue with what the source says now; what is new has no translation yet, what is old is gone."""
+    """A catalogue with what the source says now; what is new is not translated, what is old is put aside."""
     new = book(code, old.remark)
+    before = {message.id: message for message in (*old.obsolete.values(), *old) if message.id}
     for message in template:
         if not message.id:
             continue
-        known = old.get(_key(message.id))
-        same = known is not None and known.id == message.id
+        known = before.pop(message.id, None)
         new.add(
             message.id,
-            known.string if known is not None and same else None,
+            known.string if known is not None else None,
             locations=message.locations,
-            flags=known.flags if known is not None and same else (),
-            user_comments=known.user_comments if known is not None and same else (),
+            flags=known.flags if known is not None else (),
+            user_comments=known.user_comments if known is not None else (),
         )
+    for said in sorted(before, key=_key):
+        if not missing(before[said]):
+            new.obsolete[_key(said)] = Message(said, before[said].string)
     return new
 
 
@@ -132,7 +140,7 @@ def po(catalog: Book) -> bytes:
     """The text of a ``.po`` file."""
     lines = generate_po(
         catalog,
-        ignore_obsolete=True,
+        ignore_obsolete=False,
         include_lineno=False,
         include_previous=False,
         no_location=False,
@@ -168,7 +176,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Bring the catalogues up to date, and say what is not translated."""
     parser = argparse.ArgumentParser(prog="./dev words", description=main.__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing")
-    check = parser.parse_args(arguments).check
+    parser.add_argument("--forget", action="store_true", help="drop what is no longer said")
+    asked = parser.parse_args(arguments)
+    check = asked.check
     template = collected()
     stale = _put(LOCALE / f"{DOMAIN}.pot", po(template), check)
     left = 0
@@ -178,6 +188,8 @@ def main(arguments: list[str] | None = None) -> int:
         path = path_of(code, "po")
         old = read(path, code) if path.exists() else book(code)
         catalog = updated(old, template, code)
+        if asked.forget:
+            catalog.obsolete.clear()
         stale |= _put(path, po(catalog), check)
         stale |= _put(path_of(code, "mo"), mo(catalog), check)
         without = [message for message in catalog if message.id and missing(message)]

@@ -116,6 +116,22 @@ def test_a_translation_that_is_not_relied_on_is_not_compiled() -> None:
     ]
 
 
+def test_a_sentence_that_is_not_said_for_a_while_keeps_its_translation() -> None:
+    said, silent = words.book(None), words.book(None)
+    said.add("a")
+    said.add(("{n} box", "{n} boxes"))
+    old = words.book("de")
+    old.add("a", "eins")
+    old.add(("{n} box", "{n} boxes"), ("{n} Gerät", "{n} Geräte"))
+    aside = words.updated(old, silent, "de")
+    assert len(aside) == 0
+    assert b'#~ msgstr "eins"' in words.po(aside)
+    assert b"eins" not in words.mo(aside)
+    back = words.updated(aside, said, "de")
+    assert [message.string for message in back if message.id] == ["eins", ("{n} Gerät", "{n} Geräte")]
+    assert not back.obsolete
+
+
 # --- the source --------------------------------------------------------------------------------------
 
 
