@@ -40,7 +40,7 @@ MsgId = str | tuple[str, ...]
 class Book(Catalog):
     """A catalogue whose header says nothing of when, by whom and with what it was written."""
 
-    @property  # type: ignore[misc]  # of which the base has a setter, which is used for nothing here
+    @property
     def mime_headers(self) -> list[tuple[str, str]]:
         headers = [("Project-Id-Version", DOMAIN)]
         if self.locale_identifier:
@@ -168,7 +168,7 @@ def missing(message: Message) -> bool:
     return message.fuzzy or not all(forms)
 
 
-def _key(said: MsgId) -> str:
+def _key(said: MsgId | list[str]) -> str:
     return said if isinstance(said, str) else said[0]
 
 
