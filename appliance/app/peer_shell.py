@@ -18,17 +18,19 @@ from appliance.app.lines import dial_peer
 from appliance.core import limits
 from appliance.core import messages as m
 from appliance.core import peer_effects as core
+from appliance.core.bind import Ends
 from appliance.core.channel import SealedChannel
 from appliance.core.identity import BoxIdentity
 from appliance.core.layers import Layer, layer_for_height, layer_wanted
 from appliance.core.line import LineSecrets
 from appliance.core.link_health import LinkHealth
-from appliance.core.peer import Ends, Me, Peer
+from appliance.core.peer import Peer
 from appliance.core.peer_effects import GoneReason
 from appliance.core.sending import Demand, Sending
 from appliance.core.sound_loss import SoundLoss
 from appliance.core.speaker import Speaking
 from appliance.core.view import Picture
+from appliance.core.whereabouts import Me
 from appliance.errors import MeetingBoxError, RemoteProtocolError
 from appliance.media.audio.engine import AudioEngine
 from appliance.media.audio.receive import PeerSound, Told

@@ -23,9 +23,9 @@ from appliance.app.session import Session, Surroundings
 from appliance.core import limits
 from appliance.core.call import CallState
 from appliance.core.line import LineGate
-from appliance.core.peer import Me
 from appliance.core.rejoin import Kept, restore
 from appliance.core.view import Tone
+from appliance.core.whereabouts import Me
 from appliance.errors import ControlError, StartError
 from appliance.signaling.client import ServerAddress
 from appliance.signaling.interfaces import may_dial

@@ -32,14 +32,16 @@ from appliance.core.identity import PeerKey
 from appliance.core.introduction import Acquaintance
 from appliance.core.limits import JOIN_GIVE_UP_AFTER
 from appliance.core.line import LineSecrets
-from appliance.core.peer import Me, Peer, PeerState
+from appliance.core.peer import Peer
 from appliance.core.peer_effects import GoneReason
+from appliance.core.peer_table import PeerState
 from appliance.core.recognition import MetBoxes, acquaintance_key
 from appliance.core.rejoin import Again, Joined
 from appliance.core.room import Roster
 from appliance.core.sending import decide
 from appliance.core.speaker import ActiveSpeaker, Speaking
 from appliance.core.view import Tone
+from appliance.core.whereabouts import Me
 from appliance.errors import RemoteProtocolError
 from appliance.signaling.client import RelayPool, ServerAddress
 from appliance.signaling.line_socket import LineSocket
@@ -504,7 +506,7 @@ class Session:
             self._came_back()
             return
         self._around.notify(*_greeting(peer.name, self._around.meet(peer.name, peer.box_id)))
-        self._around.at(peer.name, *peer.server)
+        self._around.at(peer.name, peer.addresses, peer.port)
         self.made_up_password = None
         if peer.box_key == self._me.identity.public_key:
             self._around.cloned(self.peer_id, peer.peer_id)

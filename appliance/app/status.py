@@ -27,7 +27,7 @@ from appliance.core.limits import (
     QUALITY_GOOD_LOSS,
     QUALITY_GOOD_RTT_MS,
 )
-from appliance.core.peer import PeerState
+from appliance.core.peer_table import PeerState
 from appliance.core.view import (
     BoxSeen,
     CallView,
