@@ -20,7 +20,7 @@ from appliance.app.healing import Healing
 from appliance.app.lines import Lines
 from appliance.app.one_room import OneRoom
 from appliance.app.peer_shell import MediaParts, PeerShell
-from appliance.core import handshake as hs
+from appliance.core import handshake_effects as hs
 from appliance.core import limits
 from appliance.core import messages as m
 from appliance.core.acquaintances import Met
@@ -28,6 +28,7 @@ from appliance.core.call import Call, CallEvent, CallState
 from appliance.core.channel import SealedChannel
 from appliance.core.door import Door
 from appliance.core.guesses import GuessBudgets, ShutOut
+from appliance.core.handshake import Handshakes
 from appliance.core.identity import PeerKey
 from appliance.core.introduction import Acquaintance
 from appliance.core.limits import JOIN_GIVE_UP_AFTER
@@ -111,7 +112,7 @@ class Session:
         key = PeerKey(again.joined.key) if again is not None else None
         proven_with = os.urandom(32).hex() if password is None else password
         known = around.met_keys.in_room(room)
-        self._handshakes = hs.Handshakes(room, proven_with, now, os.urandom, around.budgets, key, known)
+        self._handshakes = Handshakes(room, proven_with, now, os.urandom, around.budgets, key, known)
         self.peer_id = self._handshakes.peer_id
         self._me = around.me(self.peer_id)
         self._relays = RelayPool(

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from appliance.core import limits
 from appliance.core import messages as m
 from appliance.core.guesses import GuessBudgets
-from appliance.core.handshake import Effect, Handshakes, ProofFailed, Proven, Refused, SealFrame, SendFrame
+from appliance.core.handshake import Handshakes
+from appliance.core.handshake_effects import Effect, ProofFailed, Proven, Refused, SealFrame, SendFrame
 from appliance.core.pair import TABLE, Event, State
 from appliance.core.table import Machine
 from appliance.errors import LocalProtocolError
@@ -149,7 +150,7 @@ def test_a_wrong_password_costs_each_side_a_guess_and_says_so() -> None:
     assert rejected[1:] == [ProofFailed(joiner.peer_id, as_joiner=False, reason="wrong-proof")]
     assert hear(joiner, frame(rejected)) == [ProofFailed(member.peer_id, as_joiner=True, reason="rejected")]
     assert joiner.state(member.peer_id) is member.state(joiner.peer_id) is State.FAILED
-    assert joiner._press.available(NOW) == limits.GUESSES_PER_PRESS - 1
+    assert joiner._admission.press.available(NOW) == limits.GUESSES_PER_PRESS - 1
     assert member._members.strangers.wrong == 1
 
 
@@ -161,7 +162,7 @@ def test_a_proof_that_nobody_answers_costs_a_guess_after_three_seconds() -> None
     assert joiner.tick(NOW + limits.PROOF_WITHIN) == [
         ProofFailed(member.peer_id, as_joiner=True, reason="unanswered")
     ]
-    assert joiner._press.available(NOW) == limits.GUESSES_PER_PRESS - 1
+    assert joiner._admission.press.available(NOW) == limits.GUESSES_PER_PRESS - 1
 
 
 def test_a_late_acceptance_is_refused_and_another_attempt_mends_it() -> None:
@@ -566,7 +567,7 @@ def test_no_repr_shows_the_password_or_a_key() -> None:
     joiner, member = two("secret-4711", "secret-4711")
     (proven,) = hear(joiner, Exchange(joiner, member).until("accept").accept)
     assert isinstance(proven, Proven)
-    shown = repr(joiner) + repr(joiner._pairs) + repr(proven) + repr(vars(joiner)["_password"])
+    shown = repr(joiner) + repr(joiner._pairs) + repr(proven) + repr(vars(joiner._frames)["_password"])
     assert "4711" not in shown
     assert repr(proven.keys.a_to_b) not in shown
     assert repr(proven.keys.resume) not in shown

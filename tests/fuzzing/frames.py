@@ -18,7 +18,8 @@ from appliance.core import peer_effects as effects
 from appliance.core.bind import Ends
 from appliance.core.channel import SealedChannel, bind_mac
 from appliance.core.door import Door
-from appliance.core.handshake import Handshakes, SendFrame
+from appliance.core.handshake import Handshakes
+from appliance.core.handshake_effects import SendFrame
 from appliance.core.identity import BoxIdentity, PeerKey
 from appliance.core.keys import PairKeys, expand
 from appliance.core.line import LineAnswerer, LineDialer, LineSecrets

@@ -17,7 +17,8 @@ from typing import Any
 from appliance.core import messages as m
 from appliance.core import recognition as rec
 from appliance.core.channel import SealedChannel, bind_mac
-from appliance.core.handshake import Handshakes, Proven, SendFrame
+from appliance.core.handshake import Handshakes
+from appliance.core.handshake_effects import Proven, SendFrame
 from appliance.core.identity import BoxIdentity, PeerKey
 from appliance.core.introduction import Acquaintance, Carry, Host, Introductions
 from appliance.core.line import LineAnswerer, LineDialer, LineSecrets
