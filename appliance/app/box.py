@@ -273,7 +273,7 @@ class Box:
             case view.SetCamera(on):
                 self.set_media(camera_on=on)
             case view.AllowJoining(is_open):
-                self.rooms.in_call().allow_joining(is_open)
+                self.rooms.in_call().door.move(is_open)
             case view.AdmitStranger():
                 self.rooms.in_call().admit()
             case view.SetLayout(layout):
@@ -380,7 +380,7 @@ class Box:
             return
         self.sound.publish(sound)
         if self.session is not None:
-            self.session.heard_here(sound.level_dbov, sound.captured_ns / 1e9)
+            self.session.hearing.heard_here(sound.level_dbov, sound.captured_ns / 1e9)
 
     def _self_view(self, picture: Picture) -> None:
         if self.camera_on:
@@ -487,7 +487,7 @@ class Box:
             return
         self.session.look_at_links()
         self._looks += 1
-        if self.session.listen() or self._looks % limits.VIEW_LINKS_EVERY == 0:
+        if self.session.hearing.listen() or self._looks % limits.VIEW_LINKS_EVERY == 0:
             self.changed()
         if self._garbage and self.now() >= self._collect_at:
             memory.collect()

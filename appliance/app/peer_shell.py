@@ -10,11 +10,12 @@ import asyncio
 import itertools
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from appliance.app.lines import dial_peer
+from appliance.app.media_parts import MediaParts
 from appliance.core import limits
 from appliance.core import messages as m
 from appliance.core import peer_effects as core
@@ -29,12 +30,9 @@ from appliance.core.peer_effects import GoneReason
 from appliance.core.sending import Demand, Sending
 from appliance.core.sound_loss import SoundLoss
 from appliance.core.speaker import Speaking
-from appliance.core.view import Picture
 from appliance.core.whereabouts import Me
 from appliance.errors import MeetingBoxError, RemoteProtocolError
-from appliance.media.audio.engine import AudioEngine
 from appliance.media.audio.receive import PeerSound, Told
-from appliance.media.fanout import Fanout, SoundFanout
 from appliance.media.link import CONNECTED, MediaLink
 from appliance.signaling.line_socket import LineClosed, LineSocket
 
@@ -62,28 +60,6 @@ class Listener(Protocol):
     def share_pictures(self) -> None: ...
     def count(self, code: str) -> None: ...
     def arm(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class MediaParts:
-    """What every link of this box shares.
-
-    ``hosts``: our own addresses. ``may_dial(address)``: is it on our networks?
-    ``show(tile, picture)`` may be called on any thread; None takes the picture off the tile.
-    ``forget(tile)``: nothing will be shown there again.
-    ``used_fingerprints``: of every certificate in use by this box's links.
-    ``link_closed()``: one is over, and its memory waits for the garbage collector.
-    """
-
-    hosts: Callable[[], tuple[str, ...]]
-    may_dial: Callable[[str], bool]
-    video: Fanout
-    sound: SoundFanout
-    engine: AudioEngine
-    show: Callable[[str, Picture | None], None]
-    forget: Callable[[str], None]
-    used_fingerprints: Callable[[], Collection[str]]
-    link_closed: Callable[[], None]
 
 
 @dataclass(slots=True)

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 from appliance.app import memory
 from appliance.app.kept import KeptFile, boot_clock, boot_id
 from appliance.app.lines import answer_line
-from appliance.app.peer_shell import MediaParts
-from appliance.app.session import Session, Surroundings
+from appliance.app.media_parts import MediaParts
+from appliance.app.session import Session
+from appliance.app.surroundings import Surroundings
 from appliance.core import limits
 from appliance.core.call import CallState
 from appliance.core.line import LineGate
@@ -111,7 +112,7 @@ class Rooms:
     def allows(self, room: int) -> bool:
         """May our own server let anybody into this room?"""
         session = self._sessions.get(room)
-        return session is None or session.door_open
+        return session is None or session.door.window.open
 
     async def line_in(self, line: LineSocket) -> None:
         """Somebody dialed a direct line here."""
@@ -262,7 +263,7 @@ class Rooms:
         """
         async with self._changing:
             for before in self.sessions:
-                if self._stopping or before.password is None or not before.door_open:
+                if self._stopping or before.password is None or not before.door.window.open:
                     continue
                 held = before is not self.active
                 await self._end(before)

@@ -114,9 +114,9 @@ def _call(box: Box) -> CallView | None:
         password=session.made_up_password,
         layout=box.layout,
         pinned=box.pinned if box.pinned in session.peers else None,
-        speaker=session.speaker.peer,
+        speaker=session.hearing.speaker.peer,
         hidden=box.tiles_hidden,
-        meter=session.own.meter,
+        meter=session.hearing.own.meter,
         shut_out=_shut_out(session),
     )
 
