@@ -171,7 +171,7 @@ class Rooms:
     def _nobody(self, session: Session) -> None:
         self._box.count("rejoin.nobody")
         log.info("rejoin.nobody room=%d", session.room)
-        self._box.spawn(self._after_refusal(session), "nobody")
+        self._box.tasks.spawn(self._after_refusal(session), "nobody")
 
     # --- joining, leaving, switching --------------------------------------------------------------
 
@@ -236,7 +236,7 @@ class Rooms:
         """Joining this room failed."""
         self._box.count(code)
         self._refuse(sentence)
-        self._box.spawn(self._after_refusal(session), "refused")
+        self._box.tasks.spawn(self._after_refusal(session), "refused")
 
     def _refuse(self, sentence: str) -> None:
         self.refusal = sentence
@@ -296,9 +296,9 @@ class Rooms:
             await session.leave(quietly=quietly)
         finally:
             self._box.book.joined(*session.servers_dialed)
-            self._box.save_budgets()
+            self._box.records.save_budgets()
             memory.collect()
-            self._box.rest_soon()
+            self._box.housekeeping.rest_soon()
 
     def _activate(self, session: Session | None) -> None:
         """Give a room microphone, camera and speaker; the one that had them is put on hold."""
@@ -333,7 +333,7 @@ class Rooms:
             show=box.show,
             forget=box.bridge.forget,
             used_fingerprints=lambda: self.fingerprints,
-            link_closed=box.link_closed,
+            link_closed=box.housekeeping.link_closed,
         )
         return Surroundings(
             me=lambda peer_id: Me(identity, name, peer_id, tuple(box.addresses()), box.server.port),
@@ -341,18 +341,14 @@ class Rooms:
             joining_minutes=box.config.call.joining_minutes,
             uplink=1000 * box.config.video.uplink_kbps,
             media=media,
-            budgets=box.budgets,
-            met_keys=box.met_keys,
-            keep_met_keys=box.save_met_keys,
-            meet=box.meet,
+            records=box.records,
             now=box.now,
             count=box.count,
-            guess_spent=box.save_budgets,
             notify=lambda text, tone: self._notify(room, text, tone),
             changed=box.changed,
             refused=self.refused,
             relay_lost=box.relay_lost,
-            alone=box.rest_soon,
+            alone=box.housekeeping.rest_soon,
             close_room=box.server.close_room,
             same_room=box.looks_for_same_room,
             mute=lambda: box.set_media(muted=True),

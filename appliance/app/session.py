@@ -69,8 +69,8 @@ class Session:
         # Without the password nothing is proven and nobody admitted: with one that nobody knows.
         key = PeerKey(again.joined.key) if again is not None else None
         proven_with = os.urandom(32).hex() if password is None else password
-        known = around.met_keys.in_room(room)
-        self._handshakes = Handshakes(room, proven_with, now, os.urandom, around.budgets, key, known)
+        known = around.records.met_keys.in_room(room)
+        self._handshakes = Handshakes(room, proven_with, now, os.urandom, around.records.budgets, key, known)
         self.peer_id = self._handshakes.peer_id
         self._me = around.me(self.peer_id)
         self._relays = RelayPool(
@@ -209,7 +209,7 @@ class Session:
     @property
     def strangers_wrong(self) -> int:
         """Wrong proofs of strangers in this meeting, at all members that told us."""
-        return self._around.budgets.member(self.room).strangers.wrong
+        return self._around.records.budgets.member(self.room).strangers.wrong
 
     def admit(self) -> None:
         """A person at this box lets one stranger try, for a minute, whatever others guessed."""
@@ -278,7 +278,7 @@ class Session:
                 await asyncio.wait(set(self._ending), timeout=2 * limits.LINK_CLOSE_WITHIN)
         finally:
             self._secrets.clear()
-            self._around.budgets.member(self.room).meeting_over()
+            self._around.records.budgets.member(self.room).meeting_over()
 
     # --- relays -----------------------------------------------------------------------------------
 
@@ -332,7 +332,7 @@ class Session:
                         self._tell_wrong([(effect.event, 0.0)])
                     if effect.as_joiner:  # somebody else's wrong password is no verdict on ours
                         self.call.failed(now)
-                    self._around.guess_spent()
+                    self._around.records.save_budgets()
                 case hs.Refused(code):
                     self._around.count(code)
                     if code == "budget.joiner":  # we can't prove ourselves to who may well be right
@@ -411,7 +411,7 @@ class Session:
         if peer.is_resumed:
             self._came_back()
             return
-        self._around.notify(*greeting(peer.name, self._around.meet(peer.name, peer.box_id)))
+        self._around.notify(*greeting(peer.name, self._around.records.meet(peer.name, peer.box_id)))
         self._around.at(peer.name, peer.addresses, peer.port)
         self.made_up_password = None
         if peer.box_key == self._me.identity.public_key:
@@ -523,14 +523,14 @@ class Session:
     def heard_guesses(self, wrong: tuple[tuple[bytes, float], ...]) -> None:
         """A member tells of strangers' wrong proofs: the room has one budget for them."""
         if self._handshakes.heard_wrong(wrong, self._around.now()):
-            self._around.guess_spent()
+            self._around.records.save_budgets()
             self._around.changed()
 
     def _recognise(self, box_id: str, resume: bytes) -> None:
         """From now on that box and this one know each other in this room."""
-        self._around.met_keys.remember(self.room, box_id, acquaintance_key(resume))
-        self._around.keep_met_keys()
-        self._handshakes.met(self._around.met_keys.in_room(self.room))
+        self._around.records.met_keys.remember(self.room, box_id, acquaintance_key(resume))
+        self._around.records.save_met_keys()
+        self._handshakes.met(self._around.records.met_keys.in_room(self.room))
 
     def _tell_wrong(self, wrong: list[tuple[bytes, float]]) -> None:
         for shell in list(self.peers.values()):
@@ -594,7 +594,7 @@ class Session:
         self.arm()
 
     def _refuse(self, now: float) -> None:
-        wait = self._around.budgets.next_press(self.room, now) - now
+        wait = self._around.records.budgets.next_press(self.room, now) - now
         if wait <= 0:
             self._around.refused(self, "join.wrong-room-or-password", REFUSAL)
             return

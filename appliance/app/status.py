@@ -306,7 +306,7 @@ def stats(box: Box, heard: dict[str, dict[str, Any]], since: float = 0.0) -> dic
         "camera": box.camera.stats(),
         "audio": box.engine.stats(),
         "loop_lag_ms": box.lag.stats(since),
-        "queues": _queues({"intents": box.intents_waiting}),
+        "queues": _queues({"intents": box.intents.waiting}),
         "counters": counters(box),
         "abuse": box.abuse.stats(),
         "process": _process(),

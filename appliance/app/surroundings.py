@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from appliance.app.media_parts import MediaParts
-from appliance.core.acquaintances import Met
-from appliance.core.guesses import GuessBudgets
-from appliance.core.recognition import MetBoxes
+from appliance.app.records import Records
 from appliance.core.view import Tone
 from appliance.core.whereabouts import Me
 
@@ -26,13 +24,9 @@ class Surroundings:
     joining_minutes: float
     uplink: int  # bit/s for all pictures together, 0 for no limit
     media: MediaParts
-    budgets: GuessBudgets
-    met_keys: MetBoxes
-    keep_met_keys: Callable[[], None]  # they changed: keep them
-    meet: Callable[[str, str], Met]  # by name and box id
+    records: Records
     now: Callable[[], float]
     count: Callable[[str], None]
-    guess_spent: Callable[[], None]  # the budgets changed: keep them
     notify: Callable[[str, Tone], None]
     changed: Callable[[], None]
     refused: Callable[[Session, str, str], None]  # code and sentence: joining failed
