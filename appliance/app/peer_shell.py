@@ -23,7 +23,7 @@ from appliance.core.bind import Ends
 from appliance.core.channel import SealedChannel
 from appliance.core.identity import BoxIdentity
 from appliance.core.layers import Layer, layer_for_height, layer_wanted
-from appliance.core.line import LineSecrets
+from appliance.core.line_secrets import LineSecrets
 from appliance.core.link_health import LinkHealth
 from appliance.core.peer import Peer
 from appliance.core.peer_effects import GoneReason

@@ -23,7 +23,7 @@ from appliance.app.session import Session
 from appliance.app.surroundings import Surroundings
 from appliance.core import limits
 from appliance.core.call import CallState
-from appliance.core.line import LineGate
+from appliance.core.line_gate import LineGate
 from appliance.core.rejoin import Kept, restore
 from appliance.core.view import Tone
 from appliance.core.whereabouts import Me

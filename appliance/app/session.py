@@ -31,7 +31,7 @@ from appliance.core.handshake import Handshakes
 from appliance.core.identity import PeerKey
 from appliance.core.introduction import Acquaintance
 from appliance.core.limits import JOIN_GIVE_UP_AFTER
-from appliance.core.line import LineSecrets
+from appliance.core.line_secrets import LineSecrets
 from appliance.core.peer import Peer
 from appliance.core.peer_effects import GoneReason
 from appliance.core.peer_table import PeerState

@@ -21,7 +21,7 @@ import msgspec
 from appliance.core import limits
 from appliance.core import messages as m
 from appliance.core.identity import SEED_BYTES
-from appliance.core.line import LineSecrets
+from appliance.core.line_secrets import LineSecrets
 from appliance.errors import RemoteProtocolError, StartError
 
 VERSION = 1

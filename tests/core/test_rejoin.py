@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from appliance.core import limits
 from appliance.core.door import Door
 from appliance.core.identity import BoxIdentity, PeerKey
-from appliance.core.line import LineSecrets
+from appliance.core.line_secrets import LineSecrets
 from appliance.core.rejoin import Joined, Kept, Member, restore
 from appliance.errors import StartError
 

@@ -22,7 +22,8 @@ from appliance.core.handshake import Handshakes
 from appliance.core.handshake_effects import SendFrame
 from appliance.core.identity import BoxIdentity, PeerKey
 from appliance.core.keys import PairKeys, expand
-from appliance.core.line import LineAnswerer, LineDialer, LineSecrets
+from appliance.core.line import LineAnswerer, LineDialer
+from appliance.core.line_secrets import LineSecrets
 from appliance.core.peer import Peer
 from appliance.core.whereabouts import Me
 from appliance.errors import RemoteProtocolError
