@@ -42,7 +42,7 @@ from appliance.core.view import (
     TileView,
 )
 from appliance.media.audio.sequence import BANDS
-from appliance.media.link import LinkStats
+from appliance.media.link_stats import LinkStats
 
 if TYPE_CHECKING:
     from appliance.app.box import Box
