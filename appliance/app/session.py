@@ -192,7 +192,7 @@ class Session:
         """
         for shell in self.peers.values():
             shell.look_at_link()
-        losses = [shell.expected_loss for shell in self.peers.values()]
+        losses = [shell.feedback.expected_loss for shell in self.peers.values()]
         self._around.media.engine.set_expected_loss(max(losses, default=limits.SOUND_EXPECTED_LOSS))
 
     def show_tiles(self, sizes: dict[str, tuple[int, int]]) -> None:
@@ -241,7 +241,7 @@ class Session:
         shell = self.peers.get(peer_id)
         if shell is None or self._over:
             return False
-        shell.line_opened(socket, channel, dialed_here=False)
+        shell.line.opened(socket, channel, dialed_here=False)
         return True
 
     @property

@@ -186,6 +186,11 @@ class Peer:
         return self._pulse.rtt_ms
 
     @property
+    def least_rtt_ms(self) -> float:
+        """The round trip of the link: the least of the last few heartbeats, 0 before the first."""
+        return self._pulse.least_rtt_ms
+
+    @property
     def addresses(self) -> tuple[str, ...]:
         """Where its signaling server is, as it said: IP addresses, none while unknown."""
         return self._where.addresses
