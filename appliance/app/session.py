@@ -445,6 +445,7 @@ class Session:
         self._lost.add(peer.peer_id)
         self._around.count(reason.value)
         self.roster.away(peer.peer_id)
+        self._handshakes.is_away(peer.peer_id, True)
         self._let_go(peer)
         self._around.media.show(peer.peer_id, None)
         self._around.notify(*farewell(peer.name, reason))
@@ -453,7 +454,13 @@ class Session:
             self._around.relay_lost(instance)  # is its box still there?
 
     def peer_returned(self, peer: Peer) -> None:
-        """Who was away is here again, without a password."""
+        """Who was away is here again, without a password; if its place is taken meanwhile, not for long."""
+        if self.roster.crowded:
+            self._around.count("room.full")
+            shell = self.peers[peer.peer_id]
+            shell.run(peer.leave())
+            return
+        self._handshakes.is_away(peer.peer_id, False)
         self._lost.discard(peer.peer_id)
         self._around.count("peer.returned")
         self.roster.back(peer.peer_id)

@@ -19,7 +19,6 @@ from appliance.control import protocol
 from appliance.core.call import CallState
 from appliance.core.layers import Layer
 from appliance.core.limits import (
-    BOX_SEEN_FOR,
     FPS_WINDOW,
     NOTICE_KEPT_FOR,
     QUALITY_FAIR_LOSS,
@@ -29,7 +28,6 @@ from appliance.core.limits import (
 )
 from appliance.core.peer_table import PeerState
 from appliance.core.view import (
-    BoxSeen,
     CallView,
     JoiningView,
     NetworkView,
@@ -64,11 +62,7 @@ def snapshot(box: Box) -> Snapshot:
     return Snapshot(
         name=box.name,
         phase=_PHASES[session.call.state] if session is not None else Phase.IDLE,
-        boxes=tuple(
-            BoxSeen(found.name, next(iter(found.addresses), ""), found.present, found.seen_at)
-            for found in box.found
-            if found.present or box.now() - found.seen_at < BOX_SEEN_FOR
-        ),
+        boxes=box.book.seen(box.now()),
         network=_network(box),
         devices=box.devices,
         presets=tuple(Preset(preset.label, preset.room) for preset in box.config.presets),

@@ -94,6 +94,7 @@ class Handshakes:
         self._heard_known: OrderedDict[tuple[str, bytes], None] = OrderedDict()  # of boxes met before
         self._hellos: list[bytes] = []  # statements of ours, the newest first
         self._hello_text = ""
+        self._away: set[str] = set()  # proven, and out of reach
         self._attempt = -1
         self._yielded: set[str] = set()  # peers that we told to prove in this attempt
         self.renew(now)
@@ -169,7 +170,20 @@ class Handshakes:
         pair = self._pairs.get(peer_id)
         if pair is not None and pair.state in DONE:
             del self._pairs[peer_id]
+        self._away.discard(peer_id)
         self._admission.introduced.pop(peer_id, None)
+
+    @property
+    def _is_full(self) -> bool:
+        proven = self.proven
+        return len(proven - self._away) >= limits.PEERS_MAX or len(proven) >= limits.MEMBERS_MAX
+
+    def is_away(self, peer_id: str, away: bool) -> None:
+        """A proven peer is out of reach, and its place is free for another one; or it is back."""
+        if away:
+            self._away.add(peer_id)
+        else:
+            self._away.discard(peer_id)
 
     def admit(self, now: float) -> list[Effect]:
         """A person lets one stranger try although the strangers' budget is empty."""
@@ -277,7 +291,7 @@ class Handshakes:
             free = self._admission.free_place(origin, known, now)
             if pair.role == "A" or pair.proven_for == hello.nonce or not free:
                 raise _refuse("hello.proven")
-        elif len(self.proven) >= limits.PEERS_MAX:
+        elif self._is_full:
             raise _refuse("room.full")
         waiting = [p.heard for p in self._pairs.values() if p.heard is not None]
         if sum((h.known is None) == (known is None) for h in waiting) >= limits.HELLOS_WAITING_MAX:

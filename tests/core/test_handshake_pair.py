@@ -500,6 +500,36 @@ def test_a_room_is_full_at_the_number_of_tiles() -> None:
     assert hear(member, box("too many").hello(), now=now) == [Refused("room.full")]
 
 
+def test_who_is_away_takes_no_place_until_it_is_back() -> None:
+    member = box("member")
+    now, peers = NOW, []
+    for number in range(limits.PEERS_MAX + 1):
+        now += 1.0
+        x = Exchange(box(("p", number)), member)
+        challenge = frame(hear(member, x.joiner.hello(), now=now))
+        assert kinds(hear(member, frame(hear(x.joiner, challenge)), now=now)) == ["accept", "Proven"]
+        peers.append(x.joiner.peer_id)
+        if number == 0:
+            member.is_away(peers[0], True)
+    assert hear(member, box("too many").hello(), now=now) == [Refused("room.full")]
+    member.is_away(peers[1], True)
+    assert kinds(hear(member, box("the next").hello(), now=now)) == ["challenge"]
+    member.is_away(peers[1], False)
+    assert hear(member, box("another").hello(), now=now) == [Refused("room.full")]
+
+
+def test_members_that_are_away_are_bounded() -> None:
+    member = box("member")
+    now = NOW
+    for number in range(limits.MEMBERS_MAX):
+        now += 1.0
+        x = Exchange(box(("p", number)), member)
+        challenge = frame(hear(member, x.joiner.hello(), now=now))
+        assert kinds(hear(member, frame(hear(x.joiner, challenge)), now=now)) == ["accept", "Proven"]
+        member.is_away(x.joiner.peer_id, True)
+    assert hear(member, box("too many").hello(), now=now) == [Refused("room.full")]
+
+
 # --- Sealed frames --------------------------------------------------------------------------------
 
 
