@@ -41,6 +41,7 @@ from appliance.core.view import (
     TileView,
     Tone,
 )
+from appliance.core.words import say
 from appliance.display.loop import Display
 
 SIZES = ((1280, 720), (1920, 1080), (800, 480))
@@ -107,7 +108,7 @@ PEERS = (
 CALL = CallView(42, NOW - 847, OPEN, PEERS[:4])
 SPEAKER = replace(CALL, layout="speaker", speaker="p2")
 MUTED_HERE = (*PEERS[:2], replace(PEERS[2], muted_here=True), PEERS[3])
-JOINED = (Notice(1, "Infirmary joined", Tone.CALM, NOW),)
+JOINED = (Notice(1, say("{name} joined", name="Infirmary"), Tone.CALM, NOW),)
 
 
 def in_call(call: CallView, notices: tuple[Notice, ...] = ()) -> Snapshot:
@@ -115,9 +116,9 @@ def in_call(call: CallView, notices: tuple[Notice, ...] = ()) -> Snapshot:
 
 
 NOTICES = (
-    Notice(1, "Workshop has left", Tone.CALM, NOW),
-    Notice(2, "Somebody typed a wrong password for this room", Tone.WARNING, NOW),
-    Notice(3, "No picture from Engine Room for 10 s", Tone.BAD, NOW),
+    Notice(1, say("{name} left", name="Workshop"), Tone.CALM, NOW),
+    Notice(2, say("Somebody tried to join with a wrong password"), Tone.WARNING, NOW),
+    Notice(3, say("No picture from {name} for {n} s", name="Engine Room", n=10), Tone.BAD, NOW),
 )
 
 
