@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
-from appliance.app import meeting, memory, state_files, status
+from appliance.app import meeting, memory, settings, state_files, status
 from appliance.app.abuse import AbuseReport
 from appliance.app.addresses import AddressBook
 from appliance.app.commands import Commands
@@ -31,12 +31,15 @@ from appliance.control.server import ControlServer
 from appliance.core import limits, view
 from appliance.core.acquaintances import Met
 from appliance.core.layers import Stream
+from appliance.core.settings_view import SettingsIntent
 from appliance.core.view import SELF_TILE, DeviceView, Notice, Picture, Tone
+from appliance.core.words import Text
 from appliance.errors import ControlError, StartError
 from appliance.media.audio.engine import AudioEngine, EncodedSound
 from appliance.media.audio.processing import Wishes
 from appliance.media.camera_process import CameraProcess
 from appliance.media.fanout import Fanout, SoundFanout
+from appliance.settings_file import Changes
 from appliance.signaling.client import ServerAddress
 from appliance.signaling.discovery import Discovery, FoundBox
 from appliance.signaling.interfaces import Interface, InterfaceWatcher, host_addresses
@@ -66,12 +69,15 @@ class Box:
         socket_path: Path,
         runtime_dir: Path | None = None,
     ) -> None:
-        self.config = config
+        self.file_config = settings.without_pin(config)
         self.config_path = config_path
         self.state_dir = state_dir
         self.runtime_dir = runtime_dir
         self.bridge = bridge
         self.screen = screen
+        self.changes = settings.read_changes(self)
+        self._given_pin = config.admin.pin  # until it is kept as a hash
+        self.config = config = self.changes.over(self.file_config)
         self.configured_name = box_name(config)
         self.name = state_files.load_name(state_dir, self.configured_name)
         self.counters: Counter[str] = Counter()
@@ -117,6 +123,7 @@ class Box:
             on_state=lambda device: self._call_soon(self._device, device),
         )
         self.sound_checks = SoundChecks(self)
+        self.settings = settings.Settings(self)
         self.camera = CameraProcess(
             config.video.source,
             self.name,
@@ -157,7 +164,9 @@ class Box:
             self.engine.start()
             ends.append(("sound", lambda: asyncio.to_thread(self.engine.stop)))
             ends.append(("tasks", self._end_tasks))
-            ends.append(("sound check", self._end_sound_check))
+            await asyncio.to_thread(self.settings.pin.adopt, self._given_pin)
+            self._given_pin = ""
+            ends.append(("settings", self._end_settings))
             self.spawn(self._follow_intents(), "intents")
             ends.append(("rooms", self.rooms.end_all))
             self.bridge.listen(lambda intent: self._call_soon(self._intent, intent))
@@ -167,7 +176,9 @@ class Box:
             await self.stop()
             raise
         self.spawn(self.rooms.come_back(), "rejoin")
-        self.changed()
+        if self.changes.problem is not None:
+            self.notify(settings.SET_ASIDE, Tone.WARNING)
+        self._publish()  # before anything is drawn: in the look and the language that were chosen
         log.info("box.started name=%r port=%d", self.name, self.server.port)
 
     async def stop(self, *, comes_back: bool = False) -> None:
@@ -196,8 +207,8 @@ class Box:
     async def _stop_watching(self) -> None:
         self._watcher.stop()
 
-    async def _end_sound_check(self) -> None:
-        self.sound_checks.close()
+    async def _end_settings(self) -> None:
+        self.settings.close()
 
     async def _end_tasks(self) -> None:
         for task in list(self._tasks):
@@ -258,6 +269,9 @@ class Box:
 
     async def perform(self, intent: view.Intent) -> None:
         """Do what a person wants. Raises ControlError when that is not possible now."""
+        if isinstance(intent, SettingsIntent):
+            self.settings.perform(intent)
+            return
         match intent:
             case view.Join(room, password, pressed_at):
                 await self.rooms.join(room, password, made_up=False, pressed_at=pressed_at)
@@ -288,12 +302,8 @@ class Box:
                 self.rooms.in_call().close_peer(peer)
             case view.TilesShown(sizes, self_view):
                 self._tiles_shown({peer: (width, height) for peer, width, height in sizes}, self_view)
-            case view.OpenSoundCheck():
-                self.sound_checks.open()
             case view.CheckSound():
                 self.spawn(self.sound_checks.run_for_screen(), "sound check")
-            case view.CloseSoundCheck():
-                self.sound_checks.close()
             case view.Connect(address):
                 self.spawn(self._connect_for_screen(address), "connect")
             case view.CloseConnect():
@@ -324,6 +334,19 @@ class Box:
         self.pinned = peer_id
         self.changed()
 
+    def forget(self) -> None:
+        """Be another box: what was kept is gone, and read anew. It is in no room."""
+        self.identity = state_files.load_identity(self.state_dir)
+        self.budgets = state_files.load_guesses(self.state_dir, self.now())
+        self._met = state_files.load_met(self.state_dir)
+        self.met_keys = state_files.load_met_keys(self.state_dir)
+        self.book.forget()
+        self.changes = Changes()
+        self.layout = "grid"
+        self.rooms.refusal = None
+        self.notices = []
+        self.set_media(muted=False, camera_on=True)
+
     def save_budgets(self) -> None:
         state_files.save(self.state_dir, state_files.GUESSES, self.budgets.to_state(self.now()))
 
@@ -352,7 +375,7 @@ class Box:
         if camera_on is not None:
             self.camera_on = camera_on
             self._streams_wanted(self.video.wanted_streams())
-            self.camera.set_self_view(self._self_size if camera_on else None)
+            self.camera.set_self_view(self._self_size if self._seen_here else None)
             if not camera_on:
                 self.video.forget_recent()
                 self.show(SELF_TILE, None)
@@ -382,8 +405,13 @@ class Box:
         if self.session is not None:
             self.session.heard_here(sound.level_dbov, sound.captured_ns / 1e9)
 
+    @property
+    def _seen_here(self) -> bool:
+        """May our own picture be on our own screen?"""
+        return self.camera_on or self.settings.previewing
+
     def _self_view(self, picture: Picture) -> None:
-        if self.camera_on:
+        if self._seen_here:
             self.show(SELF_TILE, picture)
 
     def show(self, tile: str, picture: Picture | None) -> None:
@@ -392,7 +420,9 @@ class Box:
 
     def _tiles_shown(self, sizes: dict[str, tuple[int, int]], self_view: tuple[int, int] | None) -> None:
         self.tiles, self._self_size = sizes, self_view
-        self.camera.set_self_view(self_view if self.camera_on else None)
+        self.camera.set_self_view(self_view if self._seen_here else None)
+        if self_view is None:
+            self.show(SELF_TILE, None)
         if self.session is not None:
             self.session.show_tiles(sizes)
 
@@ -466,7 +496,7 @@ class Box:
     def _abused(self, sentence: str) -> None:
         self.notify(sentence, Tone.CALM)
 
-    def notify(self, text: str, tone: Tone) -> None:
+    def notify(self, text: Text, tone: Tone) -> None:
         """Show a line on the screen for some seconds."""
         self._notice_id += 1
         self.notices = [*self.notices, Notice(self._notice_id, text, tone, self.now())][-limits.NOTICES_MAX :]

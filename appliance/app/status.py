@@ -32,6 +32,7 @@ from appliance.core.view import (
     BoxSeen,
     CallView,
     JoiningView,
+    LookView,
     NetworkView,
     Phase,
     Preset,
@@ -84,6 +85,8 @@ def snapshot(box: Box) -> Snapshot:
         notices=tuple(box.notices),
         sound_check=box.sound_checks.view,
         connect=box.book.view,
+        look=LookView(box.config.display.theme, box.config.display.still, box.config.display.language),
+        settings=box.settings.view,
     )
 
 

@@ -162,6 +162,16 @@ def choose(devices: Sequence[SoundDevice], spec: Spec, kind: Kind) -> SoundDevic
     return next((device for device in able if device.usb), default)
 
 
+def for_people(devices: Sequence[SoundDevice]) -> list[SoundDevice]:
+    """Of the devices those that a person knows: sound cards, and what the sound server chose.
+
+    ALSA has a dozen names more for each card, which differ in what its libraries do to the sound; they are
+    shown only where there is nothing else.
+    """
+    known = [device for device in devices if device.on_server or device.label != device.id]
+    return known or list(devices)
+
+
 class Stream:
     """An open PortAudio stream; `PortAudio.close` closes it."""
 
