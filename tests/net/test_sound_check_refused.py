@@ -35,9 +35,9 @@ def test_without_a_microphone_and_in_a_meeting_no_tone_is_played(tmp_path: Path)
 def test_a_meeting_that_begins_ends_the_check(tmp_path: Path) -> None:
     with Boxes(tmp_path) as boxes:
         box = boxes.start("Bridge", microphone="test:1", speaker="test", video="none")
-        box.press("down", "ok")
-        box.ask("screenshot", file=str(tmp_path / "opened.png"))  # drawn, so the next key is that screen's
-        box.press("ok")
+        box.press("down", "ok", "ok")  # the settings; into their page about sound, at the microphone in use
+        box.ask("screenshot", file=str(tmp_path / "opened.png"))
+        box.press("down", "down", "ok", "ok")  # past "none" to the sound check, and play
         box.ask("screenshot", file=str(tmp_path / "pressed.png"))
         with pytest.raises(ControlError) as caught:
             box.ask("sound-check")

@@ -89,7 +89,7 @@ class SoundDevice:
     """``index``: PortAudio's, until it is begun again. ``inputs``, ``outputs``: channels.
 
     ``clock``: what paces it; two devices of one clock can share a stream. ``on_server``: behind it is a
-    sound server, which by itself moves our streams when a device comes or goes.
+    sound server, which by itself moves our streams when a device comes or goes. ``card``: it is a sound card.
     """
 
     id: str
@@ -102,6 +102,7 @@ class SoundDevice:
     on_server: bool = False
     default_input: bool = False
     default_output: bool = False
+    card: bool = False
 
     def serves(self, kind: Kind) -> bool:
         return (self.inputs if kind == "microphone" else self.outputs) > 0
@@ -138,6 +139,7 @@ def describe(
                 name in leading,
                 index == default[0],
                 index == default[1],
+                card is not None,
             )
         )
     return devices
@@ -168,7 +170,7 @@ def for_people(devices: Sequence[SoundDevice]) -> list[SoundDevice]:
     ALSA has a dozen names more for each card, which differ in what its libraries do to the sound; they are
     shown only where there is nothing else.
     """
-    known = [device for device in devices if device.on_server or device.label != device.id]
+    known = [device for device in devices if device.on_server or device.card]
     return known or list(devices)
 
 

@@ -115,7 +115,8 @@ class OptionList:
     def reset(self) -> None:
         self._turned = 0
 
-    def draw(self, page: Page, area: Area, choices: Choices, *, first: bool = False) -> None:
+    def draw(self, page: Page, area: Area, choices: Choices, *, first: bool = False) -> float:
+        """Draw them from the top of the area; return where they end."""
         fit = max(2, int((area.h + GAP) // (ROW + GAP)))
         shown = choices.choices
         turns = len(shown) > fit
@@ -140,6 +141,8 @@ class OptionList:
             y = area.y + (fit - 1) * (ROW + GAP)
             rect = page.rect(area.x, y, area.w, ROW)
             page.button(f"{self._prefix}-{MORE}", rect, say("More"), t.BODY, color=Ink.DIM, icon="next")
+            y += ROW + GAP
+        return y
 
     def pressed(self, target: str) -> str | None:
         """The value that was chosen; None for another target, or when the list only turned."""

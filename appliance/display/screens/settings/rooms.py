@@ -183,6 +183,7 @@ class RoomsPage(SettingsPage):
         if self._pad is not None:
             self._ask_label(self._index, self._label)
             self._pad = None
+            self.stage.focus("next")
         else:
             self._entry = None
             self.stage.focus("add" if self._index is None else f"change:{self._index}")

@@ -7,11 +7,12 @@
 
 from __future__ import annotations
 
-from appliance.core import limits
+from appliance.core import focus, limits
+from appliance.core.focus import Direction
 from appliance.core.settings_view import PAGES, OpenSettings, SettingsView
 from appliance.core.words import say
 from appliance.display import theme as t
-from appliance.display.scene import View
+from appliance.display.scene import Target, View
 from appliance.display.screens.parts import MARGIN, Page
 from appliance.display.screens.settings.about import AboutPage
 from appliance.display.screens.settings.camera import CameraPage
@@ -35,6 +36,7 @@ TOP = 104.0
 BOTTOM = 30.0
 ROW_GAP = 3.0
 ROW_MOST = 66.0
+SIDEWAYS = {"left": Direction.LEFT, "right": Direction.RIGHT}
 
 
 class SettingsScreen:
@@ -59,6 +61,7 @@ class SettingsScreen:
         self._lock = Lock(stage)
         self.page = PAGES[0]
         self._used_at: float | None = None
+        self._targets: tuple[Target, ...] = ()  # of the last view
         self.reset()
 
     def reset(self, page: str = PAGES[0]) -> None:
@@ -90,6 +93,7 @@ class SettingsScreen:
             self._used_at = moment.now
         page.until(self._used_at + limits.SETTINGS_LEFT_AFTER)
         if self._open.draw_whole(page):
+            self._targets = ()
             return page.done()
         page.button(BACK, page.rect(MARGIN - 12, 30, 56, 56), "", t.TITLE, icon="back", fill=Ink.BACKGROUND)
         page.text(page.rect(MARGIN + 58, 30, LIST, 56), say("Settings"), t.TITLE, bold=True)
@@ -102,7 +106,9 @@ class SettingsScreen:
         else:
             self._open.draw(page, area, settings)
             self._list(page, settings)
-        return page.done()
+        view = page.done()
+        self._targets = view.targets
+        return view
 
     def _list(self, page: Page, settings: SettingsView) -> None:
         led = any(target.first for target in page.targets)
@@ -149,7 +155,17 @@ class SettingsScreen:
         if key.name == "back":
             self._back()
             return True
-        return False
+        return key.name in SIDEWAYS and self._to_list(SIDEWAYS[key.name])
+
+    def _to_list(self, direction: Direction) -> bool:
+        """From the page an arrow leads to the page's own row in the list, wherever it began."""
+        here = self._stage.focused or ""
+        places = [(target.name, target.rect) for target in self._targets]
+        there = focus.move(places, here, direction) or ""
+        if here.startswith(PREFIX) or not there.startswith(PREFIX):
+            return False
+        self._stage.focus(PREFIX + self.page)
+        return True
 
     def _back(self) -> None:
         focused = self._stage.focused or ""

@@ -53,11 +53,12 @@ class SoundPage(SettingsPage):
         )
         y += 76 + BUTTON + GAP + 4
         end = area.bottom - (0 if self._in_call else BUTTON + 16)
-        self._microphones.draw(page, Area(area.x, y, wide, end - y), settings.microphone, first=True)
+        there = Area(area.x, y, wide, end - y)
+        below = self._microphones.draw(page, there, settings.microphone, first=True) + GAP
         end = area.bottom - (PROBLEM if settings.problem else 0)
         self._speakers.draw(page, Area(right, y, wide, end - y), settings.speaker)
         if not self._in_call:
-            place = page.rect(area.x, area.bottom - BUTTON, wide, BUTTON)
+            place = page.rect(area.x, below, wide, BUTTON)
             page.button("check", place, say("Sound check"), t.BODY, icon="next")
         problem(page, Area(right, area.y, wide, area.h), settings)
 
