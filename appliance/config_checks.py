@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from appliance.core import limits
+from appliance.core import languages, limits
 from appliance.core.pin_entry import is_pin
 from appliance.errors import ConfigError
 
@@ -177,8 +177,8 @@ RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     ),
     "display.theme": ("dark or light", lambda text: text in ("dark", "light")),
     "display.language": (
-        "one of " + ", ".join(limits.LANGUAGES),
-        lambda text: text in limits.LANGUAGES,
+        " or ".join((", ".join(list(languages.NAMES)[:-1]), list(languages.NAMES)[-1])),
+        lambda text: text in languages.NAMES,
     ),
     "admin.pin": (
         f"{limits.PIN_DIGITS_MIN} to {limits.PIN_DIGITS_MAX} digits in quotes, or nothing",

@@ -30,7 +30,7 @@ KEYS = frozenset(
         "audio.speaker",
         "call.joining_minutes",
         "display.theme",
-        "display.still",
+        "display.reduced_motion",
         "display.language",
     }
 )

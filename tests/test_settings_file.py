@@ -19,7 +19,7 @@ VALUES = {
     "audio.speaker": "none",
     "call.joining_minutes": 30.0,
     "display.theme": "light",
-    "display.still": True,
+    "display.reduced_motion": True,
     "display.language": "ar",
 }
 FILE = Config(name="Galley", audio=config.Audio(microphone="test", same_room="off"))
@@ -38,7 +38,7 @@ def test_what_is_kept_comes_back_and_wins(tmp_path: Path) -> None:
     assert both.name == VALUES["name"]
     assert both.presets == (PresetRoom(label="Board", room=42), PresetRoom(label="Mess", room=7))
     assert both.audio == config.Audio(microphone="device:Speak", speaker="none", same_room="off")
-    assert both.display == config.Display(theme="light", still=True, language="ar")
+    assert both.display == config.Display(theme="light", reduced_motion=True, language="ar")
     assert both.call.joining_minutes == 30.0
 
 

@@ -29,6 +29,7 @@ FILES = (
     pin.PIN,
 )
 DONE = say("This box is as on its first day.")
+NOT_ALL = say("Not everything could be erased: the state folder of this box can't be written.")
 
 
 async def reset(box: Box) -> None:
@@ -37,17 +38,25 @@ async def reset(box: Box) -> None:
     for session in box.rooms.sessions:
         await box.rooms.leave(session.room)
     box.settings.close()
-    await asyncio.to_thread(_remove, box.state_dir)
+    whole = await asyncio.to_thread(_remove, box.state_dir)
     box.forget()
     await asyncio.to_thread(box.settings.pin.forget)
     await box.settings.apply(box.file_config)
     await box.settings.rename(box.configured_name)
-    box.notify(DONE, Tone.CALM)
+    box.notify(DONE if whole else NOT_ALL, Tone.CALM if whole else Tone.BAD)
 
 
-def _remove(state_dir: Path) -> None:
-    """Remove every file that a box keeps, and what a write that was cut short left of it."""
+def _remove(state_dir: Path) -> bool:
+    """Remove every file that a box keeps, and what a write that was cut short left of it; say whether all
+    are gone.
+    """
+    whole = True
     for name in FILES:
         path = state_dir / name
         for file in (path, path.with_suffix(".new")):
-            file.unlink(missing_ok=True)
+            try:
+                file.unlink(missing_ok=True)
+            except OSError as error:
+                log.warning("reset.not-removed %s %s", file.name, error.strerror)
+                whole = False
+    return whole

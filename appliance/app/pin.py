@@ -6,6 +6,7 @@ wins until another one stands in the configuration, so who forgot it helps himse
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import logging
@@ -72,7 +73,8 @@ class AdminPin:
     def forget(self) -> None:
         """Be as on the first day: the configuration's, or none."""
         configured = self._kept.configured
-        (self._state_dir / PIN).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            (self._state_dir / PIN).unlink()
         self._kept = _File()
         if configured is not None:
             self._keep(_File(pin=configured, configured=configured))

@@ -9,6 +9,7 @@ needs them.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -162,7 +163,7 @@ class Settings:
             case s.SetJoiningMinutes(minutes):
                 await self._set({"call.joining_minutes": minutes})
             case s.ChangeLook(theme, still, language):
-                look = {"theme": theme, "still": still, "language": language}
+                look = {"theme": theme, "reduced_motion": still, "language": language}
                 await self._set({f"display.{key}": v for key, v in look.items() if v is not None})
             case s.FactoryReset():
                 await factory_reset.reset(self._box)
@@ -178,7 +179,7 @@ class Settings:
         in_call = self._box.session is not None
         if page not in (CALL_PAGES if in_call else PAGES):
             raise ControlError("settings.page", "There is no such page of the settings now.")
-        if self._page is None:
+        if self._page is None or in_call is not self._in_call:
             self._opening += 1
             self._in_call = in_call
             self._unlocked = in_call or not self.pin.is_set
@@ -293,7 +294,8 @@ class Settings:
         """Call this box so: on its screen, on the network, and in the rooms that it is in."""
         box = self._box
         box.configured_name = box.name = name
-        (box.state_dir / state_files.NAME).unlink(missing_ok=True)  # what it took because of a copy of it
+        with contextlib.suppress(OSError):
+            (box.state_dir / state_files.NAME).unlink()  # what it took because of a copy of it
         box.changed()
         if box.discovery is not None:
             await box.discovery.rename(name)

@@ -85,7 +85,9 @@ def snapshot(box: Box) -> Snapshot:
         notices=tuple(box.notices),
         sound_check=box.sound_checks.view,
         connect=box.book.view,
-        look=LookView(box.config.display.theme, box.config.display.still, box.config.display.language),
+        look=LookView(
+            box.config.display.theme, box.config.display.reduced_motion, box.config.display.language
+        ),
         settings=box.settings.view,
     )
 

@@ -146,7 +146,6 @@ SOURCE_MAX_CHARS = 4096  # file:PATH and the like: the kernel's PATH_MAX
 TEST_VOICE_MAX = 7  # test:N, from 0: eight known sounds can be told apart in one room
 
 # --- Settings and the admin PIN ----------------------------------------------------------------------
-LANGUAGES = ("en", "de", "fr", "es", "zh", "ar")  # those that the product speaks
 PIN_DIGITS_MIN = 4  # typed on a number pad in front of everybody; five tries a minute protect it
 PIN_DIGITS_MAX = 12  # what people remember as a number
 PIN_TRIES = 5  # wrong PINs within PIN_TRIES_SPAN, then the screen waits

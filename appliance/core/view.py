@@ -209,7 +209,7 @@ class ConnectView:
 
 @dataclass(frozen=True, slots=True)
 class LookView:
-    """How the screen looks. ``theme``: "dark" or "light". ``still``: no motion. ``language``: its code."""
+    """``theme``: "dark" or "light". ``still``: nothing moves. ``language``: a code of ``core/languages``."""
 
     theme: str = "dark"
     still: bool = False

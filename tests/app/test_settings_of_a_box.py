@@ -356,6 +356,7 @@ class TestInCall:
             assert rig.settings.pin.kept
             await rig.box.rooms.leave()
             await rig.until(lambda: rig.snapshot.phase is Phase.IDLE)
+            await rig.open("name", locked=True)  # what was open without the PIN is no way around it
 
         run(tmp_path, life, pin="4711")
 
@@ -408,6 +409,17 @@ class TestFactoryReset:
         run(tmp_path, life)
         expected = set(factory_reset.FILES) - {settings_file.BROKEN, "name.json"} | {"boxes-met.new"}
         assert set(before) == expected
+
+    def test_what_can_not_be_erased_is_said(self, tmp_path: Path, caplog) -> None:
+        async def life(rig: Rig) -> None:
+            (rig.state / "boxes-met.json").mkdir()
+            await rig.open("reset")
+            rig.send(s.FactoryReset())
+            await rig.until(lambda: any("Not everything" in str(n.text) for n in rig.snapshot.notices))
+            assert "reset.not-removed boxes-met.json" in caplog.text
+            assert rig.snapshot.settings is None
+
+        run(tmp_path, life)
 
     def test_a_meeting_is_left_first(self, tmp_path: Path) -> None:
         async def life(rig: Rig) -> None:

@@ -28,15 +28,15 @@ def test_a_name_is_seen_by_the_others_survives_a_restart_and_is_reset(tmp_path: 
         a = boxes.start("Bridge", video="none", microphone="none")
         b = boxes.start("Galley", video="none", microphone="none")
         boxes.wait(lambda: b.sees("Bridge") and a.sees("Galley"), 20.0)
-        rename(a, tmp_path, "Mess")
-        boxes.wait(lambda: a.status()["name"] == "Mess" and b.sees("Mess") and not b.sees("Bridge"), 20.0)
+        rename(a, tmp_path, "812")
+        boxes.wait(lambda: a.status()["name"] == "812" and b.sees("812") and not b.sees("Bridge"), 20.0)
         kept = a.folder / "state" / settings_file.SETTINGS
-        assert 'name = "Mess"' in kept.read_text()
+        assert 'name = "812"' in kept.read_text()
         identity = a.status()["id"]
 
         a.end()
         a.restart()
-        boxes.wait(lambda: a.status()["name"] == "Mess", 20.0)
+        boxes.wait(lambda: a.status()["name"] == "812", 20.0)
         assert a.status()["id"] == identity
 
         down = ["down"] * 9

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
+from appliance.core.languages import NAMES
 from appliance.core.settings_view import ChangeLook, Choice, Choices, SettingsView
 from appliance.core.words import say
 from appliance.display.screens.parts import Page
 from appliance.display.screens.settings.page import Area, OptionList, SettingsPage, heading, problem
 
-NAMES = (
-    Choice("en", "English"),
-    Choice("de", "Deutsch"),
-    Choice("fr", "Français"),
-    Choice("es", "Español"),
-    Choice("zh", "中文"),
-    Choice("ar", "العربية"),
-)
+LANGUAGES = tuple(Choice(code, name) for code, name in NAMES.items())
 
 
 class LanguagePage(SettingsPage):
@@ -27,7 +21,7 @@ class LanguagePage(SettingsPage):
         y = heading(page, area, self.title, say("The screen changes at once."))
         look = page.moment.snapshot.look
         there = Area(area.x, y, min(area.w, 460), area.bottom - y)
-        self._list.draw(page, there, Choices(look.language, NAMES), first=True)
+        self._list.draw(page, there, Choices(look.language, LANGUAGES), first=True)
         problem(page, area, settings)
 
     def press(self, target: str, at: float, touched: bool) -> None:  # noqa: ARG002 - the protocol's
