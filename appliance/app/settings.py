@@ -129,10 +129,10 @@ class Settings:
             case s.CloseSettings():
                 self.close()
             case s.EnterPin(pin):
-                self._box.spawn(self._enter(pin), "pin")
+                self._box.tasks.spawn(self._enter(pin), "pin")
             case _:
                 self._refuse_locked()
-                self._box.spawn(self._perform(intent), "setting")
+                self._box.tasks.spawn(self._perform(intent), "setting")
 
     async def _perform(self, intent: s.SettingsIntent) -> None:
         async with self._changing:
@@ -184,7 +184,7 @@ class Settings:
             self._in_call = in_call
             self._unlocked = in_call or not self.pin.is_set
             self._wrong, self._problem = 0, ""
-            self._box.spawn(self._look(self._opening), "devices to choose")
+            self._box.tasks.spawn(self._look(self._opening), "devices to choose")
         self._page = page
         self._problem = ""
         self._turned()
@@ -198,7 +198,7 @@ class Settings:
             box.sound_checks.close()
             self._end_test()
         if self._unlocked and self._page == "about" and not self._licences:
-            box.spawn(self._read_licences(), "licences")
+            box.tasks.spawn(self._read_licences(), "licences")
         box.changed()
 
     def close(self) -> None:

@@ -265,7 +265,7 @@ class TestPin:
             assert rig.snapshot.sound_check is None
             for intent in (s.SetName("Mine"), s.SetPin(""), s.FactoryReset(), s.PlayTestSound()):
                 with pytest.raises(ControlError) as caught:
-                    await rig.box.perform(intent)
+                    await rig.box.intents._perform(intent)
                 assert caught.value.code == "settings.locked"
             rig.send(s.EnterPin("4711"))
             await rig.until(lambda: not rig.settings.locked)
@@ -342,7 +342,7 @@ class TestInCall:
             await rig.box.rooms.join(812, "1234", made_up=True, pressed_at=rig.box.now())
             await rig.until(lambda: rig.snapshot.phase is Phase.IN_CALL)
             with pytest.raises(ControlError):
-                await rig.box.perform(s.OpenSettings("name"))
+                await rig.box.intents._perform(s.OpenSettings("name"))
             await rig.open("sound")
             assert rig.settings.pages == CALL_PAGES
             await rig.until(lambda: rig.snapshot.sound_check and rig.snapshot.sound_check.level > 0.3)
@@ -366,7 +366,7 @@ class TestInCall:
             await rig.box.rooms.join(812, "1234", made_up=True, pressed_at=rig.box.now())
             await rig.until(lambda: rig.snapshot.settings is None)
             with pytest.raises(ControlError):
-                await rig.box.perform(s.SetName("Mine"))
+                await rig.box.intents._perform(s.SetName("Mine"))
             await rig.box.rooms.leave()
 
         run(tmp_path, life)
@@ -380,12 +380,12 @@ class TestFactoryReset:
             first = rig.box.box_id
             await rig.box.rooms.join(812, "1234", made_up=True, pressed_at=rig.box.now())
             await rig.box.rooms.leave()
-            rig.box.meet("Galley", "ab" * 16)
-            rig.box.met_keys.remember(42, "0a" * 16, bytes(32))
-            rig.box.save_met_keys()
+            rig.box.records.meet("Galley", "ab" * 16)
+            rig.box.records.met_keys.remember(42, "0a" * 16, bytes(32))
+            rig.box.records.save_met_keys()
             rig.box.book.met("Galley", ["10.0.0.7"], 8787)
             rig.box.book.save()
-            rig.box.save_budgets()
+            rig.box.records.save_budgets()
             (rig.state / "boxes-met.new").write_bytes(b"half")
             await rig.open("name")
             await rig.change(s.SetName("Bridge"))
@@ -461,7 +461,7 @@ def test_every_page_can_be_opened_and_says_what_it_is_about(tmp_path: Path) -> N
         assert any(fact.value == "127.0.0.1" for fact in rig.settings.facts)
         assert any(str(fact.value) == "No limit" for fact in rig.settings.facts)
         with pytest.raises(ControlError):
-            await rig.box.perform(s.OpenSettings("cellar"))
+            await rig.box.intents._perform(s.OpenSettings("cellar"))
 
     run(tmp_path, life)
 
