@@ -17,17 +17,16 @@ import msgspec
 
 from appliance import __version__, config, settings_file
 from appliance.app import factory_reset, licences, state_files
+from appliance.app.device_choices import Found, find
 from appliance.app.facts import facts
 from appliance.app.pin import AdminPin
 from appliance.config import Config
 from appliance.core import limits
 from appliance.core import settings_view as s
 from appliance.core.pin_tries import PinTries
-from appliance.core.settings_view import CALL_PAGES, PAGES, Choice, Choices, PinView, SettingsView
+from appliance.core.settings_view import CALL_PAGES, PAGES, PinView, SettingsView
 from appliance.core.words import Text, say
 from appliance.errors import ConfigError, ControlError
-from appliance.media.audio.devices import Kind, SoundDevice
-from appliance.media.sources import found as cameras
 
 if TYPE_CHECKING:
     from appliance.app.box import Box
@@ -35,12 +34,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("meetingbox")
 
 _DEVICE_KEYS = {"camera": "video.source", "microphone": "audio.microphone", "speaker": "audio.speaker"}
-AUTOMATIC = say("Automatic")
-NONE = {
-    "camera": say("No camera"),
-    "microphone": say("No microphone"),
-    "speaker": say("No loudspeaker"),
-}
 SET_ASIDE = say("What was set on this screen can't be read and is set aside: the configuration is in force.")
 NOT_KEPT = say("The change lasts until the box is switched off: its state folder can't be written.")
 REFUSED = say("That is not possible.")
@@ -60,8 +53,7 @@ class Settings:
         self._unlocked = False
         self._wrong = 0
         self._busy = False
-        self._cameras: tuple[Choice, ...] = ()
-        self._sound: tuple[SoundDevice, ...] = ()
+        self._found = Found()
         self._licences: tuple[s.Licence, ...] = ()
         self._problem: Text = ""
         self._changes = 0
@@ -84,9 +76,9 @@ class Settings:
         return SettingsView(
             pages=pages,
             pin=pin,
-            microphone=self._choices("microphone", box.config.audio.microphone),
-            speaker=self._choices("speaker", box.config.audio.speaker),
-            camera=self._choices("camera", box.config.video.source),
+            microphone=self._found.choices("microphone", box.config.audio.microphone),
+            speaker=self._found.choices("speaker", box.config.audio.speaker),
+            camera=self._found.choices("camera", box.config.video.source),
             testing=self._testing is not None,
             facts=facts(box) if self._page == "network" else (),
             joining_minutes=box.config.call.joining_minutes,
@@ -101,23 +93,6 @@ class Settings:
     def previewing(self) -> bool:
         """Is our own picture looked at outside of a meeting?"""
         return self._page == "camera" and self._unlocked and not self._in_call
-
-    def _choices(self, kind: str, value: str) -> Choices:
-        """What there is, what is in force among it, automatic first and none last."""
-        if kind == "camera":
-            there = self._cameras
-        else:
-            end: Kind = "microphone" if kind == "microphone" else "speaker"
-            able = [device for device in self._sound if device.serves(end)]
-            there = tuple(Choice(f"device:{device.id}", device.label) for device in able)
-        choices = (
-            Choice("auto", AUTOMATIC),
-            *there[: limits.CHOICES_MAX],
-            Choice("none", NONE[kind]),
-        )
-        if value not in {choice.value for choice in choices}:
-            choices = (*choices[:-1], Choice(value, value), choices[-1])
-        return Choices(value, choices)
 
     # --- intents ----------------------------------------------------------------------------------
 
@@ -213,11 +188,8 @@ class Settings:
         """Find what there is to choose from, for as long as somebody may choose."""
         while self._page is not None and self._opening == opening:
             if self._unlocked and self._page in CALL_PAGES:
-                before = self._cameras, self._sound
-                there = await asyncio.to_thread(cameras.found)
-                self._cameras = tuple(Choice(camera.source, camera.label) for camera in there)
-                self._sound = tuple(await asyncio.to_thread(self._box.engine.found))
-                if (self._cameras, self._sound) != before:
+                before, self._found = self._found, await find(self._box.engine)
+                if self._found != before:
                     self._box.changed()
             await asyncio.sleep(limits.DEVICES_LOOK_EVERY)
 

@@ -13,12 +13,14 @@ import pytest
 from appliance import config, settings_file
 from appliance.app import factory_reset, licences
 from appliance.app.box import Box
+from appliance.app.device_choices import Found
 from appliance.bridge import Bridge
 from appliance.core import limits
 from appliance.core import settings_view as s
 from appliance.core.settings_view import CALL_PAGES, PAGES, SettingsView
 from appliance.core.view import SELF_TILE, CheckSound, Intent, LookView, Phase, Preset, Snapshot, TilesShown
 from appliance.errors import ControlError
+from appliance.media.sources.found import FoundCamera
 
 CONFIG = """
 name = "Solo"
@@ -478,7 +480,8 @@ def test_the_licences_are_those_of_what_is_needed() -> None:
 
 def test_a_long_list_of_devices_is_bounded(tmp_path: Path) -> None:
     async def life(rig: Rig) -> None:
-        rig.box.settings._cameras = tuple(s.Choice(f"v4l2:/dev/video{i}", str(i)) for i in range(99))
+        many = tuple(FoundCamera(f"v4l2:/dev/video{i}", str(i)) for i in range(99))
+        rig.box.settings._found = Found(cameras=many)
         rig.send(s.OpenSettings("look"))
         await rig.until(lambda: rig.snapshot.settings)
         assert len(rig.settings.camera.choices) == limits.CHOICES_MAX + 2
