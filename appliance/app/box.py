@@ -32,6 +32,7 @@ from appliance.core import limits, view
 from appliance.core.acquaintances import Met
 from appliance.core.layers import Stream
 from appliance.core.view import SELF_TILE, DeviceView, Notice, Picture, Tone
+from appliance.core.words import Text
 from appliance.errors import ControlError, StartError
 from appliance.media.audio.engine import AudioEngine, EncodedSound
 from appliance.media.audio.processing import Wishes
@@ -284,6 +285,8 @@ class Box:
                 self.pin(peer)
             case view.MutePeer(peer, muted):
                 self.rooms.in_call().mute_peer(peer, muted)
+            case view.MoveTile(peer, place):
+                self.move_tile(peer, place)
             case view.ClosePeer(peer):
                 self.rooms.in_call().close_peer(peer)
             case view.TilesShown(sizes, self_view):
@@ -323,6 +326,11 @@ class Box:
         """Keep one peer large, or none."""
         self.pinned = peer_id
         self.changed()
+
+    def move_tile(self, peer_id: str, place: int) -> None:
+        """Put a peer's tile at another place, from 0. Raises ControlError outside of a meeting."""
+        session = self.rooms.in_call()
+        session.move_tile(peer_id, place, status.tiles_in_order(session))
 
     def save_budgets(self) -> None:
         state_files.save(self.state_dir, state_files.GUESSES, self.budgets.to_state(self.now()))
@@ -466,7 +474,7 @@ class Box:
     def _abused(self, sentence: str) -> None:
         self.notify(sentence, Tone.CALM)
 
-    def notify(self, text: str, tone: Tone) -> None:
+    def notify(self, text: Text, tone: Tone) -> None:
         """Show a line on the screen for some seconds."""
         self._notice_id += 1
         self.notices = [*self.notices, Notice(self._notice_id, text, tone, self.now())][-limits.NOTICES_MAX :]

@@ -118,6 +118,18 @@ MET_KEYS_MAX = 512  # in all rooms: sixteen full ones, 70 kB on disk
 MET_HELLOS_REMEMBERED = 256  # nonces of known boxes' hellos: a recorded one occupies nobody twice
 MET_CHALLENGES_PER_BOX = 2  # challenges out at once for one box met before
 
+# --- The whole mesh, as its members tell it -----------------------------------------------------------
+LINKS_LOOK_EVERY = 1.0  # at a link's quality; receiver reports come about as often
+LINKS_EVERY = 2.0  # between two words about our links to one member, when something changed
+LINKS_AGAIN = 10.0  # the same when nothing did: figures move, and a word may be lost with its connection
+LINKS_KEPT = 25.0  # what a member told: two more words should have come by then
+LINKS_HEARD_BURST = 4  # words of one member at once: a new connection begins with one
+LINKS_HEARD_EVERY = 1.0  # and one more so often
+LINK_MISSING_AFTER = 5.0  # a member does not name another for so long: they don't see each other
+LINK_RTT_MAX_MS = 60_000  # told; as long as a heartbeat may be held
+MESH_SENTENCES = 3  # on the screen; the picture shows the rest
+NO_PICTURE_AFTER = 10.0  # a camera that is on, and nothing comes: longer than a keyframe or a restart takes
+
 # --- The seal and the direct line -----------------------------------------------------------------
 SEALED_MAX_BYTES = 32 * 1024  # plaintext; an SDP has under 10 kB, and in base64 it still fits a relay's frame
 SEAL_FRAMES_MAX = 2**20  # frames under one key: years of signaling, far below the cipher's bound
@@ -300,7 +312,9 @@ NOTICES_SHOWN = 3  # at once, newest below; older ones make room
 LEAVE_ASKED_FOR = 5.0  # "leave?" or "close?" waits so long for the second press, then it was a slip
 LEAVE_TOUCH_GAP = 0.3  # a second touch sooner than this is the same finger's bounce
 MENU_FOR = 10.0  # a tile's menu closes by itself so long after the last key or touch: it hides a face
-RING_FOR = 10.0  # in a call the focus ring goes away so long after the last key: people, not buttons
+BAR_FOR = 8.0  # in a call the bar hides so long after the last key, touch or move: people, not buttons
+RING_FOR = 8.0  # and with it the focus ring
+DRAG_FROM = 18.0  # units that a finger moves on a tile until it drags it: more than a press trembles
 ANSWER_WITHIN = 3.0  # from an intent to a snapshot that shows it; then the keypad takes keys again
 SPINNER_EVERY = 0.1  # between two positions of a spinner: calm, and 1 % of a core at most
 SPINNER_STEPS = 16  # positions in a turn
@@ -515,6 +529,8 @@ QUALITY_GOOD_LOSS = 0.01  # share of packets; repaired without anybody noticing
 QUALITY_GOOD_RTT_MS = 40.0
 QUALITY_FAIR_LOSS = 0.05  # pictures hold, sound is still whole
 QUALITY_FAIR_RTT_MS = 150.0
+QUALITY_SPAN = 5.0  # of packets: a link that lost some an hour ago is good, one that loses now is not
+QUALITY_UP_AFTER = 4.0  # of better looks until a bar comes back
 SPEAKING_DBOV = 50  # RFC 6464 level (0 loud .. 127 silent) above which somebody speaks; noise is not sent
 SPEAKING_AFTER = 0.2  # loud for so long: a cough lasts about 80 ms
 SPEAKING_HOLD = 0.8  # quiet for so long: longer than the pause between two words
