@@ -66,6 +66,9 @@ class Stage(Protocol):
 
     def open_address(self) -> None: ...
 
+    def open_settings(self, page: str = "sound") -> None:
+        """Show the settings, opened at a page."""
+
     def focus(self, target: str) -> None: ...
 
 
