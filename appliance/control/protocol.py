@@ -289,8 +289,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
     ``away``: the names of members that are out of reach. ``links``: every link of the active room, those
     between others too. ``muted``: its own microphone. ``echo_control``: "on" or "off", and why if not as
-    usual. ``says``: the sentences on its screen that tell what happened: why joining failed, and the notices of this
-    moment.
+    usual. ``says``: the sentences on its screen that tell what happened: why joining failed, and the notices
+    of this moment.
     """
 
     v: int = 1

@@ -29,7 +29,12 @@ def drawing(w: int, h: int, lines: tuple[tuple[Line, RGB], ...]) -> pygame.Surfa
             length = math.hypot(b[0] - a[0], b[1] - a[1])
             if length:
                 nx, ny = (a[1] - b[1]) / length * half, (b[0] - a[0]) / length * half
-                corners = [(a[0] + nx, a[1] + ny), (b[0] + nx, b[1] + ny), (b[0] - nx, b[1] - ny), (a[0] - nx, a[1] - ny)]
+                corners = [
+                    (a[0] + nx, a[1] + ny),
+                    (b[0] + nx, b[1] + ny),
+                    (b[0] - nx, b[1] - ny),
+                    (a[0] - nx, a[1] - ny),
+                ]
                 pygame.draw.polygon(large, (*color, 255), corners)
     return pygame.transform.smoothscale(large, (w, h))
 

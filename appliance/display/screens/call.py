@@ -1,12 +1,10 @@
-"""In a call: everybody's tiles, a bar with what one does in a meeting, and a panel beside the tiles on demand.
+"""In a call: everybody's tiles, a bar with what one does in a meeting, a panel beside the tiles on demand.
 
 The bar lies over the tiles and hides in peace, so that no picture changes its place or size when it comes or
 goes. The first touch or key then only shows it; keys that mean one thing (m, v, h, back) act at once.
 """
 
 from __future__ import annotations
-
-import math
 
 from appliance.core import grid, limits
 from appliance.core.view import (
@@ -21,7 +19,7 @@ from appliance.core.view import (
     SetLayout,
     SetMuted,
 )
-from appliance.core.words import say, say_n
+from appliance.core.words import Text, say, say_n
 from appliance.display import theme as t
 from appliance.display.scene import View
 from appliance.display.screens import call_bar, mesh_panel, people, shut_out, side_panel, tile, tile_move
@@ -40,6 +38,8 @@ EDGE = 24.0
 TOP = 52.0
 BOTTOM = 16.0
 GAP = 14.0
+SEEN_LEAST = 54.0  # units of a tile's height beside the bar, ...
+SEEN_SHARE = 0.4  # ... and of its height; else all tiles stand above the bar, also while it is hidden
 WAKE = "call:wake"  # a touch anywhere while the bar is hidden
 
 Places = dict[str, grid.Rect]
@@ -82,26 +82,31 @@ class Call:
             wide = people.width(page, call) if self._panel == "people" else mesh_panel.WIDTH * page.w
             area, panel = side_panel.split(page, area, wide)
         bar = self._bar(page, call)
+        shown = bar if self._shows_bar(page, call) else None
+        hint = self._move.hint(page, call)
         places: Places = {}
         if call.tiles:
-            places, names = self._tiles(page, call, area, bar)
+            over = hint.place if hint is not None else shown.rect if shown is not None else None
+            below = bar.rect if panel is None else None
+            places, names = self._tiles(page, call, area, over, below)
             clear += names
         else:
-            self._alone(page, call, area, bar)
-        if bar is not None:
-            call_bar.draw(page, bar)
-            clear.append(bar.rect)
-        if self._move.peer is not None:
-            clear.append(self._move.draw(page, call, places))
+            self._alone(page, call, area, shown)
+        if hint is not None:
+            self._move.draw(page, places, hint)
+            clear.append(hint.place)
+        elif shown is not None:
+            call_bar.draw(page, shown)
+            clear.append(shown.rect)
         self._toasts.draw(page, area, clear)
         chosen = self._menu.tile(call, moment.now)
         if panel is not None:
             self._side(page, panel, call)
         elif chosen is not None:
             self._menu.draw(page, self._area(page), places[chosen.peer], chosen, call)
-        elif self._rooms.open(moment.now) and bar is not None:
-            self._rooms.draw(page, page.w / 2, bar.rect.y / page.theme.scale - 12)
-        elif bar is None and self._move.peer is None:
+        elif self._rooms.open(moment.now) and shown is not None:
+            self._rooms.draw(page, page.w / 2, shown.rect.y / page.theme.scale - 12)
+        elif shown is None and hint is None:
             page.targets.clear()
             page.outside = WAKE
         return page.done()
@@ -112,7 +117,7 @@ class Call:
         x = EDGE
         boxes = len(call.tiles) + 1
         passed = now - call.since
-        said = [
+        said: list[tuple[Text, Ink]] = [
             (say("Room {room}", room=call.room), Ink.TEXT),
             (say_n("{n} box", "{n} boxes", boxes), Ink.DIM),
             (duration(passed), Ink.DIM),
@@ -134,16 +139,18 @@ class Call:
     def _area(self, page: Page) -> grid.Rect:
         return page.rect(EDGE, TOP, page.w - 2 * EDGE, page.h - TOP - BOTTOM)
 
-    def _bar(self, page: Page, call: CallView) -> Plan | None:
-        """Where the bar is; None while it is hidden."""
-        now = page.moment.now
-        asked = self._leave.open(now)
-        page.until(self._leave.stale_at(now))
-        if self._panel or self._move.peer is not None or self.hidden(call, now):
-            return None
+    def _bar(self, page: Page, call: CallView) -> Plan:
+        """Where the bar is, or would be."""
+        asked = self._leave.open(page.moment.now)
+        page.until(self._leave.stale_at(page.moment.now))
+        return call_bar.plan(page, call_bar.buttons(page, call, asked))
+
+    def _shows_bar(self, page: Page, call: CallView) -> bool:
+        if self._panel or self._move.peer is not None or self.hidden(call, page.moment.now):
+            return False
         if call.tiles and self._used_at is not None:
             page.until(self._used_at + limits.BAR_FOR)
-        return call_bar.plan(page, call_bar.buttons(page, call, asked))
+        return True
 
     def hidden(self, call: CallView, now: float) -> bool:
         """Is the bar hidden, because nobody uses it and there is somebody to look at?"""
@@ -152,13 +159,17 @@ class Call:
         return idle and not busy and bool(call.tiles)
 
     def _tiles(
-        self, page: Page, call: CallView, area: grid.Rect, bar: Plan | None
+        self, page: Page, call: CallView, area: grid.Rect, over: grid.Rect | None, below: grid.Rect | None
     ) -> tuple[Places, list[grid.Rect]]:
-        """Everybody, the self-view last; return where each peer's tile is, and where names stand."""
-        arrange = grid.arrange if call.large is None else grid.arrange_speaker
-        rects = arrange(len(call.tiles) + 1, area, page.theme.px(GAP))
+        """Everybody, the self-view last; return where each peer's tile is, and where names stand.
+
+        ``over``: what lies on the tiles now. ``below``: where the bar is or would be.
+        """
+        rects = self._arranged(page, call, area)
+        if below is not None and not all(_usable(page, rect, below) for rect in rects):
+            above = grid.Rect(area.x, area.y, area.w, below.y - page.theme.px(GAP) - area.y)
+            rects = self._arranged(page, call, above)
         order = sorted(call.tiles, key=lambda peer: peer.peer != call.large)  # the others stay in order
-        over = bar.rect if bar is not None else None
         places, names = {}, []
         for peer, rect in zip(order, rects, strict=False):
             pinned = peer.peer == call.pinned
@@ -166,6 +177,10 @@ class Call:
             places[peer.peer] = rect
         names.append(tile.draw_self(page, rects[-1], page.moment.snapshot, call, over))
         return places, names
+
+    def _arranged(self, page: Page, call: CallView, area: grid.Rect) -> tuple[grid.Rect, ...]:
+        arrange = grid.arrange if call.large is None else grid.arrange_speaker
+        return arrange(len(call.tiles) + 1, area, page.theme.px(GAP))
 
     def _alone(self, page: Page, call: CallView, area: grid.Rect, bar: Plan | None) -> None:
         scale = page.theme.scale
@@ -414,6 +429,7 @@ class Call:
             self._move.end()
 
 
-def stale_after(used_at: float | None) -> float:
-    """When a bar that was used at a time hides."""
-    return math.inf if used_at is None else used_at + limits.BAR_FOR
+def _usable(page: Page, rect: grid.Rect, bar: grid.Rect) -> bool:
+    """Is enough of a tile beside the bar to tell who it is, and to press it?"""
+    high = tile.free(page, rect, bar).h
+    return high >= page.theme.px(SEEN_LEAST) and high >= SEEN_SHARE * rect.h

@@ -16,13 +16,13 @@ from appliance.display.screens.parts import Page, countdown
 from appliance.display.text import clean, line_height
 from appliance.display.theme import Ink
 
-BOTTOM = 16.0  # below it, units
-PAD = 12.0
+BOTTOM = 8.0  # below it, units
+PAD = 9.0
 GAP = 10.0
 LEAST = 92.0  # a button's width
 BESIDE = (14.0, 5.0)  # left and right of a label of one line, of two
 ICON = 27.0
-TOP = 11.0  # above the icon
+TOP = 9.0  # above the icon
 COUNTDOWN = "00:00"  # as wide as one gets, within an hour
 
 
@@ -63,7 +63,9 @@ def buttons(page: Page, call: CallView, asked: bool) -> tuple[Button, ...]:
     """What can be done now. ``asked``: whether to leave is the question."""
     return (
         _two("mute", ("microphone-off", say("Unmute")), ("microphone", say("Mute")), call.muted),
-        _two("camera", ("camera-off", say("Start camera")), ("camera", say("Stop camera")), not call.camera_on),
+        _two(
+            "camera", ("camera-off", say("Start camera")), ("camera", say("Stop camera")), not call.camera_on
+        ),
         _layout(call),
         _joining(page, call),
         _rooms(page),
@@ -133,7 +135,9 @@ def plan(page: Page, shown: tuple[Button, ...]) -> Plan:
 
 
 def _line_width(page: Page, button: Button) -> float:
-    return max(page.measure(label, t.NOTE, button.look == "leave") for label in (button.label, *button.may)) + 1
+    return (
+        max(page.measure(label, t.NOTE, button.look == "leave") for label in (button.label, *button.may)) + 1
+    )
 
 
 def _two_lines_width(page: Page, button: Button) -> float:

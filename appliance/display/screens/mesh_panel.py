@@ -1,13 +1,13 @@
-"""All connections of a meeting: boxes around a circle, a line for every two of them, and what is wrong in words.
+"""All connections of a meeting: boxes around a circle, a line for every two, and what is wrong in words.
 
-How a line is drawn tells as much as its colour: whole and thin is good, long strokes are fair, short thick ones
-bad, and a line that is interrupted in its middle by a cross is none.
+How a line is drawn tells as much as its colour: whole and thin is good, long strokes are fair, thick dots
+are bad, and a line that is interrupted in its middle by a cross is none.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from appliance.core.grid import Rect
 from appliance.core.mesh import BROKEN, sentences
@@ -22,7 +22,7 @@ from appliance.display.theme import Ink
 WIDTH = 0.58  # of the screen's
 DOT = 9.0
 LABEL_GAP = 16.0  # between a box's dot and its name
-LABEL_SHARE = 0.27  # of the panel's width, for a name at either side
+LABEL_SHARE = 0.25  # of the panel's width, for a name at either side
 CROSS = 8.0
 SAMPLE = 46.0  # length of a line in the legend
 SENTENCE_LINES = 2
@@ -40,6 +40,8 @@ class Style:
 
 
 GOOD = Style(Ink.ACCENT, 2.2)
+THIN = 1.2  # of good lines, where there are many: what is wrong stands out
+MANY = 8  # boxes
 FAIR = Style(Ink.WARNING, 3.4, 17, 8)
 BAD = Style(Ink.BAD, 5, 4, 9)
 NONE = Style(Ink.BAD, 3, cross=True)
@@ -120,10 +122,13 @@ def _circle(
     count = len(mesh.boxes)
     turn = 2 * math.pi / max(count, 2)
     places = {
-        box.peer: (math.sin((i + 0.5) * turn), -math.cos((i + 0.5) * turn)) for i, box in enumerate(mesh.boxes)
+        box.peer: (math.sin((i + 0.5) * turn), -math.cos((i + 0.5) * turn))
+        for i, box in enumerate(mesh.boxes)
     }
     edge = DOT + 4
-    place = page.rect(center[0] - radius - edge, center[1] - radius - edge, 2 * (radius + edge), 2 * (radius + edge))
+    place = page.rect(
+        center[0] - radius - edge, center[1] - radius - edge, 2 * (radius + edge), 2 * (radius + edge)
+    )
     scale = page.theme.scale
 
     def pixel(peer: str) -> tuple[int, int]:
@@ -132,7 +137,10 @@ def _circle(
 
     lines: list[Line] = []
     for link in sorted(mesh.links, key=lambda link: _weight(style(link))):  # what is wrong lies on top
-        lines += _lines(page, style(link), pixel(link.one), pixel(link.other))
+        kind = style(link)
+        if kind is GOOD and count > MANY:
+            kind = replace(GOOD, width=THIN)
+        lines += _lines(page, kind, pixel(link.one), pixel(link.other))
     if lines:
         page.add(Lines(place, tuple(lines)))
     left, wide = across
@@ -167,7 +175,10 @@ def _lines(page: Page, kind: Style, one: tuple[int, int], other: tuple[int, int]
     arm = min(page.theme.px(CROSS), length / 5)
     back = 2 * arm / length
     stop = [
-        (round(middle[0] + (end[0] - middle[0]) * 2 * back), round(middle[1] + (end[1] - middle[1]) * 2 * back))
+        (
+            round(middle[0] + (end[0] - middle[0]) * 2 * back),
+            round(middle[1] + (end[1] - middle[1]) * 2 * back),
+        )
         for end in (one, other)
     ]
     whole = [Line(*one, *stop[0], kind.color, width), Line(*other, *stop[1], kind.color, width)]

@@ -1,4 +1,4 @@
-"""Who is here: every box of the meeting, since when, whether it is heard and how good its link is; who is away."""
+"""Who is here: every box, since when, whether it is heard and how good its link is; and who is away."""
 
 from __future__ import annotations
 

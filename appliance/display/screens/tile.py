@@ -21,17 +21,25 @@ SMALL = 250.0  # units of width; below this a tile has small letters
 TINY = 200.0  # below this a chip is as tight as can be, and the self-view says "You" and no more
 NAME_LEAST = 6.0  # em: where less of a longer name would be left, a sign stands for the words after it
 LOW = 192.0  # units of height; below this there is no room for a sentence in the middle
-ABOVE_BAR = 8.0  # units between a name and the bar that would lie on it
+ABOVE_BAR = 8.0  # units between what a tile says and the bar that lies on it
+
+
+def free(page: Page, rect: Rect, bar: Rect | None) -> Rect:
+    """The part of a tile that the bar does not lie on."""
+    if bar is None or not rect.overlaps(bar):
+        return rect
+    return Rect(rect.x, rect.y, rect.w, max(0, bar.y - page.theme.px(ABOVE_BAR) - rect.y))
 
 
 def draw_peer(
     page: Page, rect: Rect, peer: TileView, *, pinned: bool, hidden: bool, bar: Rect | None = None
 ) -> Rect:
-    """The tile of a remote peer; return where its name stands, which is above the ``bar``.
+    """The tile of a remote peer; return where its name stands. What it says is not below the ``bar``.
 
     ``hidden``: with its name, but without its picture.
     """
-    page.target(target_of(peer.peer), rect, RADIUS)
+    seen = free(page, rect, bar)
+    page.target(target_of(peer.peer), seen, RADIUS)
     page.box(rect, Ink.PANEL, RADIUS)
     if not hidden:
         page.tiles.append((peer.peer, *covering(rect)))
@@ -39,27 +47,25 @@ def draw_peer(
     away = peer.state is TileState.RECONNECTING
     label: Text = peer.name
     if away:
-        label = _waiting(page, rect, say("Reconnecting to {name}", name=peer.name), peer.name)
+        label = _waiting(page, seen, say("Reconnecting to {name}", name=peer.name), peer.name)
     elif peer.held:
-        _poster(page, rect, peer.name, say("On hold"))
+        _poster(page, seen, peer.name, say("On hold"))
     elif not peer.camera_on:
-        _poster(page, rect, peer.name, say("Camera off"))
+        _poster(page, seen, peer.name, say("Camera off"))
     elif hidden:
-        _poster(page, rect, peer.name, say("Pictures are hidden"))
+        _poster(page, seen, peer.name, say("Pictures are hidden"))
     else:
         if peer.no_picture and not has_picture:
-            _poster(page, rect, peer.name, say("No picture"))
+            _poster(page, seen, peer.name, say("No picture"))
         elif not has_picture:
-            label = _waiting(page, rect, say("Connecting to {name}", name=peer.name), peer.name)
+            label = _waiting(page, seen, say("Connecting to {name}", name=peer.name), peer.name)
         _video(page, rect, peer.peer)
     if peer.speaking and not away:
         page.box(rect, None, RADIUS, Ink.ACCENT, 4)
     live = peer.state is TileState.LIVE
     mute = "on hold" if peer.held else "muted here" if peer.muted_here else "muted" if peer.muted else ""
     quality = peer.quality if live else 0
-    return _chip(
-        page, rect, label, mute=mute, quality=quality, meter=peer.meter, pinned=pinned, bar=bar
-    )
+    return _chip(page, seen, label, mute=mute, quality=quality, meter=peer.meter, pinned=pinned)
 
 
 def target_of(peer: str) -> str:
@@ -74,22 +80,23 @@ def peer_of(target: str) -> str | None:
 
 def draw_self(page: Page, rect: Rect, snapshot: Snapshot, call: CallView, bar: Rect | None = None) -> Rect:
     """The self-view; return where its name stands."""
+    seen = free(page, rect, bar)
     page.box(rect, Ink.PANEL, RADIUS)
     if not call.hidden:
         page.tiles.append((SELF_TILE, *covering(rect)))
     if call.hidden and call.camera_on:
-        _poster(page, rect, snapshot.name, say("Pictures are hidden"))
+        _poster(page, seen, snapshot.name, say("Pictures are hidden"))
     elif call.camera_on:
         if SELF_TILE not in page.moment.pictures:
             broken = any(d.kind == "camera" and d.problem for d in snapshot.devices)
-            _poster(page, rect, snapshot.name, say("No picture from the camera") if broken else "")
+            _poster(page, seen, snapshot.name, say("No picture from the camera") if broken else "")
         _video(page, rect, SELF_TILE)
     else:
-        _poster(page, rect, snapshot.name, say("Your camera is off"))
+        _poster(page, seen, snapshot.name, say("Your camera is off"))
     wide = rect.w / page.theme.scale >= TINY
     label = say("You · {name}", name=snapshot.name) if wide else say("You")
     mute = "muted" if call.muted else ""
-    return _chip(page, rect, label, mute=mute, quality=0, meter=call.meter, bar=bar)
+    return _chip(page, seen, label, mute=mute, quality=0, meter=call.meter)
 
 
 def initials(name: str) -> str:
@@ -177,12 +184,10 @@ def _chip(
     quality: int,
     meter: int,
     pinned: bool = False,
-    bar: Rect | None = None,
 ) -> Rect:
-    """At the bottom left: a pin, the name, ``mute`` (why nobody is heard), the link's quality.
+    """At the bottom left: a pin, the name, ``mute`` (why nobody is heard), the link's quality; return where.
 
-    Along its lower edge a line is as long as the voice is loud. Where the ``bar`` would lie on it, it stands
-    above; return where.
+    Along its lower edge a line is as long as the voice is loud.
     """
     scale = page.theme.scale
     size, inset, high, pad = _chip_measures(rect.w / scale)
@@ -206,9 +211,6 @@ def _chip(
     x, bottom = rect.x / scale + inset, rect.bottom / scale - inset
     whole = 2 * pad + before + wide + after
     place = page.rect(x, bottom - high, whole, high)
-    if bar is not None and place.overlaps(bar.grown(page.theme.px(ABOVE_BAR))):
-        bottom = max(bar.y / scale - ABOVE_BAR, rect.y / scale + inset + high)
-        place = page.rect(x, bottom - high, whole, high)
     middle = bottom - high / 2
     page.box(place, Ink.CHIP, 9)
     x += pad

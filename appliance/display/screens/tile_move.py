@@ -1,17 +1,18 @@
 """A tile is moved to another place: dragged by a finger or the mouse, or with arrows and OK from its menu.
 
-Nothing flies about: the tile that is moved is dimmed, the place where it would go is framed and says its
-name, and everybody changes places when it is put there.
+Nothing flies about, with reduced motion or without: the tile that is moved is dimmed, the place where it
+would go is framed, and everybody changes places when it is put there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from appliance.core import limits
 from appliance.core.grid import Rect
 from appliance.core.view import CallView
-from appliance.core.words import say
+from appliance.core.words import Text, say
 from appliance.display import theme as t
 from appliance.display.screens import tile
 from appliance.display.screens.parts import Page
@@ -20,6 +21,14 @@ from appliance.display.theme import Ink
 PREFIX = "place:"  # of a place's target, which is named after the peer that has it
 AWAY = "place:away"  # pressed by a touch beside every tile
 HINT_HIGH = 56.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """``place``: in pixels."""
+
+    words: Text
+    place: Rect
 
 
 class TileMove:
@@ -70,31 +79,38 @@ class TileMove:
         self.end()
         return (peer, there) if peer is not None and there is not None else None
 
-    def draw(self, page: Page, call: CallView, places: Mapping[str, Rect]) -> Rect:
-        """Draw it over the tiles; only places can be pressed. Return where the hint stands."""
-        page.targets.clear()
-        page.outside = AWAY
+    def hint(self, page: Page, call: CallView) -> Hint | None:
+        """What to do now, and where that stands; None while nothing is moved."""
+        if self.peer is None:
+            return None
         if not self.dragging:
             page.until(self._used_at + limits.MENU_FOR)
         name = next(one.name for one in call.tiles if one.peer == self.peer)
+        if not self.dragging:
+            words = say("Where to put {name}? Arrows and OK, or a touch.", name=name)
+        else:
+            words = say("Where to put {name}?", name=name)
+        wide = min(page.measure(words, t.LEAD) + 50, page.w - 60)
+        return Hint(words, page.rect((page.w - wide) / 2, page.h - HINT_HIGH - 14, wide, HINT_HIGH))
+
+    def draw(self, page: Page, places: Mapping[str, Rect], hint: Hint) -> None:
+        """Draw it over the tiles; only places can be pressed."""
+        page.targets.clear()
+        page.outside = AWAY
+        scale = page.theme.scale
         for peer, rect in places.items():
-            page.target(target_of(peer), rect, tile.RADIUS, first=peer == self.peer)
+            page.target(
+                target_of(peer), tile.free(page, rect, hint.place), tile.RADIUS, first=peer == self.peer
+            )
             if peer == self.peer:
                 page.box(rect, Ink.CHIP, tile.RADIUS)
-                middle = rect.center[0] / page.theme.scale, rect.center[1] / page.theme.scale
-                page.icon(middle, 44, "move", Ink.TEXT)
+                page.icon((rect.center[0] / scale, rect.center[1] / scale), 44, "move", Ink.TEXT)
             elif peer == self._there or page.pressed(target_of(peer)):
                 page.box(rect, None, tile.RADIUS, Ink.ACCENT, 6)
-        if self.dragging:
-            hint = say("Put {name} here", name=name) if self._there not in (None, self.peer) else say("Where to?")
-        else:
-            hint = say("Where to put {name}? Arrows and OK, or a touch.", name=name)
-        wide = min(page.measure(hint, t.LEAD) + 50, page.w - 60)
-        place = page.rect((page.w - wide) / 2, page.h - HINT_HIGH - 24, wide, HINT_HIGH)
-        page.box(place, Ink.PANEL, 16, Ink.ACCENT, 2)
-        inner = page.rect((page.w - wide) / 2 + 20, page.h - HINT_HIGH - 24, wide - 40, HINT_HIGH)
-        page.text(inner, hint, t.LEAD, align="center")
-        return place
+        page.box(hint.place, Ink.PANEL, 16, Ink.ACCENT, 2)
+        inset = page.theme.px(20)
+        inner = Rect(hint.place.x + inset, hint.place.y, hint.place.w - 2 * inset, hint.place.h)
+        page.text(inner, hint.words, t.LEAD, align="center")
 
 
 def target_of(peer: str) -> str:

@@ -37,13 +37,15 @@ class Toasts:
         self._places: dict[int, float] = {}  # notice -> its top, units
 
     def draw(self, page: Page, area: Rect, clear: Sequence[Rect]) -> None:
-        """Draw those that find room in ``area`` (pixels) beside what is to stay ``clear``, the newest first."""
+        """Draw those that find room in ``area`` (pixels) beside what is to stay ``clear``."""
         scale = page.theme.scale
         right, top, bottom = area.right / scale - 10, area.y / scale + 10, area.bottom / scale
         toasts = [_measured(page, notice, area.w / scale) for notice in page.moment.notices]
         taken = list(clear)
         self._places = {toast.notice.id: y for toast in toasts if (y := self._places.get(toast.notice.id))}
-        for toast in sorted(toasts, key=lambda one: one.notice.id not in self._places):  # those that stand first
+        for toast in sorted(
+            toasts, key=lambda one: one.notice.id not in self._places
+        ):  # those that stand first
             y = self._places.get(toast.notice.id, top)
             while y + toast.high <= bottom and _overlaps(rect := _rect(page, right, y, toast), taken):
                 y += STEP
