@@ -265,6 +265,7 @@ def _peer_status(box: Box, shell: PeerShell) -> protocol.PeerStatus:
         rtt_ms=round(machine.rtt_ms, 2) if machine.rtt_ms is not None else None,
         loss=_loss(stats),
         muted=machine.muted,
+        muted_here=shell.muted_here,
         speaking=shell.speaking.now,
         held=machine.held,
         skew_ms=stats.skew_ms if stats is not None else None,

@@ -180,7 +180,7 @@ Request = (
 )
 
 REQUESTS: tuple[type[_Request], ...] = (
-    GetStatus, Join, Leave, SwitchRoom, Mute, Camera, AllowJoining, Admit, Peer, Layout, Tiles, Press,
+    GetStatus, Join, Leave, SwitchRoom, Mute, Camera, AllowJoining, Admit, Peer, MoveTile, Layout, Tiles, Press,
     Screenshot, GetStats, RestartSignaling, RunDoctor, CheckSound, Connect,
 )  # fmt: skip
 VERBS: tuple[str, ...] = tuple(str(request.__struct_config__.tag) for request in REQUESTS)
@@ -242,7 +242,8 @@ class SendingStatus(msgspec.Struct, frozen=True, kw_only=True):
 class PeerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One remote peer and its picture as drawn here.
 
-    ``state``: connecting, live or reconnecting. ``held``: its person is in another room just now.
+    ``state``: connecting, live or reconnecting. ``muted_here``: nobody at this box hears it.
+    ``held``: its person is in another room just now.
     ``layer``: H, M, L or "" (no picture). ``width``, ``height``: pixels of the last picture drawn.
     ``loss``: share of packets, 0 to 1. ``skew_ms``: how much
     later a sound is heard than the picture of its moment is seen; ``picture_wait_ms``: how long pictures
@@ -260,6 +261,7 @@ class PeerStatus(msgspec.Struct, frozen=True, kw_only=True):
     rtt_ms: float | None = None
     loss: float | None = None
     muted: bool = False
+    muted_here: bool = False
     speaking: bool = False
     held: bool = False
     skew_ms: float | None = None

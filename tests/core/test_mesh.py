@@ -101,6 +101,7 @@ class TestWhatIsWrong:
 
     def test_no_more_lines_than_a_person_reads(self) -> None:
         mesh = whole((A, B), (B, C), (A, C))
+        lines(mesh, link(A), link(B), link(C))  # they may have just come
         found = lines(mesh, link(A), link(B), link(C), now=LATER)
         assert len(found) == limits.MESH_SENTENCES
         assert found[-1] == "Galley and Workshop do not see each other."

@@ -17,7 +17,7 @@ from appliance.display import theme as t
 from appliance.display.scene import Line, Lines
 from appliance.display.screens.parts import Page
 from appliance.display.text import clean, line_height
-from appliance.display.theme import Ink
+from appliance.display.theme import Ink, Theme
 
 WIDTH = 0.58  # of the screen's
 DOT = 9.0
@@ -105,7 +105,9 @@ def _legend(page: Page, x: float, bottom: float, w: float) -> float:
     for i, (kind, text) in enumerate(LEGEND):
         left, top = x + i % per_row * cell, bottom - (rows - i // per_row) * high
         place = page.rect(left, top, SAMPLE, high)
-        page.add(Lines(place, tuple(_lines(page, kind, (4, place.h // 2), (place.w - 4, place.h // 2)))))
+        page.add(
+            Lines(place, tuple(strokes_of(page.theme, kind, (4, place.h // 2), (place.w - 4, place.h // 2))))
+        )
         page.text(page.rect(left + SAMPLE + 10, top, cell - SAMPLE - 12, high), text, t.NOTE, Ink.DIM)
     return rows * high
 
@@ -140,7 +142,7 @@ def _circle(
         kind = style(link)
         if kind is GOOD and count > MANY:
             kind = replace(GOOD, width=THIN)
-        lines += _lines(page, kind, pixel(link.one), pixel(link.other))
+        lines += strokes_of(page.theme, kind, pixel(link.one), pixel(link.other))
     if lines:
         page.add(Lines(place, tuple(lines)))
     left, wide = across
@@ -165,14 +167,14 @@ def _weight(kind: Style) -> int:
     return (UNKNOWN, GOOD, CONNECTING, FAIR, BAD, NONE).index(kind)
 
 
-def _lines(page: Page, kind: Style, one: tuple[int, int], other: tuple[int, int]) -> list[Line]:
+def strokes_of(theme: Theme, kind: Style, one: tuple[int, int], other: tuple[int, int]) -> list[Line]:
     """A line in a style, in pixels; with a cross in a gap in its middle where there is no connection."""
-    width, dash, gap = (page.theme.px(value) for value in (kind.width, kind.dash, kind.gap))
+    width, dash, gap = (theme.px(value) for value in (kind.width, kind.dash, kind.gap))
     if not kind.cross:
         return [Line(*one, *other, kind.color, width, dash, gap)]
     length = math.hypot(other[0] - one[0], other[1] - one[1]) or 1.0
     middle = (one[0] + other[0]) / 2, (one[1] + other[1]) / 2
-    arm = min(page.theme.px(CROSS), length / 5)
+    arm = min(theme.px(CROSS), length / 5)
     back = 2 * arm / length
     stop = [
         (
