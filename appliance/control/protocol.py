@@ -180,8 +180,8 @@ Request = (
 )
 
 REQUESTS: tuple[type[_Request], ...] = (
-    GetStatus, Join, Leave, SwitchRoom, Mute, Camera, AllowJoining, Admit, Peer, MoveTile, Layout, Tiles, Press,
-    Screenshot, GetStats, RestartSignaling, RunDoctor, CheckSound, Connect,
+    GetStatus, Join, Leave, SwitchRoom, Mute, Camera, AllowJoining, Admit, Peer, MoveTile, Layout, Tiles,
+    Press, Screenshot, GetStats, RestartSignaling, RunDoctor, CheckSound, Connect,
 )  # fmt: skip
 VERBS: tuple[str, ...] = tuple(str(request.__struct_config__.tag) for request in REQUESTS)
 

@@ -98,7 +98,8 @@ def test_a_grid_without_tiles_is_refused() -> None:
 def plans(count: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
     """Every tidy arrangement: (tiles of each row, tiles that each row would have room for).
 
-    Rows of one width whose lengths differ by one at most; or equal tiles, of which the last row may lack some.
+    Rows of one width whose lengths differ by one at most; or equal tiles, of which the last row may lack
+    some.
     """
     found = []
     for rows in range(1, count + 1):
