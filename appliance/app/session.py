@@ -274,7 +274,8 @@ class Session:
         if self._one_room is not None:
             self._one_room.look(self.peers, muted=self.muted, now=self._around.now())
         speaking = [peer for peer, shell in self.peers.items() if shell.speaking.now]
-        self.speaker.update([peer for peer in speaking if not self.peers[peer].muted_here], self.peers)
+        heard = [peer for peer in speaking if not self.peers[peer].muted_here]
+        self.speaker.update(heard, self.peers, self._around.now())
         meters = [self.own.meter, *(shell.speaking.meter for shell in self.peers.values())]
         self._heard = (speaking, self.speaker.peer, meters)
         return self._heard != before

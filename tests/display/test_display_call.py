@@ -220,35 +220,22 @@ class TestBar:
         alone.now = AFTER
         assert names(alone.view()) == BAR
 
-    def test_a_touch_anywhere_and_a_mouse_that_moves_bring_it_back(self, shower, monkeypatch) -> None:
-        monkeypatch.setattr(limits, "BAR_FOR", 0.3)
-        shown = shower(in_call(replace(CALL, since=time.monotonic())), size=WIDE)
-
-        def hidden() -> bool:
-            shown.bridge.wake()
-            return not shown.display._view.targets
-
-        wait_for(hidden)
-        assert len(shown.tiles[-1].sizes) == len(CALL.tiles)
-        monkeypatch.setattr(limits, "BAR_FOR", 60.0)
-        shown.settle()
-        monkeypatch.setattr(limits, "BAR_FOR", 0.3)
-        wait_for(hidden)
-        x, y = 640 / 1280, 690 / 720  # where the bar will be
-        finger = {"x": x, "y": y, "finger_id": 1, "touch_id": 1}
-        shown.post(pygame.Event(pygame.FINGERDOWN, finger), pygame.Event(pygame.FINGERUP, finger))
-        monkeypatch.setattr(limits, "BAR_FOR", 60.0)
-        shown.settle()
-        assert names(shown.display._view) >= BAR
-        assert shown.intents == []
-
-    def test_the_mouse_brings_it_back(self, shower, monkeypatch) -> None:
-        monkeypatch.setattr(limits, "BAR_FOR", 0.3)
+    @pytest.mark.parametrize("way", ["finger", "mouse"])
+    def test_a_touch_anywhere_or_a_mouse_that_moves_brings_it_back_and_no_more(
+        self, shower, monkeypatch, way
+    ) -> None:
+        monkeypatch.setattr(limits, "BAR_FOR", 1.5)
         shown = shower(in_call(replace(CALL, since=time.monotonic())), size=WIDE)
         wait_for(lambda: shown.bridge.wake() or not shown.display._view.targets)
-        moved = {"pos": (300, 300), "rel": (3, 0), "buttons": (0, 0, 0), "touch": False}
-        pygame.event.post(pygame.Event(pygame.MOUSEMOTION, moved))
-        wait_for(lambda: shown.bridge.wake() or bool(shown.display._view.targets))
+        assert len(shown.tiles) == 1  # nobody was made larger
+        if way == "finger":
+            finger = {"x": 0.5, "y": 690 / 720, "finger_id": 1, "touch_id": 1}  # where the bar will be
+            pygame.event.post(pygame.Event(pygame.FINGERDOWN, finger))
+            pygame.event.post(pygame.Event(pygame.FINGERUP, finger))
+        else:
+            moved = {"pos": (300, 300), "rel": (3, 0), "buttons": (0, 0, 0), "touch": False}
+            pygame.event.post(pygame.Event(pygame.MOUSEMOTION, moved))
+        wait_for(lambda: shown.bridge.wake() or names(shown.display._view) >= BAR)
         assert shown.intents == []
 
 
