@@ -187,6 +187,7 @@ class Navigator:
                 self._focus = None
             self._pressed = None
             self._screen = screen
+            self._call.moved(now)  # who comes back to it finds its bar
         moment = replace(moment, pressed=self._pressed, notices=tuple(n.notice for n in shown))
         view = screen.view(moment)
         if view.target(self._focus) is None:

@@ -192,6 +192,13 @@ class TestBar:
         made.key("ok")
         assert made.said() == [SetMuted(True)]
 
+    def test_who_comes_back_from_another_screen_finds_it(self, typesetter) -> None:
+        made = Stand(in_call(CALL), typesetter)
+        made.navigator.open_keypad()
+        made.view()
+        made.now = AFTER
+        assert names(made.key("back")) >= BAR
+
     def test_the_view_says_itself_when_it_hides(self, typesetter) -> None:
         made = Stand(in_call(replace(CALL, since=NOW + 0.5)), typesetter)
         made.now = NOW + limits.BAR_FOR - 0.2
@@ -344,6 +351,7 @@ class TestMesh:
         shown.click(*shown.display._view.target("panel:close").rect.center)
         assert names(shown.display._view) >= BAR
         assert shown.intents == []
+        assert not shown.display.faults
 
     def test_it_says_who_does_not_see_whom_and_who_is_away(self, typesetter) -> None:
         made = Stand(in_call(HALF_BROKEN), typesetter)
