@@ -11,7 +11,7 @@ from appliance.core import messages as m
 from appliance.core.link_quality import LinkQuality
 from appliance.core.mesh import Mesh, Teller
 from appliance.core.missing_picture import MissingPicture
-from appliance.core.peer import PeerState
+from appliance.core.peer_table import PeerState
 from appliance.core.view import AwayView, MeshView, Tone
 from appliance.core.words import Text, say
 from appliance.errors import RemoteProtocolError

@@ -130,13 +130,12 @@ def test_a_status_has_the_documented_shape() -> None:
     assert reply["ok"] is True
     assert list(reply) == [
         "v", "id", "name", "state", "room", "rooms", "joining", "boxes", "peers", "away",
-            "links", "muted",
-        "echo_control", "says", "strangers", "counters", "ok",
+        "links", "muted", "echo_control", "says", "strangers", "counters", "ok",
     ]  # fmt: skip
     assert reply["joining"] == {"open": True, "closes_in_s": 12.5}
     assert list(reply["peers"][0]) == [
         "id", "name", "state", "layer", "width", "height", "fps", "latency_ms", "rtt_ms", "loss", "muted",
-        "speaking", "held", "skew_ms", "picture_wait_ms", "sending",
+        "muted_here", "speaking", "held", "skew_ms", "picture_wait_ms", "sending",
     ]  # fmt: skip
 
 
