@@ -19,30 +19,33 @@ from appliance.core.view import (
     SetLayout,
     SetMuted,
 )
-from appliance.core.words import Text, say, say_n
-from appliance.display import theme as t
+from appliance.core.words import say
 from appliance.display.scene import View
-from appliance.display.screens import call_bar, mesh_panel, people, shut_out, side_panel, tile, tile_move
+from appliance.display.screens import (
+    call_bar,
+    call_header,
+    call_tiles,
+    mesh_panel,
+    people,
+    shut_out,
+    side_panel,
+    tile,
+    tile_move,
+)
 from appliance.display.screens.call_bar import Plan
-from appliance.display.screens.parts import Page, Question, clock_text, duration
+from appliance.display.screens.call_header import EDGE, HIGH
+from appliance.display.screens.call_tiles import Places
+from appliance.display.screens.parts import Page, Question
 from appliance.display.screens.room_menu import ANOTHER, RoomMenu
 from appliance.display.screens.room_menu import PREFIX as ROOMS
-from appliance.display.screens.start import joining_line
 from appliance.display.screens.tile_menu import MOVE, TileMenu
 from appliance.display.screens.tile_move import TileMove
 from appliance.display.screens.toasts import Toasts
 from appliance.display.stage import Key, Moment, Stage
 from appliance.display.theme import Ink
 
-EDGE = 24.0
-TOP = 52.0
-BOTTOM = 16.0
-GAP = 14.0
-SEEN_LEAST = 54.0  # units of a tile's height beside the bar, ...
-SEEN_SHARE = 0.4  # ... and of its height; else all tiles stand above the bar, also while it is hidden
+BOTTOM = 16.0  # below the tiles, units
 WAKE = "call:wake"  # a touch anywhere while the bar is hidden
-
-Places = dict[str, grid.Rect]
 
 
 class Call:
@@ -75,7 +78,7 @@ class Call:
         if self._used_at is None:
             self._used_at = moment.now
         self._move.look(call, moment.now)
-        clear = [self._header(page, call)]
+        clear = [call_header.draw(page, call)]
         area = self._area(page)
         panel = None
         if self._panel:
@@ -88,10 +91,10 @@ class Call:
         if call.tiles:
             over = hint.place if hint is not None else shown.rect if shown is not None else None
             below = bar.rect if panel is None else None
-            places, names = self._tiles(page, call, area, over, below)
+            places, names = call_tiles.draw(page, call, area, over, below)
             clear += names
         else:
-            self._alone(page, call, area, shown)
+            call_tiles.draw_alone(page, call, area, shown.rect if shown is not None else None)
         if hint is not None:
             self._move.draw(page, places, hint)
             clear.append(hint.place)
@@ -111,33 +114,8 @@ class Call:
             page.outside = WAKE
         return page.done()
 
-    def _header(self, page: Page, call: CallView) -> grid.Rect:
-        """Room, boxes, how long, the time of day; return where the line about newcomers may be."""
-        now = page.moment.now
-        x = EDGE
-        boxes = len(call.tiles) + 1
-        passed = now - call.since
-        said: list[tuple[Text, Ink]] = [
-            (say("Room {room}", room=call.room), Ink.TEXT),
-            (say_n("{n} box", "{n} boxes", boxes), Ink.DIM),
-            (duration(passed), Ink.DIM),
-        ]
-        if call.away:
-            said.append((say_n("{n} away", "{n} away", len(call.away)), Ink.WARNING_TEXT))
-        for text, color in said:
-            wide = page.measure(text, t.BODY) + 1
-            page.text(page.rect(x, 12, wide, 34), text, t.BODY, color)
-            x += wide + 20
-        page.until(now + 1.0 - passed % 1.0)
-        clock = clock_text(page.moment)
-        wide = page.measure(clock, t.BODY) + 1
-        page.text(page.rect(page.w - EDGE - wide, 12, wide, 34), clock, t.BODY, Ink.DIM, align="right")
-        page.until_next_minute()
-        shut_out.draw(page, call, page.w - EDGE - wide - 24, 0.5)
-        return page.rect(0, 0, page.w, TOP)
-
     def _area(self, page: Page) -> grid.Rect:
-        return page.rect(EDGE, TOP, page.w - 2 * EDGE, page.h - TOP - BOTTOM)
+        return page.rect(EDGE, HIGH, page.w - 2 * EDGE, page.h - HIGH - BOTTOM)
 
     def _bar(self, page: Page, call: CallView) -> Plan:
         """Where the bar is, or would be."""
@@ -157,67 +135,6 @@ class Call:
         busy = self._leave.open(now) or self._menu.tile(call, now) is not None or self._rooms.open(now)
         idle = self._used_at is not None and now - self._used_at >= limits.BAR_FOR
         return idle and not busy and bool(call.tiles)
-
-    def _tiles(
-        self, page: Page, call: CallView, area: grid.Rect, over: grid.Rect | None, below: grid.Rect | None
-    ) -> tuple[Places, list[grid.Rect]]:
-        """Everybody, the self-view last; return where each peer's tile is, and where names stand.
-
-        ``over``: what lies on the tiles now. ``below``: where the bar is or would be.
-        """
-        rects = self._arranged(page, call, area)
-        if below is not None and not all(_usable(page, rect, below) for rect in rects):
-            above = grid.Rect(area.x, area.y, area.w, below.y - page.theme.px(GAP) - area.y)
-            rects = self._arranged(page, call, above)
-        order = sorted(call.tiles, key=lambda peer: peer.peer != call.large)  # the others stay in order
-        places, names = {}, []
-        for peer, rect in zip(order, rects, strict=False):
-            pinned = peer.peer == call.pinned
-            names.append(tile.draw_peer(page, rect, peer, pinned=pinned, hidden=call.hidden, bar=over))
-            places[peer.peer] = rect
-        names.append(tile.draw_self(page, rects[-1], page.moment.snapshot, call, over))
-        return places, names
-
-    def _arranged(self, page: Page, call: CallView, area: grid.Rect) -> tuple[grid.Rect, ...]:
-        arrange = grid.arrange if call.large is None else grid.arrange_speaker
-        return arrange(len(call.tiles) + 1, area, page.theme.px(GAP))
-
-    def _alone(self, page: Page, call: CallView, area: grid.Rect, bar: Plan | None) -> None:
-        scale = page.theme.scale
-        left, width, top = area.x / scale, area.w / scale, area.y / scale
-        bottom = (bar.rect.y if bar is not None else area.bottom) / scale - 18
-        wide = min(0.56 * width, (bottom - top) * grid.PICTURE_ASPECT)
-        high = wide / grid.PICTURE_ASPECT
-        top += (bottom - top - high) / 2
-        tile.draw_self(page, page.rect(left, top, wide, high), page.moment.snapshot, call)
-        x = left + wide + 40
-        width = left + width - x
-        if width < 300:  # a panel is open beside it
-            return
-        middle = top + high / 2
-        page.text(
-            page.rect(x, middle - 132, width, 116),
-            say("You are the first one here"),
-            t.DISPLAY,
-            bold=True,
-            lines=2,
-            top=True,
-        )
-        page.text(
-            page.rect(x, middle - 6, width, 100),
-            say("The others type room {room} and the same password on their box.", room=call.room),
-            t.LEAD,
-            lines=3,
-            top=True,
-        )
-        page.text(
-            page.rect(x, middle + 100, width, 64),
-            joining_line(page, call),
-            t.LEAD,
-            Ink.DIM,
-            lines=2,
-            top=True,
-        )
 
     def _side(self, page: Page, panel: grid.Rect, call: CallView) -> None:
         if self._panel == "people":
@@ -427,9 +344,3 @@ class Call:
         """The finger is gone elsewhere: nothing was moved."""
         if self._move.dragging:
             self._move.end()
-
-
-def _usable(page: Page, rect: grid.Rect, bar: grid.Rect) -> bool:
-    """Is enough of a tile beside the bar to tell who it is, and to press it?"""
-    high = tile.free(page, rect, bar).h
-    return high >= page.theme.px(SEEN_LEAST) and high >= SEEN_SHARE * rect.h
