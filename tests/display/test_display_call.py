@@ -526,3 +526,11 @@ class TestMoving:
             self.finger(pygame.FINGERUP, (start[0] + 25, start[1])),
         )
         assert shown.intents == [AllowJoining(False)]
+
+
+def test_settings_open_from_the_bar_and_back_leads_to_the_call(typesetter) -> None:
+    made = Stand(in_call(CALL), typesetter)
+    made.keys("right right right right right right right ok")
+    assert not names(made.view()) & BAR
+    made.key("back")
+    assert names(made.key("back")) >= BAR
