@@ -10,6 +10,7 @@ import enum
 
 import pygame
 
+from appliance.core.limits import DRAG_FROM
 from appliance.display import controls
 from appliance.display.navigator import SLOP, Navigator
 from appliance.display.theme import Theme
@@ -21,6 +22,7 @@ WANTED = (
     pygame.TEXTINPUT,  # not handled: pygame takes a KEYDOWN's character from it
     pygame.FINGERDOWN,
     pygame.FINGERUP,
+    pygame.FINGERMOTION,
     pygame.MOUSEBUTTONDOWN,
     pygame.MOUSEBUTTONUP,
     pygame.MOUSEMOTION,
@@ -67,9 +69,13 @@ def handle(event: pygame.Event, navigator: Navigator, window: Window, theme: The
                 return Outcome.NOTHING
             x, y = event.pos
             return _pointer(event.type == pygame.MOUSEBUTTONDOWN, x, y, navigator, theme, now)
+        case pygame.FINGERMOTION:
+            x, y = event.x * theme.size[0], event.y * theme.size[1]
+            return _moved(x, y, navigator, theme, now)
         case pygame.MOUSEMOTION:
             if not getattr(event, "touch", False):
                 window.show_cursor(True)
+                return _moved(float(event.pos[0]), float(event.pos[1]), navigator, theme, now)
         case pygame.WINDOWLEAVE:
             navigator.cancel_pointer()
             return Outcome.CHANGED
@@ -98,3 +104,8 @@ def _pointer(down: bool, x: float, y: float, navigator: Navigator, theme: Theme,
     else:
         navigator.pointer_up(x, y, slop, now)
     return Outcome.CHANGED
+
+
+def _moved(x: float, y: float, navigator: Navigator, theme: Theme, now: float) -> Outcome:
+    changed = navigator.pointer_moved(x, y, theme.px(DRAG_FROM), now)
+    return Outcome.CHANGED if changed else Outcome.NOTHING
