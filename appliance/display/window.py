@@ -148,6 +148,8 @@ class Window:
     def close(self) -> None:
         self._open = False
         self.fullscreen = False
+        if self._connections is not None:
+            self._connections.let_go()
         self._connections = None
         pygame.display.quit()
 

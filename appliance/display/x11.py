@@ -15,7 +15,7 @@ import ctypes
 from functools import cache
 
 LIBRARY = "libX11.so.6"
-BAD_WINDOW, BAD_DRAWABLE = 3, 9  # <X11/X.h>
+BAD_WINDOW, BAD_DRAWABLE, UNMAP_NOTIFY = 3, 9, 18  # <X11/X.h>
 
 _Opened = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 _IoError = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
@@ -33,6 +33,20 @@ class _ErrorEvent(ctypes.Structure):
         ("code", ctypes.c_ubyte),
         ("request", ctypes.c_ubyte),
         ("minor", ctypes.c_ubyte),
+    )
+
+
+class _UnmapEvent(ctypes.Structure):
+    """``XUnmapEvent``, as long as any ``XEvent``."""
+
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("serial", ctypes.c_ulong),
+        ("sent", ctypes.c_int),
+        ("display", ctypes.c_void_p),
+        ("event", ctypes.c_ulong),
+        ("window", ctypes.c_ulong),
+        ("rest", ctypes.c_long * 18),
     )
 
 
@@ -75,6 +89,12 @@ class Connections:
         self._window = window
         for display in self._displays:
             self._xlib.XSetIOErrorExitHandler(ctypes.c_void_p(display), self._callbacks[2], None)
+
+    def let_go(self) -> None:
+        """Before SDL closes a window whose server is gone: it would wait for ever to hear that it is unmapped."""
+        if self._displays and self.lost:
+            unmapped = _UnmapEvent(UNMAP_NOTIFY, event=self._window, window=self._window)
+            self._xlib.XPutBackEvent(ctypes.c_void_p(self._displays[0]), ctypes.byref(unmapped))
 
     def screen_size(self) -> tuple[int, int] | None:
         """The size of the X screen at this moment, in pixels; SDL knows only what it was at opening."""
