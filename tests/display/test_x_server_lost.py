@@ -33,7 +33,8 @@ class XServer:
         program = shutil.which("Xvfb")
         assert program, "Xvfb is missing"
         read, write = os.pipe()
-        command = [program, *([self.name] if self.name else []), "-displayfd", str(write), "-nolisten", "tcp"]
+        command = [program, *([self.name] if self.name else []), "-displayfd", str(write)]
+        command += ["-nolisten", "tcp", "-noreset"]  # what xrandr changed stays while nobody is connected
         quiet = subprocess.DEVNULL
         self._process = subprocess.Popen(
             [*command, "-screen", "0", "1280x720x24"], pass_fds=(write,), stdout=quiet, stderr=quiet
@@ -126,12 +127,14 @@ def test_another_resolution_is_drawn_in(x_server: XServer, shower: Shower) -> No
 
 
 class TestClosing:
-    def close(self, x_server: XServer) -> None:
-        x_server.run("xdotool", "search", "--class", "meetingbox", "windowquit")
+    def close(self) -> None:
+        """What SDL makes of a press on the window's cross."""
+        pygame.event.post(pygame.Event(pygame.WINDOWCLOSE))
+        pygame.event.post(pygame.Event(pygame.QUIT))
 
     def test_a_closed_window_is_a_person_who_quits(self, x_server: XServer, shower: Shower) -> None:
         shown = shower(HOME, mode="window")
-        self.close(x_server)
+        self.close()
         assert shown.thread is not None
         shown.thread.join(SLOW)
         assert not shown.thread.is_alive()
@@ -139,7 +142,7 @@ class TestClosing:
 
     def test_on_a_wall_the_box_goes_on_until_it_is_asked(self, x_server: XServer, shower: Shower) -> None:
         shown = shower(HOME, mode="fullscreen", size=(0, 0))
-        self.close(x_server)
+        self.close()
         wait_for(lambda: shown.display.headless, within=SLOW)
         shown.press("4 2 ok 1 2")
         assert shown.display.headless
