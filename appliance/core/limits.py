@@ -289,8 +289,8 @@ LINE_SENDS_MAX = 64  # frames that wait for one line; one that takes none of the
 
 # --- Display --------------------------------------------------------------------------------------
 INPUT_EVERY = 0.015  # SDL's events are looked at so often: a key waits 20 ms at most, idle costs < 1 % CPU
-# Pictures that arrive within this are drawn together. A little more than half of 1/30 s: of 30 pictures a second
-# each is seen two updates after the one before, now and then one, never three.
+# Pictures that arrive within this are drawn together. A little more than half of 1/30 s: of 30 pictures a
+# second each is seen two updates after the one before, now and then one, never three.
 REDRAW_EVERY = 0.0175
 REDRAW_SLOWEST = 0.032  # ... where all pictures are slow: 30, or keys would wait too long as well
 REDRAW_SAME = 0.001  # what came in a pause is there when it ends

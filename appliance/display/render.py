@@ -1,8 +1,8 @@
 """Draws a view on a surface, and afterwards only what changed.
 
-All that the loop knows of drawing is ``Renderer``'s public part. One with a texture per tile, on a machine whose
-graphics processor is worth it, would be a file beside this one that has the same, and is chosen where
-``loop.Display`` makes its renderer; docs/decisions.md says why there is none.
+All that the loop knows of drawing is ``Renderer``'s public part. One with a texture per tile would be a file
+beside this one that has the same, and be chosen where ``loop.Display`` makes its renderer; docs/decisions.md
+says why there is none.
 
 Between two views the nodes that differ are redrawn, with whatever stands above or below them there.
 A new picture of a tile is drawn by itself: the picture, its four corners, and the few nodes above.

@@ -231,7 +231,8 @@ def graphics_in_sight() -> bool:
 @contextmanager
 def _hints(more: Mapping[str, str], forced: Mapping[str, str] = NOTHING) -> Iterator[None]:
     """SDL takes its hints from the environment; what a person set there wins over ours, unless ``forced``."""
-    wanted = {name: value for name, value in (HINTS | more).items() if name not in os.environ} | forced
+    wanted = {name: value for name, value in {**HINTS, **more}.items() if name not in os.environ}
+    wanted |= forced
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:

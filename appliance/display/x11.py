@@ -6,7 +6,7 @@ and names only one. Xlib calls the function in ``_XInitDisplayLock_fn`` for ever
 ours looks at the connection and calls the one that stood there. Protocol errors, as after somebody destroyed
 our window, end the process by default too; here they are only noted.
 
-Everything belongs to the display's thread. What this relies on is checked by ``tests/display/test_x_server_lost.py``.
+Everything belongs to the display's thread. ``tests/display/test_x_server_lost.py`` checks what this relies on.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Connections:
             self._xlib.XSetIOErrorExitHandler(ctypes.c_void_p(display), self._callbacks[2], None)
 
     def let_go(self) -> None:
-        """Before SDL closes a window whose server is gone: it would wait for ever to hear that it is unmapped."""
+        """Before SDL closes a window whose server is gone: it would wait for ever until that is unmapped."""
         if self._displays and self.lost:
             unmapped = _UnmapEvent(UNMAP_NOTIFY, event=self._window, window=self._window)
             self._xlib.XPutBackEvent(ctypes.c_void_p(self._displays[0]), ctypes.byref(unmapped))

@@ -55,6 +55,7 @@ SETTLE_S = 1.0
 KEYS_EVERY = (0.12, 0.22)  # seconds between two presses, at random: no pace of ours is in step with it
 NAMES = ("Bridge", "Engine Room", "Infirmary", "Harbour Office", "Workshop", "Galley", "Cabin 4", "Library")
 
+
 @dataclass(slots=True)
 class Figures:
     """What a part found; the names are those of the JSON line."""

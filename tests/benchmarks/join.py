@@ -57,9 +57,7 @@ def round_of(demo: list[DemoBox], pool: ThreadPoolExecutor, room: int) -> list[T
     stats = list(pool.map(lambda box: box.ask("stats"), demo))
     pressed = {one["id"]: one["pressed_at"] for one in stats}
     found = [
-        took(peer, max(one["pressed_at"], pressed[peer["box_id"]]))
-        for one in stats
-        for peer in one["peers"]
+        took(peer, max(one["pressed_at"], pressed[peer["box_id"]])) for one in stats for peer in one["peers"]
     ]
     list(pool.map(lambda box: box.ask("leave"), demo))
     wait("idle again", JOIN_WITHIN_S, demo, lambda box: box.ask("status")["state"] == "idle")

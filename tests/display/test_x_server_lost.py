@@ -170,7 +170,9 @@ class TestByScript:
         assert not shown.display.headless
         assert shown.display.show_screen(True)
 
-    def test_a_screen_that_is_not_there_opens_when_it_appears(self, x_server: XServer, shower: Shower) -> None:
+    def test_a_screen_that_is_not_there_opens_when_it_appears(
+        self, x_server: XServer, shower: Shower
+    ) -> None:
         shown = shower(HOME, mode="fullscreen", size=(0, 0))
         shown.display.show_screen(False)
         x_server.end()
