@@ -90,7 +90,7 @@ class TestDrawRows:
     def test_medians_over_rounds_and_percentiles_of_all(self) -> None:
         rounds = [{"cores": c, "times_ms": [30.0] * 10 + [ms]} for c, ms in ((0.1, 35), (0.3, 36), (0.2, 90))]
         row = draw.row("call-9", "dummy", rounds, [])
-        assert row == {"screen": "call-9", "driver": "dummy", "cores": 0.2, "frame_p95_ms": 35}
+        assert row == {"screen": "call-9", "driver": "dummy", "cores": 0.2, "frame_p95_ms": 36}
 
     def test_a_key_costs_no_cores_and_an_idle_home_shows_no_pictures(self) -> None:
         key = draw.row("key", "dummy", [{"cores": 0.0, "times_ms": [20.0]}], [])

@@ -78,6 +78,7 @@ class Display:
         self._navigator = Navigator(bridge.snapshot, bridge.send)
         self._view = View()
         self._stale = True
+        self._more_input = False  # the last turn left some: come back at once
         self._slots: dict[str, FrameSlot] = {}
         self._drawn: list[tuple[str, Picture]] = []
         self._flushed_at = -math.inf
@@ -300,7 +301,7 @@ class Display:
         if self._renderer is not None and self._renderer.spinning:
             until = min(until, self._spun_at + limits.SPINNER_EVERY - now)
         # The bridge can wake us, SDL can't: with a screen its events are looked at every few milliseconds.
-        if self._stale:
+        if self._stale or self._more_input:
             pass
         elif self._window.headless:
             self._bridge.wait(max(0.0, min(until, limits.IDLE_WAIT)))
@@ -335,6 +336,7 @@ class Display:
                 self._look_for_screen(now)
         elif self._window.lost or now - self._looked_at >= limits.SCREEN_LOOKED_EVERY:
             self._look_at_screen(now)
+        asked = len(self._shots)  # later ones are of the next turn: it has seen what happened before them
         self._adopt()
         self._input()
         if self._stale or now >= self._view.stale_at:
@@ -342,8 +344,8 @@ class Display:
         self._take_pictures()
         self._spin(now)
         self._flush(now)
-        if self._shots and self._renderer is not None:
-            self._shots.serve(self._renderer.copy)
+        if asked and not self._more_input and self._renderer is not None:
+            self._shots.serve(self._renderer.copy, asked)
 
     def _adopt(self) -> None:
         """Take the newest snapshot and show it, if it says something new."""
@@ -357,6 +359,7 @@ class Display:
             self._show()
 
     def _input(self) -> None:
+        self._more_input = False
         for _ in range(limits.EVENTS_PER_TURN):
             event = pygame.event.poll()
             if event.type == pygame.NOEVENT or self._theme is None:
@@ -365,7 +368,7 @@ class Display:
             # once its "leave" was answered.
             self._adopt()
             self._act(events.handle(event, self._navigator, self._window, self._theme, self._clock()))
-        self._stale = True  # there is more: come back at once
+        self._more_input = True
 
     def _act(self, outcome: Outcome) -> None:
         match outcome:

@@ -54,10 +54,10 @@ class Screenshots:
             raise ControlError("control.screenshot.timeout", "The display did not answer.")
         save_png(shot.surface, path)
 
-    def serve(self, copy: Callable[[], pygame.Surface]) -> None:
-        """Answer everybody who waits with a copy of the screen (the display's thread)."""
+    def serve(self, copy: Callable[[], pygame.Surface], count: int) -> None:
+        """Answer those ``count`` who have waited longest with a copy of the screen (the display's thread)."""
         with self._lock:
-            waiting, self._waiting = self._waiting, []
+            waiting, self._waiting = self._waiting[:count], self._waiting[count:]
         for shot in waiting:
             shot.surface = copy()
             shot.done.set()

@@ -6,7 +6,7 @@ and names only one. Xlib calls the function in ``_XInitDisplayLock_fn`` for ever
 ours looks at the connection and calls the one that stood there. Protocol errors, as after somebody destroyed
 our window, end the process by default too; here they are only noted.
 
-Everything belongs to the display's thread. ``tests/display/test_x_server_lost.py`` checks what this relies on.
+Everything belongs to the display's thread. What this relies on, ``test_x_server_lost.py`` checks.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
     _draw_engine.py {call-9,home-idle,key} SECONDS
     _draw_engine.py bare SECONDS WIDTH HEIGHT
 
-The driver is what SDL's environment says. One JSON line on stdout. ``cores``: seconds of CPU per second of the
-whole program, but for the thread that hands pictures over or presses keys. ``times_ms``: between two pictures
-of a tile on the screen; for ``key`` from a key press to the update that shows it. ``tile``: its size in pixels.
+The driver is what SDL's environment says. One JSON line on stdout. ``cores``: seconds of CPU per second of
+the whole program, but for the thread that hands pictures over. ``times_ms``: between two pictures of a tile
+on the screen; for ``key`` from a key press to the update that shows it. ``tile``: its size in pixels.
 """
 
 from __future__ import annotations
@@ -235,7 +235,7 @@ class Updates:
 
 
 def key(seconds: float) -> Figures:
-    """Arrows move the focus between the tiles of a call of nine; as real keys of the X server where there is one."""
+    """Arrows move the focus between the tiles of a call; under X they are real keys of the server."""
     bridge = Bridge(snapshot(call=True))
     feeder = Feeder(bridge)
     bridge.listen(feeder.hear)

@@ -1,9 +1,10 @@
-"""What drawing costs: nine tiles of 30 pictures a second on 1920x1080 in software, a home screen at rest, a key.
+"""What drawing costs: nine tiles of 30 pictures a second on 1920x1080, a home screen at rest, a key press.
 
-Every screen is drawn with SDL's dummy driver, which is our own work alone, and in a window of a real X server
-without glass (Xvfb). Each is a program of its own (``_draw_engine.py``); round by round they take turns with a
-bare loop of nine blits and one update, 30 times a second, of pictures of the same size. Figures are medians
-over the rounds, percentiles are of all rounds together. One JSON line last on stdout, the table on stderr.
+Every screen is drawn in software, with SDL's dummy driver, which is our own work alone, and in a window of a
+real X server without glass (Xvfb). Each is a program of its own (``_draw_engine.py``); round by round they
+take turns with a bare loop of nine blits and one update, 30 times a second, of pictures of the same size,
+shown the way SDL chooses. Figures are medians over the rounds, percentiles are of all rounds together. One
+JSON line last on stdout, the table on stderr.
 
 ``cores``: seconds of CPU per second of the drawing program, without what hands pictures over.
 ``server_cores``: of the X server beside it. ``bare_cores``, ``bare_server_cores``: the same of the bare loop.

@@ -3,11 +3,11 @@
 Whole boxes, headless, on loopback. Every round all of them join by key presses on their keypads, and
 leave again. One JSON line last on stdout, the table on stderr.
 
-``phases_ms`` says where the time goes: of every pair, on the box that drew, the median and the 95th percentile
-from one milestone to the next. ``proven``: from the last key to a password that both have proven (relays,
-hello, challenge, proof). ``identified``: who the other box is. ``line``: the pair has a direct line.
-``connected``: ICE and DTLS. ``bound``: the fingerprints are proven to be theirs. ``drawn``: the first keyframe has
-come, was decoded and is on the screen.
+``phases_ms`` says where the time goes: of every pair, on the box that drew, the median and the 95th
+percentile from one milestone to the next. ``proven``: from the last key to a password that both proved
+(relays, hello, challenge, proof). ``identified``: who the other box is. ``line``: its direct line is there.
+``connected``: ICE and DTLS. ``bound``: the fingerprints are proven to be theirs. ``drawn``: a keyframe
+has come, was decoded and is on the screen.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from typing import Any
 
 from appliance.demo import JOIN_WITHIN_S, READY_WITHIN_S, DemoBox, percentile, started, wait
 
-
 P95_BOUNDS = {2: 600.0, 8: 1500.0}
 PHASES = ("proven", "identified", "line", "connected", "bound", "drawn")
 
@@ -38,7 +37,7 @@ class Took:
 
 
 def took(peer: dict[str, Any], pressed: float) -> Took:
-    """Take one peer's milestones apart. Some come in another order, or at once: none takes less than nothing."""
+    """Take one peer's milestones apart. Some come in another order: none takes less than 0."""
     times = {**peer["milestones"], "drawn": peer["first_drawn_at"]}
     phases, at = {}, pressed
     for phase in PHASES:
