@@ -30,6 +30,7 @@ from appliance.core.peer_table import PeerState
 from appliance.core.view import (
     CallView,
     JoiningView,
+    LookView,
     NetworkView,
     Phase,
     Preset,
@@ -59,6 +60,7 @@ _ON_SCREEN = frozenset(_TILE_STATES)
 def snapshot(box: Box) -> Snapshot:
     """What the screen shows now."""
     session = box.session
+    look = box.config.display
     return Snapshot(
         name=box.name,
         phase=_PHASES[session.call.state] if session is not None else Phase.IDLE,
@@ -78,6 +80,8 @@ def snapshot(box: Box) -> Snapshot:
         notices=tuple(box.notices),
         sound_check=box.sound_checks.view,
         connect=box.book.view,
+        look=LookView(look.theme, look.reduced_motion, look.language),
+        settings=box.settings.view,
     )
 
 
