@@ -66,12 +66,15 @@ class Audio(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class Display(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``mode``: auto, fullscreen, window or headless. ``width``, ``height``: pixels, 0 for the screen's.
 
-    ``measure``: read the time code of the test picture in every drawn picture.
+    ``theme``: dark or light. ``reduced_motion``: nothing moves by itself. ``measure``: read the time code
+    of the test picture in every drawn picture.
     """
 
     mode: str = "auto"
     width: int = 0
     height: int = 0
+    theme: str = "dark"
+    reduced_motion: bool = False
     measure: bool = False
 
 

@@ -174,6 +174,7 @@ RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
         f"0 (the screen's) or {limits.SCREEN_SIDE_MIN} to {limits.SCREEN_SIDE_MAX} pixels",
         _size(limits.SCREEN_SIDE_MIN, limits.SCREEN_SIDE_MAX),
     ),
+    "display.theme": ("dark or light", lambda text: text in ("dark", "light")),
     "call.joining_minutes": (
         f"minutes, more than 0 and at most {limits.JOINING_MINUTES_MAX}",
         _joining,

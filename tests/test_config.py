@@ -65,6 +65,7 @@ class TestRefusals:
             ("[signaling]\nport = 8787.0", "signaling.port", "a whole number", "8787.0"),
             ("[signaling]\nport = true", "signaling.port", "a whole number", "true"),
             ("[display]\nmeasure = 1", "display.measure", "true or false", "1"),
+            ("[display]\nreduced_motion = 1", "display.reduced_motion", "true or false", "1"),
             ("[audio]\necho_control = true", "audio.echo_control", "text in quotes", "true"),
             ('[audio]\nnoise_suppression = "on"', "audio.noise_suppression", "true or false", '"on"'),
             ("[audio]\nautomatic_gain = 1", "audio.automatic_gain", "true or false", "1"),
@@ -152,6 +153,7 @@ class TestRefusals:
             ("[display]\nwidth = 100\nheight = 480", "display.width"),
             ("[display]\nwidth = 640\nheight = 100000", "display.height"),
             ("[display]\nwidth = 640", "display.height"),
+            ('[display]\ntheme = "Dark"', "display.theme"),
             ("[call]\njoining_minutes = 0", "call.joining_minutes"),
             ("[call]\njoining_minutes = -1.5", "call.joining_minutes"),
             ("[call]\njoining_minutes = nan", "call.joining_minutes"),
@@ -334,7 +336,12 @@ class TestWriting:
     def test_every_key_has_a_rule(self) -> None:
         """A key that nobody wrote a rule for would take any value of its type."""
         # true or false, nothing to check
-        free = {"display.measure", "audio.noise_suppression", "audio.automatic_gain"}
+        free = {
+            "display.measure",
+            "display.reduced_motion",
+            "audio.noise_suppression",
+            "audio.automatic_gain",
+        }
         full = Config(interfaces=("a",), servers=("ws://a",), presets=(config.PresetRoom(label="a", room=1),))
         walked = config.config_checks._walk(msgspec.to_builtins(full), "")
         keys = {key.replace("[0]", "[]") for key, value in walked if not isinstance(value, dict)}

@@ -15,6 +15,7 @@ import psutil
 
 from appliance.app.peer_shell import PeerShell
 from appliance.bridge import DrawnStats
+from appliance.config import Config
 from appliance.control import protocol
 from appliance.core.call import CallState
 from appliance.core.layers import Layer
@@ -32,6 +33,7 @@ from appliance.core.view import (
     BoxSeen,
     CallView,
     JoiningView,
+    LookView,
     NetworkView,
     Phase,
     Preset,
@@ -84,7 +86,13 @@ def snapshot(box: Box) -> Snapshot:
         notices=tuple(box.notices),
         sound_check=box.sound_checks.view,
         connect=box.book.view,
+        look=look(box.config),
     )
+
+
+def look(config: Config) -> LookView:
+    """How the screen looks, as the config says."""
+    return LookView(theme=config.display.theme, still=config.display.reduced_motion)
 
 
 def _here(session: Session) -> list[PeerShell]:

@@ -207,6 +207,18 @@ class ConnectView:
 
 
 @dataclass(frozen=True, slots=True)
+class LookView:
+    """How the screen looks. ``theme``: "dark" or "light". ``still``: nothing on it moves by itself.
+
+    ``language``: the code of the language that it speaks, "en", "de", "ar".
+    """
+
+    theme: str = "dark"
+    still: bool = False
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything the screen needs, at one moment.
 
@@ -229,6 +241,7 @@ class Snapshot:
     notices: tuple[Notice, ...] = ()
     sound_check: SoundCheckView | None = None
     connect: ConnectView | None = None
+    look: LookView = LookView()
 
 
 @dataclass(frozen=True, slots=True)

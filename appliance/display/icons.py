@@ -203,6 +203,14 @@ def _box(pen: Pen) -> None:
     pen.line((8, 20.5), (16, 20.5))
 
 
+def _wait(pen: Pen) -> None:
+    pen.line((6, 3), (18, 3))
+    pen.line((6, 21), (18, 21))
+    pen.line((7.4, 3), (7.4, 7), (12, 12), (16.6, 7), (16.6, 3))
+    pen.line((7.4, 21), (7.4, 17), (12, 12), (16.6, 17), (16.6, 21))
+    pen.shape((9.2, 19.6), (12, 16), (14.8, 19.6))
+
+
 ICONS: dict[str, Callable[[Pen], None]] = {
     "camera": _camera,
     "camera-off": _camera_off,
@@ -227,6 +235,7 @@ ICONS: dict[str, Callable[[Pen], None]] = {
     "pin": _pin,
     "pin-off": _pin_off,
     "close": _close,
+    "wait": _wait,
 }
 
 

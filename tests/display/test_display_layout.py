@@ -28,7 +28,6 @@ from appliance.core.view import (
     TileView,
     Tone,
 )
-from appliance.display import theme as t
 from appliance.display.fonts import Fonts
 from appliance.display.navigator import Navigator
 from appliance.display.preview import HOME, NOW, SCENES, TO_CHECK, TROUBLE, WALL, Scene
@@ -307,27 +306,6 @@ def test_a_notice_is_shown_once_and_goes_away(typesetter) -> None:
     assert not seen(NOW + 6)
 
 
-READ_ON = {
-    Ink.TEXT: (Ink.BACKGROUND, Ink.PANEL, Ink.BUTTON, Ink.STAGE, Ink.LINE),
-    Ink.DIM: (Ink.BACKGROUND, Ink.PANEL, Ink.BUTTON, Ink.STAGE),
-    Ink.ON_ACCENT: (Ink.ACCENT,),
-    Ink.WARNING_TEXT: (Ink.WARNING_BACK, Ink.BACKGROUND, Ink.CHIP),
-    Ink.BAD_TEXT: (Ink.BAD_BACK, Ink.BACKGROUND),
-}
-COLORS = Theme((1280, 720))
-
-
-@pytest.mark.parametrize(
-    ("color", "behind"), [(color, behind) for color, backs in READ_ON.items() for behind in backs]
-)
-def test_text_has_contrast_for_three_metres(color, behind) -> None:
-    assert t.contrast(COLORS.color(color), COLORS.color(behind)) >= 7.0
-
-
-def test_the_leave_button_has_the_contrast_of_large_text() -> None:
-    assert t.contrast(COLORS.color(Ink.ON_BAD), COLORS.color(Ink.BAD)) >= 4.5
-
-
 def ink_of(node: Text, typesetter: Typesetter) -> Rect | None:
     """Where a text node's letters are, roughly: capitals' height, the widest line."""
     lines = [line for line in layout(node, typesetter) if line]
@@ -345,7 +323,7 @@ def ink_of(node: Text, typesetter: Typesetter) -> Rect | None:
 
 
 def without_ring(view: View) -> tuple[object, ...]:
-    return tuple(n for n in view.nodes if not (isinstance(n, Box) and n.border == Ink.WHITE))
+    return tuple(n for n in view.nodes if not (isinstance(n, Box) and n.border == Ink.FOCUS))
 
 
 def test_the_clock_shows_the_wall_time(typesetter) -> None:

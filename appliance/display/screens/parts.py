@@ -77,8 +77,12 @@ class Page(Draft):
         self.add(Box(Rect(center[0] - px, center[1] - px, 2 * px, 2 * px), color, px))
 
     def spinner(self, center: tuple[float, float], side: float) -> None:
+        """What is waited for: a turning ring; an hourglass, where nothing may move."""
         px = self.theme.px(side)
         x, y = round(center[0] * self.theme.scale - px / 2), round(center[1] * self.theme.scale - px / 2)
+        if self.theme.still:
+            self.add(Icon(Rect(x, y, px, px), "wait", Ink.ACCENT))
+            return
         self.add(Spinner(Rect(x, y, px, px), Ink.ACCENT, Ink.LINE))
 
     def measure(self, text: Text, size: float, bold: bool = False, tracking: float = 0) -> float:
