@@ -48,7 +48,6 @@ SHAPED = {
     "THAANA": "Thaa",
     "NKO": "Nkoo",
 }
-RIGHT_TO_LEFT = {"Arab", "Hebr", "Syrc", "Thaa", "Nkoo"}
 
 
 class Fonts:
@@ -59,20 +58,26 @@ class Fonts:
         self._bold = find_noto("Bold") or self._regular
         if self._regular is None:
             log.warning("fonts.noto.missing: install fonts-noto-core; pygame's own font is used")
-        self._open: OrderedDict[tuple[str | None, int, str], pygame.font.Font] = OrderedDict()
+        self._open: OrderedDict[tuple[str | None, int, str, bool, bool], pygame.font.Font] = OrderedDict()
         self._blocks: OrderedDict[tuple[int, bool], str | None] = OrderedDict()
 
-    def font(self, px: int, bold: bool, file: str | None = None, script: str = "") -> pygame.font.Font:
-        """A font of ``px`` pixels; ``file`` from ``file_for``, else Noto Sans."""
+    def font(
+        self, px: int, bold: bool, file: str | None = None, script: str = "", left: bool = False
+    ) -> pygame.font.Font:
+        """A font of ``px`` pixels; ``file`` from ``file_for``, else Noto Sans. ``left``: for text that is
+        written to the left.
+        """
+        made_bold = bold and file is not None and "Bold" not in Path(file).name
         file = file or self._main(bold)
-        key = (file, px, script)
+        key = (file, px, script, left, made_bold)
         font = self._open.get(key)
         if font is None:
             font = pygame.font.Font(file, px)
+            font.bold = made_bold  # a font that has no bold letters: wider strokes
             if script:
                 font.set_script(script)
-                if script in RIGHT_TO_LEFT:
-                    font.set_direction(pygame.DIRECTION_RTL)
+            if left:
+                font.set_direction(pygame.DIRECTION_RTL)
             self._open[key] = font
             if len(self._open) > limits.FONTS_KEPT:
                 self._open.popitem(last=False)

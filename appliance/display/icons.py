@@ -239,12 +239,30 @@ ICONS: dict[str, Callable[[Pen], None]] = {
 }
 
 
+FLIPPED = "-flipped"  # after the name of an icon: its mirror image
+# What points into the direction of writing, and what stands for it on a page that goes the other way. Signs
+# of things (a camera, a door, a wave of sound) look the same everywhere.
+DIRECTIONAL = {
+    "back": "next",
+    "next": "back",
+    **{name: name + FLIPPED for name in ("delete", "speaker-view")},
+    **{name + FLIPPED: name for name in ("delete", "speaker-view")},
+}
+
+
+def mirrored(name: str) -> str:
+    """The name of the icon that means the same on a page that is mirrored."""
+    return DIRECTIONAL.get(name, name)
+
+
 @lru_cache(maxsize=limits.DRAWN_SHAPES_KEPT)
 def icon(name: str, side: int, color: RGB) -> pygame.Surface:
     """An icon of ``side`` by ``side`` pixels. Raises KeyError for an unknown name."""
-    draw = ICONS[name]
+    draw = ICONS[name.removesuffix(FLIPPED)]
     large = _blank(side, color)
     draw(Pen(large, (*color, 255)))
+    if name.endswith(FLIPPED):
+        large = pygame.transform.flip(large, True, False)
     return pygame.transform.smoothscale(large, (side, side))
 
 

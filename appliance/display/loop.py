@@ -25,7 +25,7 @@ from appliance.bridge import Bridge, FrameSlot
 from appliance.core import limits, timecode
 from appliance.core.redraw import RedrawPace
 from appliance.core.view import LookView, Picture, Quit, Snapshot
-from appliance.display import controls, events
+from appliance.display import bidi, controls, events
 from appliance.display.events import Outcome
 from appliance.display.fonts import Fonts
 from appliance.display.navigator import Navigator
@@ -333,7 +333,13 @@ class Display:
             return
         now = self._clock()
         moment = Moment(
-            self._navigator.snapshot, now, self._wall(), theme, typesetter, pictures=renderer.pictures
+            self._navigator.snapshot,
+            now,
+            self._wall(),
+            theme,
+            typesetter,
+            pictures=renderer.pictures,
+            right_to_left=self._look.language in bidi.LANGUAGES,
         )
         self._view = self._navigator.build(moment)
         self._stale = False

@@ -27,6 +27,7 @@ from appliance.core.view import (
     DeviceView,
     Intent,
     JoiningView,
+    LookView,
     NetworkView,
     Notice,
     Phase,
@@ -46,6 +47,7 @@ from appliance.display.loop import Display
 SIZES = ((1280, 720), (1920, 1080), (800, 480))
 NOW = 100_000.0  # monotonic seconds at which every preview stands still
 WALL = datetime(2026, 3, 4, 14, 32)
+LOOK = LookView()  # the usual one
 
 HOME = Snapshot(
     name="Harbour Office",
@@ -130,6 +132,11 @@ class Scene:
     keys: str = ""
     after: Snapshot | None = None
 
+    def looking(self, look: LookView) -> Scene:
+        """The same in another theme or language."""
+        after = replace(self.after, look=look) if self.after is not None else None
+        return replace(self, snapshot=replace(self.snapshot, look=look), after=after)
+
 
 ROOMS = (RoomView(42, True, 5), RoomView(7, False, 1), RoomView(417, False, 3))
 HELD = ROOMS[1:]
@@ -188,15 +195,22 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def render(scenes: list[Scene], size: tuple[int, int], outdir: Path) -> Iterator[Path]:
+def picture_name(scene: Scene, size: tuple[int, int], look: LookView) -> str:
+    """The name of a picture's file; what is as usual is left out."""
+    parts = [scene.name, f"{size[0]}x{size[1]}", *(() if look == LOOK else (look.theme, look.language))]
+    return "-".join(parts) + ".png"
+
+
+def render(scenes: list[Scene], size: tuple[int, int], outdir: Path, look: LookView = LOOK) -> Iterator[Path]:
     """Draw scenes at one size, each on a display of its own."""
-    for scene in scenes:
+    for plain in scenes:
+        scene = plain.looking(look)
         bridge = Bridge(scene.snapshot)
         bridge.listen(_camera(bridge))
         settings = config.Display(mode="headless", width=size[0], height=size[1])
         display = Display(bridge, settings, clock=lambda: NOW, wall=lambda: WALL)
         display.open()
-        path = outdir / f"{scene.name}-{size[0]}x{size[1]}.png"
+        path = outdir / picture_name(scene, size, look)
         script = threading.Thread(target=_act, args=(scene, bridge, display, path), name="preview")
         script.start()
         display.run()
