@@ -42,7 +42,9 @@ from appliance.core.view import (
     TileView,
     Tone,
 )
+from appliance.display import bidi
 from appliance.display.loop import Display
+from appliance.display.mirror import OTHER_SIDE
 
 SIZES = ((1280, 720), (1920, 1080), (800, 480))
 NOW = 100_000.0  # monotonic seconds at which every preview stands still
@@ -133,9 +135,12 @@ class Scene:
     after: Snapshot | None = None
 
     def looking(self, look: LookView) -> Scene:
-        """The same in another theme or language."""
+        """The same in another theme or language. Where pages are mirrored, so are the arrows."""
         after = replace(self.after, look=look) if self.after is not None else None
-        return replace(self, snapshot=replace(self.snapshot, look=look), after=after)
+        keys = self.keys
+        if look.language in bidi.LANGUAGES:
+            keys = " ".join(OTHER_SIDE.get(key, key) for key in keys.split())
+        return replace(self, snapshot=replace(self.snapshot, look=look), keys=keys, after=after)
 
 
 ROOMS = (RoomView(42, True, 5), RoomView(7, False, 1), RoomView(417, False, 3))

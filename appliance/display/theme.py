@@ -38,6 +38,8 @@ class Ink(enum.Enum):
     BAD_BACK = "bad-back"
     FOCUS = "focus"  # the ring around what OK presses
     CHIP = "chip"  # over a picture
+    NIGHT = "night"  # an idle screen, in every palette: black spares the panel
+    NIGHT_TEXT = "night-text"
 
 
 RGB = tuple[int, int, int]
@@ -67,6 +69,8 @@ DARK: Palette = {
     Ink.BAD_BACK: (0x3B, 0x1A, 0x20),
     Ink.FOCUS: (0xFF, 0xFF, 0xFF),
     Ink.CHIP: (0x0A, 0x0D, 0x11, 0xD0),
+    Ink.NIGHT: (0x00, 0x00, 0x00),
+    Ink.NIGHT_TEXT: (0x9A, 0xA2, 0xAE),
 }
 
 LIGHT: Palette = {
@@ -92,6 +96,8 @@ LIGHT: Palette = {
     Ink.BAD_BACK: (0xFF, 0xE3, 0xE5),
     Ink.FOCUS: (0x10, 0x15, 0x1C),
     Ink.CHIP: (0xFF, 0xFF, 0xFF, 0xE0),
+    Ink.NIGHT: (0x00, 0x00, 0x00),
+    Ink.NIGHT_TEXT: (0x9A, 0xA2, 0xAE),
 }
 
 PALETTES: Mapping[str, Palette] = {"dark": DARK, "light": LIGHT}
@@ -103,6 +109,7 @@ READ_ON: Mapping[Ink, tuple[Ink, ...]] = {
     Ink.ON_BAD: (Ink.BAD, Ink.BAD_PRESSED),
     Ink.WARNING_TEXT: (Ink.WARNING_BACK, Ink.BACKGROUND, Ink.STAGE, Ink.PANEL, Ink.BUTTON, Ink.CHIP),
     Ink.BAD_TEXT: (Ink.BAD_BACK, Ink.BACKGROUND, Ink.STAGE, Ink.PANEL, Ink.BUTTON),
+    Ink.NIGHT_TEXT: (Ink.NIGHT,),
 }
 """Which colour of text stands on which grounds. Another pair is a mistake: nobody checked its contrast."""
 CONTRAST = 7.0  # at least, of text (WCAG 2.2, AAA)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pygame
 import pytest
@@ -28,6 +30,7 @@ from appliance.core.view import (
     TileView,
     Tone,
 )
+from appliance.core.words import Words
 from appliance.display.fonts import Fonts
 from appliance.display.navigator import Navigator
 from appliance.display.preview import HOME, NOW, SCENES, TO_CHECK, TROUBLE, WALL, Scene
@@ -136,9 +139,17 @@ def typesetter():
 
 
 class Stand:
-    """A navigator with a still clock and no display."""
+    """A navigator with a still clock and no display, in English or what ``tr`` makes of it."""
 
-    def __init__(self, snapshot: Snapshot, size: tuple[int, int], typesetter: Typesetter) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        size: tuple[int, int],
+        typesetter: Typesetter,
+        tr: Callable[[Words | str], str] = str,
+        right_to_left: bool = False,
+    ) -> None:
+        self.tr, self.right_to_left = tr, right_to_left
         self.intents: list[Intent] = []
         self.navigator = Navigator(snapshot, self.intents.append)
         self.theme, self.typesetter = Theme(size), typesetter
@@ -150,7 +161,16 @@ class Stand:
 
     def view(self) -> View:
         return self.navigator.build(
-            Moment(self.navigator.snapshot, NOW, WALL, self.theme, self.typesetter, frozenset({SELF_TILE}))
+            Moment(
+                self.navigator.snapshot,
+                NOW,
+                WALL,
+                self.theme,
+                self.typesetter,
+                frozenset({SELF_TILE}),
+                tr=self.tr,
+                right_to_left=self.right_to_left,
+            )
         )
 
     def press(self, keys: str, at: float = NOW) -> View:
@@ -161,8 +181,8 @@ class Stand:
         return self.view()
 
 
-def stand(scene: Scene, size: tuple[int, int], typesetter: Typesetter) -> Stand:
-    made = Stand(scene.snapshot, size, typesetter)
+def stand(scene: Scene, size: tuple[int, int], typesetter: Typesetter, **language: Any) -> Stand:
+    made = Stand(scene.snapshot, size, typesetter, **language)
     made.press(scene.keys)
     if scene.after is not None:
         made.adopt(scene.after)
