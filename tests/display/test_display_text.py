@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gettext
 import json
 from pathlib import Path
 
@@ -95,3 +96,23 @@ def test_bold_letters_are_heavier_in_every_script(typesetter: Typesetter) -> Non
             for bold in (False, True)
         ]
         assert ink[1] > 1.08 * ink[0], text
+
+
+CATALOGUES = Path(bidi.__file__).parents[1] / "locale"
+
+
+def test_every_character_of_every_catalogue_has_a_glyph() -> None:
+    """In regular and bold letters, in a font that ``./dev setup`` installs."""
+    pygame.font.init()
+    fonts = Fonts()
+    missing = set()
+    for file in CATALOGUES.glob("*/LC_MESSAGES/*.mo"):
+        with file.open("rb") as catalogue:
+            said = gettext.GNUTranslations(catalogue)._catalog  # what it has, message by message
+        for char in sorted({c for text in said.values() for c in text if c.isprintable() and c != " "}):
+            for bold in (False, True):
+                if fonts._lacks(char, fonts.file_for(char, bold) or fonts._main(bold)):
+                    missing.add((file.parts[-3], char, bold))
+    fonts.close()
+    pygame.font.quit()
+    assert not missing
