@@ -21,6 +21,7 @@ ELLIPSIS = "…"
 LINE_HEIGHT = 1.36  # of the em: Noto Sans with room for accents and descenders
 OVERSAMPLED = 2  # small text is drawn twice as large and scaled down: even spacing, no hinted advances
 SMALL_PX = 64  # larger text is even enough as it is
+THICKENED = 0.03  # of the em: how much wider the strokes of bold letters are where a font has none
 JOINERS = "\u200c\u200d"  # shape their neighbours, take no room
 
 # Where lines of a script without spaces are not broken: before what closes, after what opens.
@@ -134,7 +135,10 @@ class Typesetter:
         for run in parts:
             font = self._font(run, px * k, bold)
             drawn = font.render(run[0], True, color)
-            line.blit(drawn, (x, self.baseline(px) * k - font.get_ascent()))
+            top = self.baseline(px) * k - font.get_ascent()
+            line.blit(drawn, (x, top))
+            if self._fonts.thickened(bold, run[1]):
+                line.blit(drawn, (x + max(1, round(px * k * THICKENED)), top))
             x += font.size(run[0])[0] + tracking * k
         return line if k == 1 else pygame.transform.smoothscale(line, size)
 

@@ -14,7 +14,7 @@ _ARABIC = dict(zip("abcdefghijklmnopqrstuvwxyz", "ابتثجحخدذرزسشصض
 
 
 def longer(message: str) -> str:
-    """Every word accented and 40 % longer: ``Sound check`` is ``Sõündünd çhéçkçk``."""
+    """Every word accented and 40 % longer: ``Sound check`` is ``Sõüñdñd çhéçkçk``."""
 
     def stretched(word: re.Match[str]) -> str:
         whole = word.group()

@@ -9,7 +9,9 @@ from pathlib import Path
 import pygame
 import pytest
 
+from appliance.core import limits
 from appliance.display import bidi
+from appliance.display import fonts as fonts_module
 from appliance.display.fonts import Fonts
 from appliance.display.text import Typesetter, clean, pieces
 
@@ -116,3 +118,32 @@ def test_every_character_of_every_catalogue_has_a_glyph() -> None:
     fonts.close()
     pygame.font.quit()
     assert not missing
+
+
+def test_chinese_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of it has characters of sixty blocks, and asking fontconfig takes 10 ms."""
+    asked: list[str] = []
+    found = fonts_module.look_up
+    monkeypatch.setattr(fonts_module, "look_up", lambda char, bold: asked.append(char) or found(char, bold))
+    pygame.font.init()
+    fonts = Fonts()
+    files = {fonts.file_for(char, False) for char in "会议室的屏幕上输入号码和密码。也请给其中一台终端改名"}
+    assert len(asked) == 1
+    assert len(files) == 1
+    fonts.close()
+
+
+def test_arabic_is_of_one_font() -> None:
+    pygame.font.init()
+    fonts = Fonts()
+    assert len({fonts.file_for(char, False) for char in "،ءآأؤغرفة؟"}) == 1
+    fonts.close()
+
+
+def test_fonts_are_not_looked_for_without_end() -> None:
+    pygame.font.init()
+    fonts = Fonts()
+    for number in range(0xE000, 0xE000 + 100):  # private: nobody has them
+        fonts.file_for(chr(number), False)
+    assert all(len(files) <= limits.FONTS_LOOKED_FOR for files in fonts._blocks.values())
+    fonts.close()

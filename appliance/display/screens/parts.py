@@ -42,10 +42,10 @@ class Page(Draft):
         """
         if isinstance(text, str):
             return "\n".join(clean(part) for part in text.split("\n"))
-        said = self.tr(text)
+        said = "\n".join(clean(part) for part in self.tr(text).split("\n"))
         rtl = self.moment.right_to_left
         if not rtl and bidi.is_plain(said):
-            return "\n".join(clean(part) for part in said.split("\n"))
+            return said
         mark = bidi.RIGHT_TO_LEFT if rtl else bidi.LEFT_TO_RIGHT
         lines = self.tr(_isolated(text)).split("\n")
         return "\n".join(mark + clean(part, marked=True) for part in lines)
