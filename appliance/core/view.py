@@ -39,12 +39,18 @@ class Tone(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class BoxSeen:
-    """A box on this network. ``seen_at`` is when it was last known to be there."""
+    """A box on this network, or one that was. ``seen_at`` is when it was last known to be there.
+
+    ``found_by``: "mdns"; or it is not shown by that, and nobody knows whether it is there: "known", from a
+    meeting, from an address that a person typed or from before, the likeliest first; "server", of the
+    configuration. Those have no ``seen_at`` (0), and may have no ``name``.
+    """
 
     name: str
     address: str
     present: bool
     seen_at: float
+    found_by: str = "mdns"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from net.boxes import Boxes, TestBox
 from websockets.asyncio.client import connect
 
 from appliance.core import limits
-from appliance.core.handshake import Handshakes, ProofFailed, SendFrame
+from appliance.core.handshake import Handshakes
+from appliance.core.handshake_effects import ProofFailed, SendFrame
 from appliance.signaling.access import DEFAULT_TOKEN
 
 PASSWORD = f"{os.getpid():06d}"

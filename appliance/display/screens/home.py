@@ -108,7 +108,7 @@ class Home:
         page.button("address", other, ANOTHER, t.NOTE, color=Ink.DIM, radius=12)
         bottom -= OTHER + 12
         page.text(page.rect(x + 24, TOP + 20, inner, 32), "On this network", t.BODY, Ink.DIM)
-        boxes = page.moment.snapshot.boxes
+        boxes = [box for box in page.moment.snapshot.boxes if box.found_by == "mdns"]
         y = TOP + 61
         if not boxes:
             page.icon((x + PANEL_WIDTH / 2, (TOP + bottom) / 2 - 44), 58, "box", Ink.FAINT)
