@@ -81,12 +81,14 @@ def snapshot(box: Box) -> Snapshot:
         sound_check=box.sound_checks.view,
         connect=box.book.view,
         look=look(box.config),
+        settings=box.settings.view,
     )
 
 
 def look(config: Config) -> LookView:
     """How the screen looks, as the config says."""
-    return LookView(theme=config.display.theme, still=config.display.reduced_motion)
+    display = config.display
+    return LookView(display.theme, display.reduced_motion, display.language)
 
 
 def _here(session: Session) -> list[PeerShell]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from appliance.core.settings_view import SettingsIntent, SettingsView
 from appliance.core.words import Text
 
 
@@ -186,7 +187,7 @@ class CallView:
 
 @dataclass(frozen=True, slots=True)
 class SoundCheckView:
-    """The sound check while its screen is open. ``level``: the microphone's, 0 to 1.
+    """The sound check while the settings' page about sound is open. ``level``: the microphone's, 0 to 1.
 
     ``sentence``: the last check's result or why there was none, empty before one; ``figures``: what
     was measured.
@@ -248,6 +249,7 @@ class Snapshot:
     sound_check: SoundCheckView | None = None
     connect: ConnectView | None = None
     look: LookView = LookView()
+    settings: SettingsView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,18 +379,8 @@ class TilesShown:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenSoundCheck:
-    """Show the microphone's level; not in a meeting."""
-
-
-@dataclass(frozen=True, slots=True)
 class CheckSound:
     """Play the sound check's tones and say what the microphone heard."""
-
-
-@dataclass(frozen=True, slots=True)
-class CloseSoundCheck:
-    """Nobody looks at it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,11 +415,10 @@ Intent = (
     | MutePeer
     | ClosePeer
     | TilesShown
-    | OpenSoundCheck
     | CheckSound
-    | CloseSoundCheck
     | Connect
     | CloseConnect
+    | SettingsIntent
     | Quit
 )
 

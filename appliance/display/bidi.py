@@ -14,7 +14,6 @@ from collections.abc import Iterator
 
 LEFT_TO_RIGHT, RIGHT_TO_LEFT = "\u200e", "\u200f"  # marks: strong, and not seen
 ISOLATE, END_OF_ISOLATE = "\u2068", "\u2069"  # around what comes from outside: its first letter decides
-LANGUAGES = frozenset(("ar", "fa", "he", "ur"))  # that are written from right to left
 MARKS = frozenset("\u200e\u200f\u2066\u2067\u2068\u2069")
 DEEPEST = 125  # BD2
 

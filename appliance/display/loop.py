@@ -23,9 +23,10 @@ import pygame
 from appliance import config
 from appliance.bridge import Bridge, FrameSlot
 from appliance.core import limits, timecode
+from appliance.core.languages import RIGHT_TO_LEFT
 from appliance.core.redraw import RedrawPace
 from appliance.core.view import LookView, Picture, Quit, Snapshot
-from appliance.display import bidi, controls, events
+from appliance.display import controls, events
 from appliance.display.events import Outcome
 from appliance.display.fonts import Fonts
 from appliance.display.navigator import Navigator
@@ -342,7 +343,7 @@ class Display:
             theme,
             typesetter,
             pictures=renderer.pictures,
-            right_to_left=self._look.language in bidi.LANGUAGES,
+            right_to_left=self._look.language in RIGHT_TO_LEFT,
         )
         self._view = self._navigator.build(moment)
         self._stale = False

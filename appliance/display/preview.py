@@ -18,7 +18,7 @@ import pygame
 
 from appliance import config
 from appliance.bridge import Bridge
-from appliance.core.sound_check import Outcome, Report
+from appliance.core.languages import RIGHT_TO_LEFT
 from appliance.core.view import (
     SELF_TILE,
     BoxSeen,
@@ -36,13 +36,12 @@ from appliance.core.view import (
     RoomView,
     ShutOutView,
     Snapshot,
-    SoundCheckView,
     TilesShown,
     TileState,
     TileView,
     Tone,
 )
-from appliance.display import bidi
+from appliance.display import preview_settings
 from appliance.display.loop import Display
 from appliance.display.mirror import OTHER_SIDE
 
@@ -79,17 +78,7 @@ TROUBLE = Snapshot(
 REFUSED = replace(
     HOME, refusal="That is not the right number or password. Check both with the others.", refusal_id=1
 )
-TO_CHECK = "down down ok"  # from home to the sound check
 TO_ADDRESS = "right right ok"  # from home to another box's address
-CHECKING = replace(HOME, sound_check=SoundCheckView(0.45))
-CHECKED = SoundCheckView(
-    0.1,
-    sentence=Report(Outcome.GOOD).sentence,
-    figures=Report(Outcome.GOOD, -62.0, -31.0, 74.0, 38.0, -69.0).figures,
-)
-NOT_HEARD = SoundCheckView(
-    0.1, sentence=Report(Outcome.WRONG_DEVICE).sentence, figures="Noise -58 dB", tone=Tone.BAD
-)
 TYPED = " ".join("10.31.0.14")
 LOOKING = ConnectView("10.31.0.14", busy=True)
 SILENT = ConnectView(
@@ -138,7 +127,7 @@ class Scene:
         """The same in another theme or language. Where pages are mirrored, so are the arrows."""
         after = replace(self.after, look=look) if self.after is not None else None
         keys = self.keys
-        if look.language in bidi.LANGUAGES:
+        if look.language in RIGHT_TO_LEFT:
             keys = " ".join(OTHER_SIDE.get(key, key) for key in keys.split())
         return replace(self, snapshot=replace(self.snapshot, look=look), keys=keys, after=after)
 
@@ -155,10 +144,6 @@ SCENES = (
     Scene("keypad-range", HOME, "4 2 0 1"),
     Scene("keypad", HOME, "4 2 ok 1 7 4 0 2 ok", REFUSED),
     Scene("keyboard", HOME, "4 2 ok down ok S e a"),
-    Scene("sound-check", CHECKING, TO_CHECK),
-    Scene("sound-check-running", replace(CHECKING, sound_check=SoundCheckView(0.7, True)), TO_CHECK),
-    Scene("sound-check-good", replace(CHECKING, sound_check=CHECKED), TO_CHECK),
-    Scene("sound-check-bad", replace(CHECKING, sound_check=NOT_HEARD), TO_CHECK),
     Scene("address", HOME, TO_ADDRESS),
     Scene("address-looking", HOME, f"{TO_ADDRESS} {TYPED} ok", replace(HOME, connect=LOOKING)),
     Scene("address-silent", HOME, f"{TO_ADDRESS} {TYPED} ok", replace(HOME, connect=SILENT)),
@@ -182,6 +167,7 @@ SCENES = (
     Scene("home-rooms", replace(HOME, rooms=HELD)),
     Scene("call-held", in_call(replace(CALL, tiles=AWAY))),
     Scene("call-rooms", replace(in_call(CALL), rooms=ROOMS), TO_ROOMS),
+    *(Scene(*scene) for scene in preview_settings.scenes(HOME, NOW)),
     Scene("call-menu-close", in_call(replace(SPEAKER, tiles=MUTED_HERE)), "up up right ok down down ok"),
 )
 

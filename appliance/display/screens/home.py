@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from appliance.core import limits
 from appliance.core.view import BoxSeen, NetworkView, StartMeeting, SwitchRoom
+from appliance.core.words import say
 from appliance.display import theme as t
 from appliance.display.scene import View
 from appliance.display.screens.parts import MARGIN, RADIUS, Page, ago
@@ -22,7 +23,7 @@ NETWORKS = {
     "wireless": "Wireless network",
     "local": "This computer only",
 }
-CHECK = "Sound check"
+SETTINGS = say("Settings")
 ANOTHER = "Another box's address"
 OTHER = 52.0  # height of its button
 NO_NETWORK = "No network. Plug in a network cable."
@@ -151,10 +152,10 @@ class Home:
         wide = page.measure(network, t.NOTE) + 2
         right = page.rect(page.w - MARGIN - wide, middle - 16, wide, 32)
         page.text(right, network, t.NOTE, Ink.DIM if network_ok else Ink.WARNING_TEXT, align="right")
-        check = page.measure(CHECK, t.NOTE) + 66
+        check = page.measure(SETTINGS, t.NOTE) + 66
         button = page.rect(page.w - MARGIN - wide - 30 - check, middle - 26, check, 52)
         page.button(
-            "sound-check", button, CHECK, t.NOTE, fill=Ink.PANEL, color=Ink.DIM, icon="sound", radius=12
+            "settings", button, SETTINGS, t.NOTE, fill=Ink.PANEL, color=Ink.DIM, icon="settings", radius=12
         )
         room = page.w - 2 * MARGIN - wide - 30 - check - 30
         devices = page.moment.snapshot.devices
@@ -176,8 +177,8 @@ class Home:
             self._stage.send(StartMeeting(at))
         elif target == "join":
             self._stage.open_keypad()
-        elif target == "sound-check":
-            self._stage.open_sound_check()
+        elif target == "settings":
+            self._stage.open_settings()
         elif target == "address":
             self._stage.open_address()
         elif target.startswith("held:"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from appliance.core.words import Text
 from appliance.display import theme as t
 from appliance.display.screens.parts import Page as Draw
 from appliance.display.theme import Ink
@@ -45,8 +46,17 @@ def raised(row: str) -> str:
     return "".join(c.upper() if len(c.upper()) == 1 else c for c in row)
 
 
-def draw(page: Draw, keys: Page, area: tuple[float, float, float, float], *, ready: bool) -> None:
-    """Five rows of keys in an area (x, y, width, height; units). ``ready``: Join would be accepted."""
+def draw(
+    page: Draw,
+    keys: Page,
+    area: tuple[float, float, float, float],
+    *,
+    ready: bool,
+    go: Text = "Join",
+) -> None:
+    """Five rows of keys in an area (x, y, width, height; units). ``go``: the label of the key that goes on,
+    ``ready``: it would be accepted.
+    """
     x, y, w, h = area
     h = min(h, 5 * KEY_HEIGHT_MAX + 4 * GAP)
     each = (w - 9 * GAP) / 10
@@ -77,4 +87,4 @@ def draw(page: Draw, keys: Page, area: tuple[float, float, float, float], *, rea
     )
     space = page.rect(x + wide + GAP, top, w - 2 * (wide + GAP), high)
     page.button("key: ", space, "Space", t.BODY, color=Ink.DIM, radius=12)
-    page.go_button("next", page.rect(x + w - wide, top, wide, high), "Join", t.SUBHEAD, ready=ready)
+    page.go_button("next", page.rect(x + w - wide, top, wide, high), go, t.SUBHEAD, ready=ready)
