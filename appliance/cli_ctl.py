@@ -111,6 +111,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     sub.add_argument("action", choices=("mute", "close", "pin"))
     sub.add_argument("peer", metavar="PEER", help="its id or its name, see `meetingbox ctl status`")
     sub = add(
+        "move-tile",
+        "put one remote picture at another place",
+        lambda a: {"peer": a.peer, "place": a.place},
+        epilog='example:\n  meetingbox ctl move-tile "Reading room" 1',
+    )
+    sub.add_argument("peer", metavar="PEER", help="its id or its name, see `meetingbox ctl status`")
+    sub.add_argument("place", metavar="PLACE", type=int, help="1 for the first one")
+    sub = add(
         "layout",
         "all tiles alike (grid), or the one who speaks large (speaker)",
         lambda a: {"layout": a.layout},
@@ -138,6 +146,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         words=lambda reply: f"Written: {reply['file']}" if "file" in reply else "Done.",
     )
     sub.add_argument("file", metavar="FILE", help="written by the box's own user")
+    sub = add(
+        "screen",
+        "open the screen or window again, or close it; a meeting goes on meanwhile",
+        lambda a: {"state": a.state},
+        words=lambda reply: f"The screen is {reply.get('screen', 'as you said')}.",
+        epilog="A screen that is not there yet opens when it appears.",
+    )
+    sub.add_argument("state", choices=("open", "close"))
     add("stats", "print the numbers behind status", words=_stats)
     add(
         "restart-signaling",

@@ -50,6 +50,7 @@ class ScreenControl(Protocol):
 
     def press(self, key: str) -> None: ...
     def screenshot(self, path: Path) -> None: ...
+    def show_screen(self, shown: bool) -> bool: ...
 
 
 class Box:
@@ -219,6 +220,11 @@ class Box:
         """Keep one peer large, or none."""
         self.pinned = peer_id
         self.changed()
+
+    def move_tile(self, peer_id: str, place: int) -> None:
+        """Put a peer's tile at another place, from 0. Raises ControlError outside of a meeting."""
+        session = self.rooms.in_call()
+        session.move_tile(peer_id, place, status.tiles_in_order(session))
 
     def forget(self) -> None:
         """Be another box: what was kept is gone, and read anew. It is in no room."""

@@ -52,6 +52,8 @@ class Commands:
                 box.rooms.in_call().admit()
             case p.Peer(peer=peer, action=action):
                 self._peer(peer, action)
+            case p.MoveTile(peer=peer, place=place):
+                box.move_tile(self._find(peer).machine.peer_id, place - 1)
             case p.Layout(layout=layout):
                 box.set_layout(layout)
             case p.Tiles(state=tiles):
@@ -61,6 +63,9 @@ class Commands:
             case p.Screenshot(file=file):
                 await asyncio.to_thread(box.screen.screenshot, Path(file))
                 return {"file": file}
+            case p.Screen(state=shown):
+                there = await asyncio.to_thread(box.screen.show_screen, shown == "open")
+                return {"screen": "open" if there else "closed"}
             case p.RestartSignaling():
                 await box.server.restart()
             case p.CheckSound():

@@ -27,6 +27,7 @@ from appliance.core.line_gate import LineGate
 from appliance.core.rejoin import Kept, restore
 from appliance.core.view import Tone
 from appliance.core.whereabouts import Me
+from appliance.core.words import Text, say
 from appliance.errors import ControlError, StartError
 from appliance.signaling.client import ServerAddress
 from appliance.signaling.interfaces import may_dial
@@ -358,7 +359,7 @@ class Rooms:
             nobody=self._nobody,
         )
 
-    def _notify(self, room: int, text: str, tone: Tone) -> None:
+    def _notify(self, room: int, text: Text, tone: Tone) -> None:
         """What happens in a room on hold is told with its number."""
         away = self.active is None or self.active.room != room
-        self._box.notify(f"Room {room}: {text}" if away else text, tone)
+        self._box.notify(say("Room {room}: {what}", room=room, what=text) if away else text, tone)

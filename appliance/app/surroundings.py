@@ -10,6 +10,7 @@ from appliance.app.media_parts import MediaParts
 from appliance.app.records import Records
 from appliance.core.view import Tone
 from appliance.core.whereabouts import Me
+from appliance.core.words import Text
 
 if TYPE_CHECKING:
     from appliance.app.session import Session
@@ -27,7 +28,7 @@ class Surroundings:
     records: Records
     now: Callable[[], float]
     count: Callable[[str], None]
-    notify: Callable[[str, Tone], None]
+    notify: Callable[[Text, Tone], None]
     changed: Callable[[], None]
     refused: Callable[[Session, str, str], None]  # code and sentence: joining failed
     relay_lost: Callable[[str], None]  # the server with this key went: is its box still there?

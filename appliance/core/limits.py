@@ -119,6 +119,18 @@ MET_KEYS_MAX = 512  # in all rooms: sixteen full ones, 70 kB on disk
 MET_HELLOS_REMEMBERED = 256  # nonces of known boxes' hellos: a recorded one occupies nobody twice
 MET_CHALLENGES_PER_BOX = 2  # challenges out at once for one box met before
 
+# --- The whole mesh, as its members tell it -----------------------------------------------------------
+LINKS_LOOK_EVERY = 1.0  # at a link's quality; receiver reports come about as often
+LINKS_EVERY = 2.0  # between two words about our links to one member, when something changed
+LINKS_AGAIN = 10.0  # the same when nothing did: figures move, and a word may be lost with its connection
+LINKS_KEPT = 25.0  # what a member told: two more words should have come by then
+LINKS_HEARD_BURST = 4  # words of one member at once: a new connection begins with one
+LINKS_HEARD_EVERY = 1.0  # and one more so often
+LINK_MISSING_AFTER = 5.0  # a member does not name another for so long: they don't see each other
+LINK_RTT_MAX_MS = 60_000  # told; as long as a heartbeat may be held
+MESH_SENTENCES = 3  # on the screen; the picture shows the rest
+NO_PICTURE_AFTER = 10.0  # a camera that is on, and nothing comes: longer than a keyframe or a restart takes
+
 # --- The seal and the direct line -----------------------------------------------------------------
 SEALED_MAX_BYTES = 32 * 1024  # plaintext; an SDP has under 10 kB, and in base64 it still fits a relay's frame
 SEAL_FRAMES_MAX = 2**20  # frames under one key: years of signaling, far below the cipher's bound
@@ -312,7 +324,9 @@ LINE_SENDS_MAX = 64  # frames that wait for one line; one that takes none of the
 
 # --- Display --------------------------------------------------------------------------------------
 INPUT_EVERY = 0.015  # SDL's events are looked at so often: a key waits 20 ms at most, idle costs < 1 % CPU
-REDRAW_EVERY = 0.016  # pictures that arrive within this are drawn together: 60 updates a second
+# Pictures that arrive within this are drawn together. A little more than half of 1/30 s: of 30 pictures a
+# second each is seen two updates after the one before, now and then one, never three.
+REDRAW_EVERY = 0.0175
 REDRAW_SLOWEST = 0.032  # ... where all pictures are slow: 30, or keys would wait too long as well
 REDRAW_SAME = 0.001  # what came in a pause is there when it ends
 REDRAW_MEASURED_OVER = 0.5  # seconds of pictures from which their rate is told
@@ -323,10 +337,14 @@ NOTICES_SHOWN = 3  # at once, newest below; older ones make room
 LEAVE_ASKED_FOR = 5.0  # "leave?" or "close?" waits so long for the second press, then it was a slip
 LEAVE_TOUCH_GAP = 0.3  # a second touch sooner than this is the same finger's bounce
 MENU_FOR = 10.0  # a tile's menu closes by itself so long after the last key or touch: it hides a face
-RING_FOR = 10.0  # in a call the focus ring goes away so long after the last key: people, not buttons
+BAR_FOR = 8.0  # in a call the bar hides so long after the last key, touch or move: people, not buttons
+RING_FOR = 8.0  # and with it the focus ring
+DRAG_FROM = 18.0  # units that a finger moves on a tile until it drags it: more than a press trembles
 ANSWER_WITHIN = 3.0  # from an intent to a snapshot that shows it; then the keypad takes keys again
 SPINNER_EVERY = 0.1  # between two positions of a spinner: calm, and 1 % of a core at most
 SPINNER_STEPS = 16  # positions in a turn
+SCREEN_LOOKED_EVERY = 2.0  # a screen that is open: is it still there, and of this size? 0.1 ms each
+SCREEN_SHOWN_WITHIN = 5.0  # until a script is told that the screen is open: a monitor takes a second or two
 SCREEN_AGAIN_EVERY = 5.0  # a display that found no screen looks for one: a TV switched on late
 SCREENSHOT_WITHIN = 5.0  # from the request to the written file: a 4K PNG takes 1.5 s on a small computer
 SCREENSHOTS_WAITING = 4  # requests at once
@@ -339,6 +357,7 @@ PROBLEMS_SHOWN = 2  # lines on the home screen; doctor tells the rest
 DRAWN_TEXTS_KEPT = 192  # rendered lines of text, 13 kB each: a screen needs fewer than 100, two clocks tick
 DRAWN_SHAPES_KEPT = 256  # corners, icons, chips and spinner positions
 FONTS_LOOKED_FOR = 3  # in a Unicode block, or for Chinese: each takes fontconfig some 10 ms
+DRAWINGS_KEPT = 4  # pictures of a mesh: the one that is shown, and the one before
 FONTS_KEPT = 64  # open fonts: sizes times weights times scripts on the screen
 SCRIPTS_KEPT = 64  # Unicode blocks whose font was looked up
 FONT_LOOKUP_WITHIN = 2.0  # fontconfig answers in 30 ms; its cache is rebuilt at most once
@@ -539,9 +558,13 @@ QUALITY_GOOD_LOSS = 0.01  # share of packets; repaired without anybody noticing
 QUALITY_GOOD_RTT_MS = 40.0
 QUALITY_FAIR_LOSS = 0.05  # pictures hold, sound is still whole
 QUALITY_FAIR_RTT_MS = 150.0
+QUALITY_SPAN = 5.0  # of packets: a link that lost some an hour ago is good, one that loses now is not
+QUALITY_UP_AFTER = 4.0  # of better looks until a bar comes back
 SPEAKING_DBOV = 50  # RFC 6464 level (0 loud .. 127 silent) above which somebody speaks; noise is not sent
 SPEAKING_AFTER = 0.2  # loud for so long: a cough lasts about 80 ms
 SPEAKING_HOLD = 0.8  # quiet for so long: longer than the pause between two words
+LARGE_AFTER = 0.5  # speaking for so long beyond SPEAKING_AFTER: a "yes" in between makes nobody large
+LARGE_FOR = 3.0  # and large for so long at least: two who talk to each other are no tennis match
 METER_FROM_DBOV = 60  # a level meter shows what is louder ...
 METER_STEP_DB = 8  # ... in steps of so many dB: quiet, soft, normal, loud, very loud
 METER_STEPS = 5

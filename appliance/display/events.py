@@ -10,6 +10,7 @@ import enum
 
 import pygame
 
+from appliance.core.limits import DRAG_FROM
 from appliance.display import controls
 from appliance.display.navigator import SLOP, Navigator
 from appliance.display.theme import Theme
@@ -17,10 +18,12 @@ from appliance.display.window import Window
 
 WANTED = (
     pygame.QUIT,
+    pygame.WINDOWCLOSE,
     pygame.KEYDOWN,
     pygame.TEXTINPUT,  # not handled: pygame takes a KEYDOWN's character from it
     pygame.FINGERDOWN,
     pygame.FINGERUP,
+    pygame.FINGERMOTION,
     pygame.MOUSEBUTTONDOWN,
     pygame.MOUSEBUTTONUP,
     pygame.MOUSEMOTION,
@@ -37,6 +40,7 @@ class Outcome(enum.Enum):
     RESIZED = "resized"  # the surface may be another
     EXPOSED = "exposed"  # what is on the surface must be shown again
     CLOSED = "closed"  # somebody closed the window
+    LOST = "lost"  # the display server ended
 
 
 def allow_wanted() -> None:
@@ -67,9 +71,13 @@ def handle(event: pygame.Event, navigator: Navigator, window: Window, theme: The
                 return Outcome.NOTHING
             x, y = event.pos
             return _pointer(event.type == pygame.MOUSEBUTTONDOWN, x, y, navigator, theme, now)
+        case pygame.FINGERMOTION:
+            x, y = event.x * theme.size[0], event.y * theme.size[1]
+            return _moved(x, y, navigator, theme, now)
         case pygame.MOUSEMOTION:
             if not getattr(event, "touch", False):
                 window.show_cursor(True)
+                return _moved(float(event.pos[0]), float(event.pos[1]), navigator, theme, now)
         case pygame.WINDOWLEAVE:
             navigator.cancel_pointer()
             return Outcome.CHANGED
@@ -77,8 +85,10 @@ def handle(event: pygame.Event, navigator: Navigator, window: Window, theme: The
             return Outcome.RESIZED
         case pygame.WINDOWEXPOSED:
             return Outcome.EXPOSED
-        case pygame.QUIT:
+        case pygame.WINDOWCLOSE:
             return Outcome.CLOSED
+        case pygame.QUIT:  # of a window that was closed it comes second
+            return Outcome.LOST
     return Outcome.NOTHING
 
 
@@ -98,3 +108,8 @@ def _pointer(down: bool, x: float, y: float, navigator: Navigator, theme: Theme,
     else:
         navigator.pointer_up(x, y, slop, now)
     return Outcome.CHANGED
+
+
+def _moved(x: float, y: float, navigator: Navigator, theme: Theme, now: float) -> Outcome:
+    changed = navigator.pointer_moved(x, y, theme.px(DRAG_FROM), now)
+    return Outcome.CHANGED if changed else Outcome.NOTHING
