@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from appliance.core.grid import Rect
 from appliance.display.icons import mirrored
-from appliance.display.scene import Icon, Node, Target, Text
+from appliance.display.scene import Icon, Lines, Node, Target, Text
 
 OTHER_SIDE = {"left": "right", "center": "center", "right": "left"}
 
@@ -28,6 +28,8 @@ def node(one: Node, width: int) -> Node:
         return replace(one, rect=there, align=OTHER_SIDE[one.align])
     if isinstance(one, Icon):
         return replace(one, rect=there, name=mirrored(one.name))
+    if isinstance(one, Lines):
+        return one.mirrored(there)
     return replace(one, rect=there)
 
 

@@ -16,7 +16,7 @@ from appliance.display import bidi, mirror
 from appliance.display.fonts import Fonts
 from appliance.display.preview import HOME, NOW, SCENES, WALL, Scene
 from appliance.display.render import layout
-from appliance.display.scene import Box, Icon, Node, Text, Video, View
+from appliance.display.scene import Box, Icon, Line, Lines, Node, Text, Video, View
 from appliance.display.screens.parts import Page
 from appliance.display.stage import Moment
 from appliance.display.text import ELLIPSIS, Typesetter, line_height
@@ -160,6 +160,13 @@ def test_what_points_somewhere_points_the_other_way(typesetter: Typesetter) -> N
     for name in ("back", "delete", "camera"):
         drawn.icon((100, 100), 20, name, Ink.TEXT)
     assert [node.name for node in drawn.done().nodes] == ["next", "delete-flipped", "camera"]
+
+
+def test_lines_are_drawn_the_other_way_round() -> None:
+    drawn = Lines(Rect(10, 0, 100, 50), (Line(0, 0, 30, 50, Ink.TEXT, 2),))
+    there = mirror.node(drawn, 800)
+    assert there == Lines(Rect(690, 0, 100, 50), (Line(100, 0, 70, 50, Ink.TEXT, 2),))
+    assert mirror.node(there, 800) == drawn
 
 
 def test_a_name_in_a_sentence_is_isolated_and_says_nothing_about_its_direction(
