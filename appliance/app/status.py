@@ -15,6 +15,7 @@ import psutil
 
 from appliance.app.peer_shell import PeerShell
 from appliance.bridge import DrawnStats
+from appliance.config import Config
 from appliance.control import protocol
 from appliance.core.call import CallState
 from appliance.core.layers import Layer
@@ -56,7 +57,6 @@ _ON_SCREEN = frozenset(_TILE_STATES)
 def snapshot(box: Box) -> Snapshot:
     """What the screen shows now."""
     session = box.session
-    look = box.config.display
     return Snapshot(
         name=box.name,
         phase=_PHASES[session.call.state] if session is not None else Phase.IDLE,
@@ -76,9 +76,15 @@ def snapshot(box: Box) -> Snapshot:
         notices=tuple(box.notices),
         sound_check=box.sound_checks.view,
         connect=box.book.view,
-        look=LookView(look.theme, look.reduced_motion, look.language),
+        look=look(box.config),
         settings=box.settings.view,
     )
+
+
+def look(config: Config) -> LookView:
+    """How the screen looks, as the config says."""
+    display = config.display
+    return LookView(display.theme, display.reduced_motion, display.language)
 
 
 def tiles_in_order(session: Session) -> list[str]:

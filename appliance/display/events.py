@@ -18,6 +18,7 @@ from appliance.display.window import Window
 
 WANTED = (
     pygame.QUIT,
+    pygame.WINDOWCLOSE,
     pygame.KEYDOWN,
     pygame.TEXTINPUT,  # not handled: pygame takes a KEYDOWN's character from it
     pygame.FINGERDOWN,
@@ -39,6 +40,7 @@ class Outcome(enum.Enum):
     RESIZED = "resized"  # the surface may be another
     EXPOSED = "exposed"  # what is on the surface must be shown again
     CLOSED = "closed"  # somebody closed the window
+    LOST = "lost"  # the display server ended
 
 
 def allow_wanted() -> None:
@@ -83,8 +85,10 @@ def handle(event: pygame.Event, navigator: Navigator, window: Window, theme: The
             return Outcome.RESIZED
         case pygame.WINDOWEXPOSED:
             return Outcome.EXPOSED
-        case pygame.QUIT:
+        case pygame.WINDOWCLOSE:
             return Outcome.CLOSED
+        case pygame.QUIT:  # of a window that was closed it comes second
+            return Outcome.LOST
     return Outcome.NOTHING
 
 

@@ -13,8 +13,9 @@ import logging
 import math
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -23,8 +24,9 @@ import pygame
 from appliance import config
 from appliance.bridge import Bridge, FrameSlot
 from appliance.core import limits, timecode
+from appliance.core.languages import RIGHT_TO_LEFT
 from appliance.core.redraw import RedrawPace
-from appliance.core.view import Picture, Quit, Snapshot
+from appliance.core.view import LookView, Picture, Quit, Snapshot
 from appliance.core.words import Text
 from appliance.display import controls, events, language
 from appliance.display.events import Outcome
@@ -35,7 +37,7 @@ from appliance.display.scene import Video, View
 from appliance.display.screenshots import Screenshots
 from appliance.display.stage import Moment
 from appliance.display.text import Typesetter
-from appliance.display.theme import Theme
+from appliance.display.theme import DARK, PALETTES, Theme
 from appliance.display.window import Window, screen_in_sight
 from appliance.errors import ControlError, DeviceError
 
@@ -43,6 +45,14 @@ log = logging.getLogger(__name__)
 
 LATENCY_MAX_MS = 10_000  # an older time code is a damaged one
 SMALLEST_SIDE = 64  # pixels; a window dragged smaller than this shows nothing
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A script wants the screen open, or closed."""
+
+    shown: bool
+    done: threading.Event = field(default_factory=threading.Event)
 
 
 class Display:
@@ -79,12 +89,15 @@ class Display:
         self._slots: dict[str, FrameSlot] = {}
         self._drawn: list[tuple[str, Picture]] = []
         self._flushed_at = -math.inf
+        self._due = -math.inf  # when the next pictures may be brought to the screen
         self._pace = RedrawPace()
         self._crowded = False  # pictures come faster than updates
         self._spun_at = -math.inf
         self._looked_at = -math.inf
         self._wants_screen = False
+        self._asked: deque[_Asked] = deque()  # by scripts: to open the screen, or to close it
         self._awake: bool | None = None  # what SDL was told about the screen saver
+        self._look = LookView()  # that of the theme
         self._theme: Theme | None = None
         self._typesetter: Typesetter | None = None
         self._renderer: Renderer | None = None
@@ -143,6 +156,7 @@ class Display:
                 self._typesetter.close()
             pygame.font.quit()
         self._shots.close()
+        self._answer()
         self._theme = self._typesetter = self._renderer = None  # their fonts and surfaces are gone
 
     # --- for scripts, from any thread -----------------------------------------------------------------
@@ -169,6 +183,23 @@ class Display:
         self._bridge.wake()
         self._shots.write(shot, Path(path))
 
+    def show_screen(self, shown: bool) -> bool:
+        """Open the screen, or close it and draw on without one; the call does not notice.
+
+        Returns whether there is a screen now: one that can't be opened yet is when it appears. Raises
+        ControlError when a box has none by its configuration, or the display does not answer in time.
+        """
+        if self._settings.mode == "headless":
+            raise ControlError("control.screen.headless", "This box draws without a screen: [display] mode.")
+        if len(self._asked) >= limits.SCREENSHOTS_WAITING or self._stopping:
+            raise ControlError("control.screen.closed", "The display is not running.")
+        asked = _Asked(shown)
+        self._asked.append(asked)
+        self._bridge.wake()
+        if not asked.done.wait(limits.SCREEN_SHOWN_WITHIN):
+            raise ControlError("control.screen.timeout", "The display did not answer.")
+        return not self.headless
+
     # --- what it is like --------------------------------------------------------------------------------
 
     @property
@@ -178,7 +209,7 @@ class Display:
 
     @property
     def view(self) -> View:
-        """What is on the screen, as it was built last."""
+        """What is on the screen, or will be with the next update."""
         return self._view
 
     @property
@@ -219,7 +250,8 @@ class Display:
     def _prepare(self) -> None:
         """Everything that depends on the surface: after opening, and when its size changed."""
         surface = self._window.surface
-        self._theme = Theme(surface.get_size())
+        self._look = self._bridge.snapshot.look
+        self._theme = themed(surface.get_size(), self._look)
         self._typesetter = self._typesetter or Typesetter(Fonts())
         if self._renderer is not None:
             self._old_faults += self._renderer.faults
@@ -235,13 +267,38 @@ class Display:
 
     def _look_for_screen(self, now: float) -> None:
         self._looked_at = now
-        if not screen_in_sight():
-            return
+        if screen_in_sight():
+            self._try_screen()
+
+    def _try_screen(self) -> None:
         try:
             self._open_screen()
         except DeviceError as error:
             log.info("%s: %s", error.code, error.sentence)
             self._open_headless(wants_screen=True)
+
+    def _look_at_screen(self, now: float) -> None:
+        """See that it is still the screen that was opened; open it again when it is another."""
+        self._looked_at = now
+        if self._window.lost:
+            raise DeviceError("device.screen.lost", "The screen is gone.")
+        if self._window.changed():
+            log.info("display.changed: the screen is opened again")
+            self._try_screen()
+
+    def _answer(self) -> None:
+        """Do what scripts asked for."""
+        while self._asked:
+            asked = self._asked.popleft()
+            try:
+                if self._stopping or asked.shown is not self._window.headless:
+                    continue
+                if asked.shown:
+                    self._try_screen()
+                else:
+                    self._open_headless(wants_screen=False)
+            finally:
+                asked.done.set()
 
     # --- a turn of the loop -------------------------------------------------------------------------------
 
@@ -260,15 +317,14 @@ class Display:
         elif self._slots:
             self._bridge.wait(max(0.0, min(until, limits.INPUT_EVERY)))
         else:
-            self._idle(now + until)
+            self._idle(min(now + until, self._looked_at + limits.SCREEN_LOOKED_EVERY))
         self._crowded = self._pause()
 
     def _pause(self) -> bool:
         """Keep the pace of updates; return whether something came before it was time for one."""
-        every = self._pace.every if self._slots else limits.REDRAW_EVERY
-        left = self._flushed_at + every - self._clock()
+        left = self._due - self._clock()
         if left > 0:
-            time.sleep(min(left, every))
+            time.sleep(min(left, limits.REDRAW_SLOWEST))
         return left > -limits.REDRAW_SAME
 
     def _idle(self, until: float) -> None:
@@ -276,23 +332,29 @@ class Display:
         bridge, sleep, peek, clock = self._bridge, time.sleep, pygame.event.peek, self._clock
         while clock() < until:
             sleep(limits.INPUT_EVERY)
-            if peek() or bridge.snapshot is not self._snapshot or self._shots or self._stopping:
+            if peek() or bridge.snapshot is not self._snapshot:
+                return
+            if self._shots or self._asked or self._stopping:
                 return
 
     def _turn(self) -> None:
         now = self._clock()
+        self._answer()
+        if self._wants_screen:
+            if now - self._looked_at >= limits.SCREEN_AGAIN_EVERY:
+                self._look_for_screen(now)
+        elif self._window.lost or now - self._looked_at >= limits.SCREEN_LOOKED_EVERY:
+            self._look_at_screen(now)
         asked = len(self._shots)  # later ones are of the next turn: it has seen what happened before them
-        if self._wants_screen and now - self._looked_at >= limits.SCREEN_AGAIN_EVERY:
-            self._look_for_screen(now)
         self._adopt()
         self._input()
         if self._stale or now >= self._view.stale_at:
             self._show()
         self._take_pictures()
         self._spin(now)
-        self._flush()
-        if asked and not self._more_input:
-            self._shots.serve(self._window.surface, asked)
+        self._flush(now)
+        if asked and not self._more_input and self._renderer is not None:
+            self._shots.serve(self._renderer.copy, asked)
 
     def _adopt(self) -> None:
         """Take the newest snapshot and show it, if it says something new."""
@@ -303,7 +365,16 @@ class Display:
         self._snapshot = snapshot
         if changed:
             self._navigator.adopt(snapshot, self._clock())
+            self._restyle(snapshot.look)
             self._show()
+
+    def _restyle(self, look: LookView) -> None:
+        """Draw in another theme from now on. The pictures of the tiles stay."""
+        if look == self._look or self._theme is None or self._renderer is None:
+            return
+        self._look = look
+        self._theme = themed(self._theme.size, look)
+        self._renderer.restyle(self._theme)
 
     def _input(self) -> None:
         self._more_input = False
@@ -325,25 +396,32 @@ class Display:
                 if self._theme is None or self._window.surface.get_size() != self._theme.size:
                     self._prepare()
             case Outcome.EXPOSED:
-                pygame.display.update()
-            case Outcome.CLOSED:
+                if self._renderer is not None:
+                    self._renderer.expose()
+                self._looked_at = -math.inf  # a screen that changed exposes what is on it
+            case Outcome.CLOSED if self._settings.mode == "window":
                 self._bridge.send(Quit())
                 self.stop()
+            case Outcome.CLOSED:
+                log.info("display.closed: the box goes on without a screen")
+                self._open_headless(wants_screen=False)
+            case Outcome.LOST:
+                raise DeviceError("device.screen.lost", "The display server has ended.")
 
     def _show(self) -> None:
         theme, typesetter, renderer = self._theme, self._typesetter, self._renderer
         if theme is None or typesetter is None or renderer is None or min(theme.size) < SMALLEST_SIDE:
             return
         now = self._clock()
-        snapshot = self._navigator.snapshot
         moment = Moment(
-            snapshot,
+            self._navigator.snapshot,
             now,
             self._wall(),
             theme,
             typesetter,
             pictures=renderer.pictures,
-            tr=self._speak(snapshot.look.language),
+            right_to_left=self._look.language in RIGHT_TO_LEFT,
+            tr=self._speak(self._look.language),
         )
         self._view = self._navigator.build(moment)
         self._stale = False
@@ -382,13 +460,15 @@ class Display:
             self._spun_at = now
             renderer.spin(int(now / limits.SPINNER_EVERY))
 
-    def _flush(self) -> None:
+    def _flush(self, turned_at: float) -> None:
         """Bring everything drawn in this turn to the screen, and note which pictures are on it."""
-        dirty = self._renderer.take_dirty() if self._renderer is not None else []
-        if not dirty:
+        if self._renderer is None or not self._renderer.flush():
             return
-        pygame.display.update([tuple(rect) for rect in dirty])
         self._flushed_at = self._clock()
+        # On a grid, where there are pictures: what takes longer now and then delays nothing after it.
+        every = self._pace.every if self._slots else limits.REDRAW_EVERY
+        grid = self._due if 0 <= turned_at - self._due < every / 2 else turned_at
+        self._due = grid + every
         drawn, self._drawn = self._drawn, []
         for tile, picture in drawn:
             self._pace.shown(tile, self._flushed_at)
@@ -402,3 +482,8 @@ class Display:
             return None
         age = timecode.age_ms(ms, int(self._flushed_at * 1000))
         return float(age) if 0 <= age <= LATENCY_MAX_MS else None
+
+
+def themed(size: tuple[int, int], look: LookView) -> Theme:
+    """The theme of a screen of ``size`` pixels; dark, when there is none of that name."""
+    return Theme(size, PALETTES.get(look.theme, DARK), look.still)

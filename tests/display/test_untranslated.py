@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
-from pathlib import Path
 
+import pygame
 import pytest
+from test_display_layout import stand
 
-from appliance import config
-from appliance.bridge import Bridge
 from appliance.core.languages import NAMES
 from appliance.core.words import Text, Words, translated
 from appliance.display import preview
-from appliance.display.loop import Display
+from appliance.display.fonts import Fonts
 from appliance.display.scene import Text as TextNode
 from appliance.display.screens.tile import initials
+from appliance.display.text import Typesetter
 
 MARKED = re.compile("«[^«»]*»")
 CUT = re.compile("«[^»]*$")  # a sentence whose end did not fit
@@ -78,32 +77,21 @@ def named(part: str, names: set[str], typed: str) -> bool:
     )
 
 
-def texts_of(scene: preview.Scene, folder: Path) -> list[str]:
-    """What the real display shows of a scene, in the language that marks."""
-    bridge = Bridge(scene.snapshot)
-    bridge.listen(preview._camera(bridge))
-    settings = config.Display(mode="headless", width=1280, height=720)
-    display = Display(
-        bridge, settings, clock=lambda: preview.NOW, wall=lambda: preview.WALL, speak=lambda _: marked
-    )
-    display.open()
-    script = threading.Thread(target=preview._act, args=(scene, bridge, display, folder / "shot.png"))
-    script.start()
-    display.run()
-    script.join()
-    shown = [node.text for node in display.view.nodes if isinstance(node, TextNode)]
-    display.close()
-    return shown
+@pytest.fixture(scope="module")
+def typesetter() -> Iterator[Typesetter]:
+    pygame.font.init()
+    yield Typesetter(Fonts())
+    pygame.font.quit()
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_every_word_on_a_screen_is_a_sentence_or_a_name(name: str, tmp_path: Path) -> None:
+def test_every_word_on_a_screen_is_a_sentence_or_a_name(name: str, typesetter: Typesetter) -> None:
     scene = SCENES[name]
     names = {*strings(scene.snapshot), *strings(scene.after or ()), *NAMES.values(), *KEYS}
     names |= {initials(known) for known in names}
     typed = "".join(key for key in scene.keys.split() if len(key) == 1)
-    shown = texts_of(scene, tmp_path)
-    assert any("«" in text for text in shown)
+    view = stand(scene, (1280, 720), typesetter, tr=marked).view()
+    shown = [node.text for node in view.nodes if isinstance(node, TextNode)]
     for text in shown:
         for part in unmarked(text):
             assert named(part, names, typed), f"“{part}” in “{text}”"

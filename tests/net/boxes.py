@@ -146,11 +146,12 @@ class Boxes:
         ready: bool = True,
         environment: Mapping[str, str] | None = None,
         identity: bytes = b"",
+        mode: str = "headless",
     ) -> TestBox:
         """Start a box. ``band``: of its test sound, else another one for each; ``size``: of its screen.
 
         ``extra``: further lines for the end of its configuration. ``environment``: of its process, on top.
-        ``identity``: the seed of its key, else it makes one.
+        ``mode``: of its display. ``identity``: the seed of its key, else it makes one.
         """
         index = len(self.all)
         folder = self._folder / f"box-{index}"
@@ -169,7 +170,7 @@ class Boxes:
             f"[video]\nsource = {json.dumps(video)}\nuplink_kbps = {uplink_kbps}\n"
             f"[audio]\nmicrophone = {json.dumps(microphone)}\nspeaker = {json.dumps(speaker)}\n"
             f"same_room = {json.dumps(same_room)}\n"
-            f'[display]\nmode = "headless"\nwidth = {size[0]}\nheight = {size[1]}\nmeasure = true\n'
+            f"[display]\nmode = {json.dumps(mode)}\nwidth = {size[0]}\nheight = {size[1]}\nmeasure = true\n"
             + "\n".join(extra)
         )
         argv = [
