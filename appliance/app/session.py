@@ -121,6 +121,7 @@ class Session:
         self.order = TileOrder()
         self._muted_boxes: set[str] = set()  # by box id: who comes back is not loud all at once
         self._timer: asyncio.TimerHandle | None = None
+        self._arming = False
         self._ending: set[asyncio.Task[None]] = set()
         self._over = False
 
@@ -587,7 +588,13 @@ class Session:
     # --- time -------------------------------------------------------------------------------------
 
     def arm(self) -> None:
-        """Wake up at the next deadline of anything in this room."""
+        """Wake up at the next deadline of anything in this room; looked for once, after what goes on now."""
+        if not self._arming:
+            self._arming = True
+            asyncio.get_running_loop().call_soon(self._set_timer)
+
+    def _set_timer(self) -> None:
+        self._arming = False
         if self._over:
             return
         deadlines = [

@@ -85,6 +85,7 @@ class Display:
         self._navigator = Navigator(bridge.snapshot, bridge.send)
         self._view = View()
         self._stale = True
+        self._adopted_at = -math.inf  # the snapshot that is shown
         self._more_input = False  # the last turn left some: come back at once
         self._slots: dict[str, FrameSlot] = {}
         self._drawn: list[tuple[str, Picture]] = []
@@ -309,6 +310,8 @@ class Display:
         until = self._view.stale_at - now
         if self._renderer is not None and self._renderer.spinning:
             until = min(until, self._spun_at + limits.SPINNER_EVERY - now)
+        if self._bridge.snapshot is not self._snapshot:
+            until = min(until, self._behind_for())
         # The bridge can wake us, SDL can't: with a screen its events are looked at every few milliseconds.
         if self._stale or self._more_input:
             pass
@@ -346,7 +349,7 @@ class Display:
         elif self._window.lost or now - self._looked_at >= limits.SCREEN_LOOKED_EVERY:
             self._look_at_screen(now)
         asked = len(self._shots)  # later ones are of the next turn: it has seen what happened before them
-        self._adopt()
+        self._adopt(at_once=asked > 0)
         self._input()
         if self._stale or now >= self._view.stale_at:
             self._show()
@@ -356,17 +359,24 @@ class Display:
         if asked and not self._more_input and self._renderer is not None:
             self._shots.serve(self._renderer.copy, asked)
 
-    def _adopt(self) -> None:
-        """Take the newest snapshot and show it, if it says something new."""
+    def _adopt(self, *, at_once: bool) -> None:
+        """Take the newest snapshot and show it, if it says something new and it is time for another view."""
         snapshot = self._bridge.snapshot
-        if snapshot is self._snapshot:
+        if snapshot is self._snapshot or not (at_once or self._behind_for() <= 0):
             return
         changed = snapshot != self._snapshot
         self._snapshot = snapshot
         if changed:
-            self._navigator.adopt(snapshot, self._clock())
+            self._adopted_at = self._clock()
+            self._navigator.adopt(snapshot, self._adopted_at)
             self._restyle(snapshot.look)
             self._show()
+
+    def _behind_for(self) -> float:
+        """Seconds for which a snapshot that is there already is not shown yet."""
+        if not self._navigator.in_call:
+            return 0.0
+        return self._adopted_at + limits.VIEWS_EVERY - self._clock()
 
     def _restyle(self, look: LookView) -> None:
         """Draw in another theme from now on. The pictures of the tiles stay."""
@@ -384,7 +394,7 @@ class Display:
                 return
             # A key that came after a snapshot is for what that shows, as when a script presses one
             # once its "leave" was answered.
-            self._adopt()
+            self._adopt(at_once=True)
             self._act(events.handle(event, self._navigator, self._window, self._theme, self._clock()))
         self._more_input = True
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 
 import pygame
 
@@ -65,8 +66,7 @@ class Renderer:
         if before is None or before.background != view.background:
             self._redraw([self._screen])
         else:
-            old, new = Counter(before.nodes), Counter(view.nodes)
-            self._redraw([n.rect for n in ((old - new) + (new - old))])
+            self._redraw([node.rect for node in _differing(before.nodes, view.nodes)])
 
     def picture(self, video: Video, picture: Picture) -> bool:
         """Take a tile's new picture and draw it; False when it is unusable (dropped and counted)."""
@@ -207,6 +207,18 @@ class Renderer:
         self.faults[kind] += 1
         if self.faults[kind] == 1:
             log.error("display.fault.%s: not drawn, counted from here on: %s", kind, why)
+
+
+def _differing(before: Sequence[Node], after: Sequence[Node]) -> Counter[Node]:
+    """The nodes that one of two views has more of than the other. Mostly they differ in a few, close by."""
+    first, shorter = 0, min(len(before), len(after))
+    while first < shorter and before[first] == after[first]:
+        first += 1
+    last = 0
+    while last < shorter - first and before[-1 - last] == after[-1 - last]:
+        last += 1
+    old, new = Counter(before[first : len(before) - last]), Counter(after[first : len(after) - last])
+    return (old - new) + (new - old)
 
 
 def layout(node: Text, typesetter: Typesetter) -> list[str]:

@@ -16,6 +16,8 @@ from appliance.core.grid import Rect
 class Ink(enum.Enum):
     """A colour by what it is for; a palette says which one that is."""
 
+    __hash__ = object.__hash__  # Enum's is slower, and nodes are looked up by their colours
+
     BACKGROUND = "background"
     STAGE = "stage"  # behind the tiles of a call: pictures look brighter on it
     PANEL = "panel"
