@@ -78,7 +78,7 @@ SENTENCES = {
     ),
     Outcome.WRONG_DEVICE: say(
         "The microphone hears the room, but not the loudspeaker, which is another device. "
-        "If you heard no tones here, the sound went somewhere else: name the right loudspeaker."
+        "If you heard no tones, choose the right loudspeaker."
     ),
     Outcome.SPEAKER_MUTED: say(
         "The microphone hears the room, but not the loudspeaker. Turn it up, and look for "

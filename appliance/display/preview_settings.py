@@ -83,7 +83,10 @@ CHECKED = SoundCheckView(
     figures=Report(Outcome.GOOD, -62.0, -31.0, 74.0, 38.0, -69.0).figures,
 )
 NOT_HEARD = SoundCheckView(
-    0.1, sentence=Report(Outcome.WRONG_DEVICE).sentence, figures="Noise -58 dB", tone=Tone.BAD
+    0.1,
+    sentence=Report(Outcome.WRONG_DEVICE).sentence,
+    figures=say("Noise {noise} dB", noise=-58),
+    tone=Tone.BAD,
 )
 
 

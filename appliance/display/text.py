@@ -23,6 +23,7 @@ OVERSAMPLED = 2  # small text is drawn twice as large and scaled down: even spac
 SMALL_PX = 64  # larger text is even enough as it is
 THICKENED = 0.03  # of the em: how much wider the strokes of bold letters are where a font has none
 JOINERS = "\u200c\u200d"  # shape their neighbours, take no room
+KEPT = JOINERS + "\u00a0"  # French has a space that does not break before its marks
 
 # Where lines of a script without spaces are not broken: before what closes, after what opens.
 NOT_FIRST = frozenset(
@@ -39,8 +40,8 @@ def clean(text: str, marked: bool = False) -> str:
 
     ``marked``: the direction marks are ours and stay.
     """
-    invisible = bidi.MARKS.union(JOINERS) if marked else JOINERS
-    kept = "".join(c if c.isprintable() or c in invisible else " " for c in text[: limits.TEXT_CHARS_MAX])
+    also = bidi.MARKS.union(KEPT) if marked else KEPT
+    kept = "".join(c if c.isprintable() or c in also else " " for c in text[: limits.TEXT_CHARS_MAX])
     return kept.strip()
 
 

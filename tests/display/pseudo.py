@@ -1,12 +1,17 @@
-"""Languages that nobody speaks, to find what real ones will break: one long, one from right to left."""
+"""The languages of the screen, and two that nobody speaks, to find what further ones would break: one long,
+one from right to left.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
+from appliance.core.languages import ENGLISH
 from appliance.core.words import Text, Words, translated
+from appliance.display import language
 
 LONGER = 0.4  # German and French need so much more room than English
 _ACCENTED = str.maketrans("aeiouyncAEIOUYNC", "àéîõüÿñçÀÉÎÕÜŸÑÇ")
@@ -35,21 +40,34 @@ def _but_for_gaps(message: str, change: Callable[[str], str]) -> str:
 
 @dataclass(slots=True)
 class Pseudo:
-    """A language. ``said``: the sentences that it was asked for, as they came out."""
+    """A language. ``plural``: as ``change``, of a sentence with a number. ``said``: the sentences that it was
+    asked for, as they came out.
+    """
 
     change: Callable[[str], str]
     right_to_left: bool = False
+    plural: Callable[[str, str, int], str] | None = None
     said: dict[str, Words] = field(default_factory=dict)
 
     def __call__(self, text: Text) -> str:
-        found = translated(text, self.change, lambda one, many, n: self.change(one if n == 1 else many))
+        found = translated(text, self.change, self.plural or self._plural)
         if isinstance(text, Words):
             self.said[found] = text
         return found
 
+    def _plural(self, one: str, many: str, n: int) -> str:
+        return self.change(one if n == 1 else many)
 
-LANGUAGES = {
+
+def real(code: str) -> Pseudo:
+    """A language of the product."""
+    spoken = language.find(code)
+    return Pseudo(spoken.catalogue.gettext, spoken.right_to_left, spoken.catalogue.ngettext)
+
+
+LANGUAGES: dict[str, Callable[[], Pseudo]] = {
     "english": lambda: Pseudo(lambda message: message),
     "longer": lambda: Pseudo(longer),
     "leftward": lambda: Pseudo(leftward, right_to_left=True),
+    **{code: partial(real, code) for code in language.LANGUAGES if code != ENGLISH},
 }
