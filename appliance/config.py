@@ -66,12 +66,15 @@ class Audio(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class Display(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``mode``: auto, fullscreen, window or headless. ``width``, ``height``: pixels, 0 for the screen's.
 
-    ``measure``: read the time code of the test picture in every drawn picture.
+    ``dim_after_minutes``, ``off_after_minutes``: of an idle home screen, 0 for never. ``measure``: read the
+    time code of the test picture in every drawn picture.
     """
 
     mode: str = "auto"
     width: int = 0
     height: int = 0
+    dim_after_minutes: float = 10.0
+    off_after_minutes: float = 120.0
     measure: bool = False
 
 

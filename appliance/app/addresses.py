@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.app import state_files
@@ -35,6 +36,19 @@ NOT_PRIVATE = (
 )
 OWN = "{at} is this box itself."
 FOUND = "A box answers at {at}. It is asked from now on whenever a room is joined here."
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a box or a server is that discovery does not show. ``name``: for the screen.
+
+    ``wanted``: a person typed or configured it, or was in a meeting with it; else it was only seen once.
+    """
+
+    name: str
+    hosts: tuple[str, ...]
+    port: int
+    wanted: bool
 
 
 class AddressBook:
@@ -85,6 +99,28 @@ class AddressBook:
                 tried += 1
                 servers.append(ServerAddress.discovered(known.key, hosts, known.port, Origin.KNOWN))
         return servers
+
+    def elsewhere(self) -> list[Place]:
+        """What discovery does not show and a meeting is joined through, configured ones first."""
+        found = [box for box in self.found if box.present]
+        places = []
+        for server in map(ServerAddress.configured, self._config.servers):
+            own = any(self._is_own(host, server.port) for host in server.hosts)
+            shown = any(server.port == f.port and set(server.hosts) & set(f.addresses) for f in found)
+            if not (own or shown):
+                places.append(Place(server.hosts[0], server.hosts, server.port, wanted=True))
+        listed = {(host, place.port) for place in places for host in place.hosts}
+        tried = 0
+        for known in self._known.to_try():
+            hosts = tuple(host for host in known.addresses if self._may_try(host, known.how, known.port))
+            shown = any(known.is_at(box.addresses, box.port) for box in found)
+            if not hosts or shown or tried >= limits.KNOWN_DIALED_MAX:
+                continue
+            tried += 1
+            if listed.isdisjoint((host, known.port) for host in hosts):
+                name = known.name or hosts[0]
+                places.append(Place(name, hosts, known.port, wanted=known.how is not How.SEEN))
+        return places
 
     def _may_try(self, host: str, how: How, port: int) -> bool:
         if self._is_own(host, port):

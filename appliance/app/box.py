@@ -21,6 +21,7 @@ from appliance.app.abuse import AbuseReport
 from appliance.app.addresses import AddressBook
 from appliance.app.commands import Commands
 from appliance.app.copies import Copies
+from appliance.app.elsewhere import Elsewhere
 from appliance.app.lag import LagMeter
 from appliance.app.rooms import Rooms
 from appliance.app.session import Session
@@ -32,7 +33,7 @@ from appliance.core import limits, view
 from appliance.core.acquaintances import Met
 from appliance.core.layers import Stream
 from appliance.core.view import SELF_TILE, DeviceView, Notice, Picture, Tone
-from appliance.errors import ControlError, StartError
+from appliance.errors import ConfigError, ControlError, StartError
 from appliance.media.audio.engine import AudioEngine, EncodedSound
 from appliance.media.audio.processing import Wishes
 from appliance.media.camera_process import CameraProcess
@@ -65,8 +66,10 @@ class Box:
         state_dir: Path,
         socket_path: Path,
         runtime_dir: Path | None = None,
+        mistake: ConfigError | None = None,
     ) -> None:
         self.config = config
+        self.mistake = mistake  # in the configuration file, in whose place ``config`` is the last good one
         self.config_path = config_path
         self.state_dir = state_dir
         self.runtime_dir = runtime_dir
@@ -80,6 +83,7 @@ class Box:
         self.interfaces: tuple[Interface, ...] = ()
         self._loop = asyncio.get_running_loop()
         self.book = AddressBook(config, state_dir, self.changed, self.count, self._loop.call_later)
+        self.elsewhere = Elsewhere(self.book.elsewhere, lambda: bool(self.rooms.sessions), self.changed)
         self.notices: list[Notice] = []
         self.muted = False
         self.camera_on = True
@@ -152,6 +156,8 @@ class Box:
             self.discovery = Discovery(self.name, self.server.port, self._boxes_changed)
             await self.discovery.start(self.interfaces)
             ends.append(("discovery", self.discovery.stop))
+            self.elsewhere.start()
+            ends.append(("elsewhere", self.elsewhere.stop))
             await self.camera.start()
             ends.append(("camera", self.camera.stop))
             self.engine.start()
@@ -424,12 +430,14 @@ class Box:
         if self.discovery is not None:
             await self.discovery.update(self.interfaces)
         self.rooms.set_servers(self.servers())
+        self.elsewhere.look_soon()
         self.changed()
 
     def _boxes_changed(self, boxes: tuple[FoundBox, ...]) -> None:
         self.book.discovered(boxes)
         self.copies.look_for_namesakes()
         self.rooms.set_servers(self.servers())
+        self.elsewhere.look_soon()
         self.changed()
 
     @property
@@ -445,6 +453,7 @@ class Box:
         """Look whether a box is at an address that a person typed, and ask it from now on when joining;
         return its IP address and port. Raises ControlError when no box is there."""
         found = await self.book.connect(address)
+        self.elsewhere.look_soon()
         self.rooms.set_servers(self.servers())
         return found
 

@@ -75,6 +75,7 @@ class Surroundings:
     relay_lost: Callable[[str], None]  # the server with this key went: is its box still there?
     alone: Callable[[], None]  # everybody else has left
     close_room: Callable[[int], None]  # our own server: everybody out of this room
+    in_room: Callable[[int], int]  # our own server: how many connections there are in this room
     at: Callable[[str, tuple[str, ...], int], None]  # a box of this name has its server there
     same_room: bool  # look for boxes that share a room with this one
     mute: Callable[[], None]  # switch our microphone off
@@ -127,6 +128,7 @@ class Session:
         self._secrets.on_ratchet = around.keep
         self._resume: dict[str, bytes] = {}  # of peers whose identity is on its way
         self.roster = Roster(self.peer_id)
+        self._unanswered_since: float | None = None
         self._lost: set[str] = set()  # peers that are away: everybody was told
         self._healing = Healing(
             self._handshakes,
@@ -279,6 +281,7 @@ class Session:
         """Look at what the receivers report: a link that carries less gets less, and of sound the one
         that loses most says how much FEC there is.
         """
+        self._look_who_is_silent()
         for shell in self.peers.values():
             shell.look_at_link()
         losses = [shell.expected_loss for shell in self.peers.values()]
@@ -300,6 +303,34 @@ class Session:
     def shut_out(self) -> ShutOut | None:
         """Whether strangers are shut out of this room, and until when."""
         return self._handshakes.shut_out(self._around.now())
+
+    @property
+    def asked(self) -> int:
+        """How many servers were asked for this room, our own among them."""
+        return len(self._relays.open)
+
+    @property
+    def proving(self) -> bool:
+        """Is the password being checked with somebody?"""
+        return bool(self._handshakes.pending)
+
+    @property
+    def unanswered(self) -> bool:
+        """Others are in this room, and none of them answers this box: they let no newcomers in."""
+        since = self._unanswered_since
+        return since is not None and self._around.now() - since >= limits.UNANSWERED_AFTER
+
+    def _look_who_is_silent(self) -> None:
+        """Our own server shows whether others are in the room: they come there to meet newcomers.
+
+        Whoever runs a server is told as much, and a member that lets newcomers in tells any stranger more.
+        """
+        alone = self.call.state is CallState.IN_CALL and not self.peers and not self._handshakes.pending
+        asks = alone and self._knocks and self.made_up_password is None
+        if not asks or self._around.in_room(self.room) < 2:
+            self._unanswered_since = None
+        elif self._unanswered_since is None:
+            self._unanswered_since = self._around.now()
 
     @property
     def strangers_wrong(self) -> int:

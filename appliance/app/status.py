@@ -14,6 +14,7 @@ import msgspec
 import psutil
 
 from appliance.app.peer_shell import PeerShell
+from appliance.app.problems import problems
 from appliance.bridge import DrawnStats
 from appliance.control import protocol
 from appliance.core.call import CallState
@@ -32,6 +33,7 @@ from appliance.core.view import (
     BoxSeen,
     CallView,
     JoiningView,
+    JoinView,
     NetworkView,
     Phase,
     Preset,
@@ -64,10 +66,13 @@ def snapshot(box: Box) -> Snapshot:
     return Snapshot(
         name=box.name,
         phase=_PHASES[session.call.state] if session is not None else Phase.IDLE,
-        boxes=tuple(
-            BoxSeen(found.name, next(iter(found.addresses), ""), found.present, found.seen_at)
-            for found in box.found
-            if found.present or box.now() - found.seen_at < BOX_SEEN_FOR
+        boxes=(
+            *(
+                BoxSeen(found.name, next(iter(found.addresses), ""), found.present, found.seen_at)
+                for found in box.found
+                if found.present or box.now() - found.seen_at < BOX_SEEN_FOR
+            ),
+            *box.elsewhere.boxes,
         ),
         network=_network(box),
         devices=box.devices,
@@ -84,7 +89,15 @@ def snapshot(box: Box) -> Snapshot:
         notices=tuple(box.notices),
         sound_check=box.sound_checks.view,
         connect=box.book.view,
+        problems=problems(box),
+        joining=_join(session),
     )
+
+
+def _join(session: Session | None) -> JoinView | None:
+    if session is None or session.call.state is not CallState.JOINING:
+        return None
+    return JoinView(session.room, session.call.give_up_at, session.asked, session.proving)
 
 
 def _here(session: Session) -> list[PeerShell]:
@@ -118,6 +131,7 @@ def _call(box: Box) -> CallView | None:
         hidden=box.tiles_hidden,
         meter=session.own.meter,
         shut_out=_shut_out(session),
+        unanswered=session.unanswered,
     )
 
 

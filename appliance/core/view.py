@@ -39,12 +39,27 @@ class Tone(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class BoxSeen:
-    """A box on this network. ``seen_at`` is when it was last known to be there."""
+    """Another box. ``seen_at`` is when it was last known to be there.
+
+    ``elsewhere``: discovery does not show it; its address is known from before, typed or configured.
+    """
 
     name: str
     address: str
     present: bool
     seen_at: float
+    elsewhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something about this box that a person has to put right. ``code``: stable, for logs.
+
+    ``sentence``: what is wrong, and its remedy.
+    """
+
+    code: str
+    sentence: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +136,20 @@ class RoomView:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinView:
+    """A room that is being joined. ``until``: it is decided by then, monotonic seconds.
+
+    ``asked``: other boxes and servers that were asked so far. ``proving``: one answered, and the password is
+    being checked.
+    """
+
+    room: int
+    until: float
+    asked: int = 0
+    proving: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class JoiningView:
     """The joining window. ``closes_at`` is None while it is closed."""
 
@@ -148,6 +177,7 @@ class CallView:
     or "speaker" (one large). ``pinned``: the peer that a person keeps large. ``speaker``: the one that
     speaks, or did last. ``hidden``: no pictures are shown, of nobody, the self-view included. ``meter``: how
     loud we are, 0 to ``METER_STEPS``. ``shut_out``: newcomers are not let in, None: they are.
+    ``unanswered``: others are in this room and answer this box nothing: they let no newcomers in.
     """
 
     room: int
@@ -163,6 +193,7 @@ class CallView:
     hidden: bool = False
     meter: int = 0
     shut_out: ShutOutView | None = None
+    unanswered: bool = False
 
     @property
     def large(self) -> str | None:
@@ -213,6 +244,8 @@ class Snapshot:
     ``refusal`` is the sentence under the keypad after a failed join (None while there is none);
     ``refusal_id`` grows with every refusal, so that the keypad notices a second one alike.
     ``coming_back``: the room that the box was in when it restarted, while it looks for the others.
+    ``problems``: what a person has to put right, the worst first; those of devices are in ``devices``.
+    ``joining``: how a join goes that is under way.
     """
 
     name: str
@@ -229,6 +262,8 @@ class Snapshot:
     notices: tuple[Notice, ...] = ()
     sound_check: SoundCheckView | None = None
     connect: ConnectView | None = None
+    problems: tuple[Problem, ...] = ()
+    joining: JoinView | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,6 +203,21 @@ def _box(pen: Pen) -> None:
     pen.line((8, 20.5), (16, 20.5))
 
 
+def _keyboard(pen: Pen) -> None:
+    pen.frame(2, 5.5, 20, 13, 2)
+    for x in (6, 10, 14, 18):
+        pen.dot(x, 10, 1.15)
+    pen.line((7.5, 14.6), (16.5, 14.6))
+
+
+def _settings(pen: Pen) -> None:
+    pen.frame(8.6, 8.6, 6.8, 6.8, 3.4)
+    pen.frame(5, 5, 14, 14, 7)
+    for angle in range(0, 360, 45):
+        x, y = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+        pen.line((12 + 7.4 * x, 12 + 7.4 * y), (12 + 9.6 * x, 12 + 9.6 * y), width=3.2)
+
+
 ICONS: dict[str, Callable[[Pen], None]] = {
     "camera": _camera,
     "camera-off": _camera_off,
@@ -227,6 +242,8 @@ ICONS: dict[str, Callable[[Pen], None]] = {
     "pin": _pin,
     "pin-off": _pin_off,
     "close": _close,
+    "settings": _settings,
+    "keyboard": _keyboard,
 }
 
 

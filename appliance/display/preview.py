@@ -27,11 +27,13 @@ from appliance.core.view import (
     DeviceView,
     Intent,
     JoiningView,
+    JoinView,
     NetworkView,
     Notice,
     Phase,
     Picture,
     Preset,
+    Problem,
     RoomView,
     ShutOutView,
     Snapshot,
@@ -41,6 +43,7 @@ from appliance.core.view import (
     TileView,
     Tone,
 )
+from appliance.core.words import say
 from appliance.display.loop import Display
 
 SIZES = ((1280, 720), (1920, 1080), (800, 480))
@@ -66,15 +69,55 @@ HOME = Snapshot(
 TROUBLE = Snapshot(
     name="Infirmary",
     network=NetworkView("none", ""),
+    problems=(Problem("network.none", say("No network. Plug in a network cable.")),),
     devices=(
-        DeviceView("camera", "", "No camera found. Plug one in: the picture starts by itself."),
-        DeviceView("microphone", "", "No microphone found. Plug in the speakerphone."),
+        DeviceView("camera", "", say("No camera found. Plug one in: the picture starts by itself.")),
+        DeviceView("microphone", "", say("No microphone found. Plug in the speakerphone.")),
         DeviceView("speaker", "Speakerphone"),
     ),
 )
-REFUSED = replace(
-    HOME, refusal="That is not the right number or password. Check both with the others.", refusal_id=1
+NAMESAKE = replace(
+    HOME,
+    problems=(
+        Problem(
+            "name.duplicate",
+            say(
+                "Another box here is called {name} too. Give one of the two another name in its settings.",
+                name="Harbour Office",
+            ),
+        ),
+        Problem(
+            "config.value",
+            say(
+                "Correct {key} in the settings file: found {found}. "
+                "The last good settings are in use until then.",
+                key="video.source",
+                found='"webcam"',
+            ),
+        ),
+    ),
+    presets=(*HOME.presets, Preset("Galley", 8), Preset("Pilot", 900)),
 )
+ELSEWHERE = replace(
+    HOME,
+    boxes=(
+        *HOME.boxes[:2],
+        BoxSeen("Shipyard", "10.31.0.14", True, NOW, elsewhere=True),
+        BoxSeen("10.31.0.90", "10.31.0.90", False, 0.0, elsewhere=True),
+    ),
+)
+REFUSED = replace(
+    HOME,
+    refusal=say("That is not the right number or password.\nCheck both with the others and try again."),
+    refusal_id=1,
+)
+TOO_OFTEN = replace(
+    HOME,
+    refusal=say("Too many tries with room {room} were refused.\nTry again in {n} minutes.", room=42, n=48),
+    refusal_id=1,
+)
+JOINING = replace(HOME, phase=Phase.JOINING, joining=JoinView(42, NOW + 5.2, 3))
+PROVING = replace(JOINING, joining=JoinView(42, NOW + 5.2, 3, proving=True))
 TO_CHECK = "down down ok"  # from home to the sound check
 TO_ADDRESS = "right right ok"  # from home to another box's address
 CHECKING = replace(HOME, sound_check=SoundCheckView(0.45))
@@ -123,12 +166,15 @@ NOTICES = (
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A picture to be taken: what the box says, then keys, then what the box says after them."""
+    """A picture to be taken: what the box says, then keys, then what the box says after them, and then
+    nothing happens for some minutes.
+    """
 
     name: str
     snapshot: Snapshot
     keys: str = ""
     after: Snapshot | None = None
+    idle_minutes: float = 0.0
 
 
 ROOMS = (RoomView(42, True, 5), RoomView(7, False, 1), RoomView(417, False, 3))
@@ -139,6 +185,11 @@ TO_ROOMS = "right right right right right ok"  # the first only shows the focus
 SCENES = (
     Scene("home", HOME),
     Scene("home-trouble", TROUBLE),
+    Scene("home-namesake", NAMESAKE),
+    Scene("home-elsewhere", ELSEWHERE),
+    Scene("home-new", replace(HOME, boxes=(), presets=(), network=NetworkView("wireless", "10.20.0.14"))),
+    Scene("idle", HOME, idle_minutes=30),
+    Scene("idle-off", HOME, idle_minutes=300),
     Scene("keypad-room", HOME, "4 2"),
     Scene("keypad-range", HOME, "4 2 0 1"),
     Scene("keypad", HOME, "4 2 ok 1 7 4 0 2 ok", REFUSED),
@@ -150,7 +201,10 @@ SCENES = (
     Scene("address", HOME, TO_ADDRESS),
     Scene("address-looking", HOME, f"{TO_ADDRESS} {TYPED} ok", replace(HOME, connect=LOOKING)),
     Scene("address-silent", HOME, f"{TO_ADDRESS} {TYPED} ok", replace(HOME, connect=SILENT)),
-    Scene("joining", HOME, "4 2 ok 1 2 3 4 ok", replace(HOME, phase=Phase.JOINING)),
+    Scene("keypad-too-often", HOME, "4 2 ok 1 7 4 0 2 ok", TOO_OFTEN),
+    Scene("keypad-shown", HOME, "4 2 ok S e a 7 up up up ok"),
+    Scene("joining", HOME, "4 2 ok 1 2 3 4 ok", JOINING),
+    Scene("joining-proving", HOME, "4 2 ok 1 2 3 4 ok", PROVING),
     Scene("coming-back", replace(HOME, phase=Phase.JOINING, coming_back=42)),
     Scene("start", in_call(CallView(417, NOW - 12, JoiningView(True, NOW + 588), password="502938"))),  # noqa: S106
     Scene("call", in_call(CALL, JOINED)),
@@ -194,10 +248,11 @@ def render(scenes: list[Scene], size: tuple[int, int], outdir: Path) -> Iterator
         bridge = Bridge(scene.snapshot)
         bridge.listen(_camera(bridge))
         settings = config.Display(mode="headless", width=size[0], height=size[1])
-        display = Display(bridge, settings, clock=lambda: NOW, wall=lambda: WALL)
+        clock = _Clock()
+        display = Display(bridge, settings, clock=clock.now, wall=lambda: WALL)
         display.open()
         path = outdir / f"{scene.name}-{size[0]}x{size[1]}.png"
-        script = threading.Thread(target=_act, args=(scene, bridge, display, path), name="preview")
+        script = threading.Thread(target=_act, args=(scene, bridge, display, clock, path), name="preview")
         script.start()
         display.run()
         script.join()
@@ -205,7 +260,17 @@ def render(scenes: list[Scene], size: tuple[int, int], outdir: Path) -> Iterator
         yield path
 
 
-def _act(scene: Scene, bridge: Bridge, display: Display, path: Path) -> None:
+class _Clock:
+    """Stands still, until it is set forward."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def now(self) -> float:
+        return NOW + self.passed
+
+
+def _act(scene: Scene, bridge: Bridge, display: Display, clock: _Clock, path: Path) -> None:
     try:
         display.screenshot(path)
         for key in scene.keys.split():
@@ -213,6 +278,10 @@ def _act(scene: Scene, bridge: Bridge, display: Display, path: Path) -> None:
         if scene.after is not None:
             display.screenshot(path)  # the keys have been handled when it is there
             bridge.publish(scene.after)
+        if scene.idle_minutes:
+            display.screenshot(path)
+            clock.passed += 60 * scene.idle_minutes
+            bridge.wake()
         display.screenshot(path)
     finally:
         display.stop()

@@ -64,6 +64,9 @@ class Stage(Protocol):
 
     def open_sound_check(self) -> None: ...
 
+    def open_settings(self, page: str = "") -> None:
+        """Show the settings, at one of their pages."""
+
     def open_address(self) -> None: ...
 
     def focus(self, target: str) -> None: ...

@@ -38,6 +38,8 @@ class Ink(enum.Enum):
     BAD_BACK = "bad-back"
     WHITE = "white"
     CHIP = "chip"  # over a picture
+    NIGHT = "night"  # an idle screen, in every palette: black spares the panel
+    NIGHT_TEXT = "night-text"
 
 
 RGB = tuple[int, int, int]
@@ -67,10 +69,13 @@ DARK: Palette = {
     Ink.BAD_BACK: (0x3B, 0x1A, 0x20),
     Ink.WHITE: (0xFF, 0xFF, 0xFF),
     Ink.CHIP: (0x0A, 0x0D, 0x11, 0xC8),
+    Ink.NIGHT: (0x00, 0x00, 0x00),
+    Ink.NIGHT_TEXT: (0x9A, 0xA2, 0xAE),
 }
 
 
 # Type scale, units (the size of the em).
+SMALLEST = 15  # only where a longer language needs it
 NOTE = 18
 BODY = 20
 LEAD = 22

@@ -146,11 +146,14 @@ class Boxes:
         ready: bool = True,
         environment: Mapping[str, str] | None = None,
         identity: bytes = b"",
+        mode: str = "headless",
+        head: Sequence[str] = (),
     ) -> TestBox:
         """Start a box. ``band``: of its test sound, else another one for each; ``size``: of its screen.
 
         ``extra``: further lines for the end of its configuration. ``environment``: of its process, on top.
-        ``identity``: the seed of its key, else it makes one.
+        ``identity``: the seed of its key, else it makes one. ``mode``: of its display. ``head``: further lines
+        for the beginning of its configuration.
         """
         index = len(self.all)
         folder = self._folder / f"box-{index}"
@@ -162,14 +165,14 @@ class Boxes:
         interface = "lo" if host is None else host.interface
         config = folder / "meetingbox.toml"
         config.write_text(
-            f"name = {json.dumps(name)}\n"
+            "".join(f"{line}\n" for line in head) + f"name = {json.dumps(name)}\n"
             f"interfaces = [{json.dumps(interface)}]\n"
             f"servers = {json.dumps(list(servers))}\n"
             f"[signaling]\nport = {0 if host is None else 8787}\n"
             f"[video]\nsource = {json.dumps(video)}\nuplink_kbps = {uplink_kbps}\n"
             f"[audio]\nmicrophone = {json.dumps(microphone)}\nspeaker = {json.dumps(speaker)}\n"
             f"same_room = {json.dumps(same_room)}\n"
-            f'[display]\nmode = "headless"\nwidth = {size[0]}\nheight = {size[1]}\nmeasure = true\n'
+            f"[display]\nmode = {json.dumps(mode)}\nwidth = {size[0]}\nheight = {size[1]}\nmeasure = true\n"
             + "\n".join(extra)
         )
         argv = [

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from appliance.core.words import say
 from appliance.display import theme as t
 from appliance.display.screens.parts import Page as Draw
+from appliance.display.screens.parts import fitting
 from appliance.display.theme import Ink
 
 GAP = 9.0
@@ -76,5 +78,7 @@ def draw(page: Draw, keys: Page, area: tuple[float, float, float, float], *, rea
         radius=12,
     )
     space = page.rect(x + wide + GAP, top, w - 2 * (wide + GAP), high)
-    page.button("key: ", space, "Space", t.BODY, color=Ink.DIM, radius=12)
-    page.go_button("next", page.rect(x + w - wide, top, wide, high), "Join", t.SUBHEAD, ready=ready)
+    page.button("key: ", space, say("Space"), t.BODY, color=Ink.DIM, radius=12)
+    join = say("Join")
+    size = fitting(page, join, t.SUBHEAD, wide - 24)
+    page.go_button("next", page.rect(x + w - wide, top, wide, high), join, size, ready=ready)

@@ -88,6 +88,11 @@ class Page(Draft):
         )
         return width / self.theme.scale
 
+    def lines(self, text: Text, size: float, width: float, most: int, *, bold: bool = False) -> int:
+        """How many lines a text takes in a width (units), at most ``most``."""
+        px, room = self.theme.font_px(size), self.rect(0, 0, width, 0).w
+        return max(1, len(self.typesetter.wrap(clean(self.tr(text)), px, bold, room, most)))
+
     # --- targets ------------------------------------------------------------------------------
 
     def target(self, name: str, rect: Rect, radius: float = RADIUS, *, first: bool = False) -> None:
@@ -188,6 +193,13 @@ class Page(Draft):
             self.box(self.rect(x + 11, y + 12, 5, high - 24), edge, 2.5)
             self.text(self.rect(x + 28, y, wide, high), notice.text, t.BODY, lines=2)
             y += high + 9
+
+
+def fitting(page: Page, text: Text, size: float, width: float, bold: bool = True) -> float:
+    """The size of type, or as much of it as a longer language leaves room for; at least the smallest."""
+    while size > t.SMALLEST and page.measure(text, size, bold) > width:
+        size -= 1
+    return size
 
 
 class Question:

@@ -6,6 +6,7 @@ import math
 
 from appliance.core import limits
 from appliance.core.view import Intent, RoomView, Snapshot, SwitchRoom
+from appliance.core.words import Text, Words, say, say_n
 from appliance.display import theme as t
 from appliance.display.screens.parts import Page
 from appliance.display.theme import Ink
@@ -63,11 +64,11 @@ class RoomMenu:
             self._row(page, f"{PREFIX}{room.room}", "grid", *words(room), x, y, on=room.active)
             y += ROW + ROW_GAP
         full = len(rooms) >= limits.ROOMS_MAX
-        line = "Leave one first" if full else "This one is put on hold"
-        self._row(page, ANOTHER, "keypad", "Join another", line, x, y, on=False, first=len(rooms) < 2)
+        line = say("Leave one first") if full else say("This one is put on hold")
+        self._row(page, ANOTHER, "keypad", say("Join another"), line, x, y, on=False, first=len(rooms) < 2)
 
     def _row(
-        self, page: Page, name: str, icon: str, title: str, line: str, x: float, y: float, *, on: bool,
+        self, page: Page, name: str, icon: str, title: Text, line: Text, x: float, y: float, *, on: bool,
         first: bool = False,
     ) -> None:  # fmt: skip
         rect = page.rect(x + PAD, y, WIDTH - 2 * PAD, ROW)
@@ -80,10 +81,10 @@ class RoomMenu:
         page.text(page.rect(x + PAD + 62, y + 34, inner, 24), line, t.NOTE, Ink.DIM)
 
 
-def words(room: RoomView) -> tuple[str, str]:
+def words(room: RoomView) -> tuple[Words, Words]:
     """What a room is called, and how it is there."""
-    boxes = "1 box" if room.boxes == 1 else f"{room.boxes} boxes"
-    return f"Room {room.room}", boxes if room.active else f"On hold · {boxes}"
+    boxes = say_n("{n} box", "{n} boxes", room.boxes)
+    return say("Room {room}", room=room.room), boxes if room.active else say("On hold · {boxes}", boxes=boxes)
 
 
 def held(snapshot: Snapshot) -> tuple[RoomView, ...]:
