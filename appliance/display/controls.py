@@ -108,8 +108,8 @@ def is_scripted(event: pygame.Event) -> bool:
 class Typing:
     """What is typed, without a character lost or doubled.
 
-    SDL tells a key and then the text that it made. pygame copies that text to the key if it came in time and is
-    one character; what is late, and what an input method or a compose key makes, comes as text alone.
+    SDL tells a key and then the text that it made. pygame copies that text to the key if it came in time and
+    is one character; what is late, and what an input method or a compose key makes, comes as text alone.
     """
 
     def __init__(self) -> None:

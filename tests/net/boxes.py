@@ -152,8 +152,8 @@ class Boxes:
         """Start a box. ``band``: of its test sound, else another one for each; ``size``: of its screen.
 
         ``extra``: further lines for the end of its configuration. ``environment``: of its process, on top.
-        ``identity``: the seed of its key, else it makes one. ``mode``: of its display. ``head``: further lines
-        for the beginning of its configuration.
+        ``identity``: the seed of its key, else it makes one. ``mode``: of its display. ``head``: further
+        lines for the beginning of its configuration.
         """
         index = len(self.all)
         folder = self._folder / f"box-{index}"

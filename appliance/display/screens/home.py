@@ -115,8 +115,8 @@ class Home:
         return top - 42 - 24
 
     def _problems(self, page: Page, width: float, bottom: float, top: float) -> float:
-        """What is wrong and its remedy, from the bottom up, not above ``top``; return where the space above it
-        ends. What finds no room comes when the others are mended.
+        """What is wrong and its remedy, from the bottom up, not above ``top``; return where the space above
+        it ends. What finds no room comes when the others are mended.
         """
         inner = width - 66
         lines: list[tuple[Text, int]] = []
