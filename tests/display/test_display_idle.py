@@ -30,7 +30,7 @@ from appliance.display.preview import HOME
 
 BLACK = (0, 0, 0, 255)
 MINUTE = 60.0
-SIZE = (1280, 720)
+START = (0.15, 0.3)  # a place on the button that starts a meeting, of the screen's width and height
 WALL = datetime(2026, 3, 4, 23, 10)
 
 
@@ -70,9 +70,7 @@ def night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Night]:
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")  # everything but the glass
     bridge = Bridge(HOME)
     shown = Night.__new__(Night)
-    settings = config.Display(
-        mode="fullscreen", width=SIZE[0], height=SIZE[1], dim_after_minutes=5, off_after_minutes=30
-    )
+    settings = config.Display(mode="fullscreen", dim_after_minutes=5, off_after_minutes=30)
     shown.panel = Panel()
     display = Display(bridge, settings, clock=lambda: shown.now, wall=shown.wall, power=shown.panel)
     shown.__init__(bridge, display, tmp_path)  # type: ignore[misc]
@@ -147,7 +145,7 @@ def test_a_key_that_means_nothing_wakes_too(night: Night) -> None:
 
 def test_the_first_touch_only_wakes(night: Night) -> None:
     night.wait(6)
-    finger = {"x": 200 / 1280, "y": 250 / 720, "finger_id": 1, "touch_id": 1}
+    finger = {"x": START[0], "y": START[1], "finger_id": 1, "touch_id": 1}
     down, up = pygame.Event(pygame.FINGERDOWN, finger), pygame.Event(pygame.FINGERUP, finger)
     assert lit(night.post(down, up))
     assert night.intents == []
@@ -161,7 +159,8 @@ def test_a_mouse_that_moves_wakes_and_its_click_is_one(night: Night) -> None:
         pygame.MOUSEMOTION, {"pos": (5, 5), "rel": (1, 1), "buttons": (0, 0, 0), "touch": False}
     )
     assert lit(night.post(moved))
-    night.click(200, 250)
+    width, height = night.display.size
+    night.click(START[0] * width, START[1] * height)
     assert isinstance(night.intents[0], StartMeeting)
 
 
