@@ -33,6 +33,7 @@ from appliance.core import limits, view
 from appliance.core.acquaintances import Met
 from appliance.core.layers import Stream
 from appliance.core.view import SELF_TILE, DeviceView, Notice, Picture, Tone
+from appliance.core.words import Text
 from appliance.errors import ConfigError, ControlError, StartError
 from appliance.media.audio.engine import AudioEngine, EncodedSound
 from appliance.media.audio.processing import Wishes
@@ -475,7 +476,7 @@ class Box:
     def _abused(self, sentence: str) -> None:
         self.notify(sentence, Tone.CALM)
 
-    def notify(self, text: str, tone: Tone) -> None:
+    def notify(self, text: Text, tone: Tone) -> None:
         """Show a line on the screen for some seconds."""
         self._notice_id += 1
         self.notices = [*self.notices, Notice(self._notice_id, text, tone, self.now())][-limits.NOTICES_MAX :]

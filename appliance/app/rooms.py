@@ -26,6 +26,7 @@ from appliance.core.line import LineGate
 from appliance.core.peer import Me
 from appliance.core.rejoin import Kept, restore
 from appliance.core.view import Tone
+from appliance.core.words import Text, Words, say
 from appliance.errors import ControlError, StartError
 from appliance.signaling.client import ServerAddress
 from appliance.signaling.interfaces import may_dial
@@ -362,7 +363,11 @@ class Rooms:
             nobody=self._nobody,
         )
 
-    def _notify(self, room: int, text: str, tone: Tone) -> None:
+    def _notify(self, room: int, text: Text, tone: Tone) -> None:
         """What happens in a room on hold is told with its number."""
         away = self.active is None or self.active.room != room
-        self._box.notify(f"Room {room}: {text}" if away else text, tone)
+        self._box.notify(_in_room(room, text) if away else text, tone)
+
+
+def _in_room(room: int, text: Text) -> Words:
+    return say("Room {room}: {text}", room=room, text=text)

@@ -40,6 +40,7 @@ from appliance.core.room import Roster
 from appliance.core.sending import decide
 from appliance.core.speaker import ActiveSpeaker, Speaking
 from appliance.core.view import Tone
+from appliance.core.words import Text, say
 from appliance.errors import RemoteProtocolError
 from appliance.signaling.client import RelayPool, ServerAddress
 from appliance.signaling.line_socket import LineSocket
@@ -69,7 +70,7 @@ class Surroundings:
     now: Callable[[], float]
     count: Callable[[str], None]
     guess_spent: Callable[[], None]  # the budgets changed: keep them
-    notify: Callable[[str, Tone], None]
+    notify: Callable[[Text, Tone], None]
     changed: Callable[[], None]
     refused: Callable[[Session, str, str], None]  # code and sentence: joining failed
     relay_lost: Callable[[str], None]  # the server with this key went: is its box still there?
@@ -129,6 +130,7 @@ class Session:
         self._resume: dict[str, bytes] = {}  # of peers whose identity is on its way
         self.roster = Roster(self.peer_id)
         self._unanswered_since: float | None = None
+        self._told_unanswered = False
         self._lost: set[str] = set()  # peers that are away: everybody was told
         self._healing = Healing(
             self._handshakes,
@@ -331,6 +333,11 @@ class Session:
             self._unanswered_since = None
         elif self._unanswered_since is None:
             self._unanswered_since = self._around.now()
+        elif self.unanswered and not self._told_unanswered:
+            self._told_unanswered = True
+            self._around.count("join.unanswered")
+            sentence = say("Others are in room {room}, and let no newcomers in now.", room=self.room)
+            self._around.notify(sentence, Tone.WARNING)
 
     @property
     def strangers_wrong(self) -> int:

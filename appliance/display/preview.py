@@ -209,6 +209,7 @@ SCENES = (
     Scene("start", in_call(CallView(417, NOW - 12, JoiningView(True, NOW + 588), password="502938"))),  # noqa: S106
     Scene("call", in_call(CALL, JOINED)),
     Scene("call-alone", in_call(replace(CALL, tiles=()))),
+    Scene("call-unanswered", in_call(replace(CALL, tiles=(), unanswered=True))),
     Scene("call-2", in_call(replace(CALL, tiles=PEERS[:1]))),
     Scene("call-3", in_call(replace(CALL, tiles=PEERS[:2]), NOTICES)),
     Scene("call-leave", in_call(replace(CALL, tiles=PEERS[:3], muted=True, camera_on=False)), "back"),

@@ -110,13 +110,19 @@ def test_a_meeting_is_started_read_out_and_joined(tool: str, tmp_path: Path, sta
     host.hands(tool).press("start")
     boxes.wait(lambda: host.box.status()["state"] == "in-call")
     hands = guest.hands(tool)
-    number, password = read_out(host.shadow, host.screen.picture())
-    assert host.box.status()["room"] == int(number)
+    read = (0, "")
+
+    def is_read() -> bool:
+        nonlocal read
+        read = read_out(host.shadow, host.screen.picture())
+        return read[0] == host.box.status()["room"]
+
+    boxes.wait(is_read, 20.0)
     if tool != "pad":
         hands.press("join")
-    hands.type(number)
+    hands.type(str(read[0]))
     hands.press("next")
-    hands.type(password)
+    hands.type(read[1])
     hands.press("next")
     guest.shows(BRIDGE)
     host.shows(GALLEY)

@@ -192,27 +192,23 @@ class Hands:
         self._screen.xdotool("key", "--delay", "20", *real)
 
 
-def read_out(shadow: Shadow, seen: Pixels) -> tuple[str, str]:
+def read_out(shadow: Shadow, seen: Pixels) -> tuple[int, str]:
     """Read the room number and the password off the start screen, as somebody who reads them out does.
 
     Digit by digit: the one whose picture is the most like what is seen.
     """
 
-    def likeness(room: str, password: str) -> int:
+    def likeness(text: str) -> int:
         now = time.monotonic()
-        call = CallView(int(room), now, JoiningView(True, now + 590), password=password)
+        call = CallView(int(text[:3]), now, JoiningView(True, now + 590), password=text[3:])
         drawn = shadow.render(replace(shadow.snapshot, phase=Phase.IN_CALL, call=call))
         return int(np.abs(drawn - seen).sum())
 
-    room, password = "888", "888888"
-    for place in range(3):
+    text = "8" * 9  # three of the room, six of the password
+    for place in range(9):
         digits = "123456789" if place == 0 else "0123456789"
-        tries = {d: room[:place] + d + room[place + 1 :] for d in digits}
-        room = min(tries.values(), key=lambda text: likeness(text, password))
-    for place in range(6):
-        tries = {d: password[:place] + d + password[place + 1 :] for d in "0123456789"}
-        password = min(tries.values(), key=lambda text: likeness(room, text))
-    return room, password
+        text = min((text[:place] + digit + text[place + 1 :] for digit in digits), key=likeness)
+    return int(text[:3]), text[3:]
 
 
 def peers_picture(shadow: Shadow, box: TestBox, screen: XScreen) -> Pixels:

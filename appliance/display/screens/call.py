@@ -16,7 +16,7 @@ from appliance.core.view import (
 )
 from appliance.display import theme as t
 from appliance.display.scene import View
-from appliance.display.screens import shut_out, tile
+from appliance.display.screens import shut_out, tile, unanswered
 from appliance.display.screens.parts import Page, Question, clock_text, countdown, duration
 from appliance.display.screens.room_menu import ANOTHER, RoomMenu
 from appliance.display.screens.room_menu import PREFIX as ROOMS
@@ -116,6 +116,9 @@ class Call:
         x = EDGE + wide + 44
         width = page.w - EDGE - 20 - x
         middle = top + high / 2
+        if call.unanswered:
+            unanswered.draw(page, call, x, width, middle)
+            return
         page.text(
             page.rect(x, middle - 132, width, 116),
             "You are the first one here",
