@@ -120,7 +120,8 @@ def _run(arguments: argparse.Namespace) -> int:
     mistake = None
     if arguments.last_good:
         _log_to_stderr(arguments.verbose)
-        from appliance.app import check_state_dir, last_good
+        from appliance.app import last_good
+        from appliance.app.state_files import check_state_dir
 
         check_state_dir(state)
         loaded, mistake = last_good.load(arguments.config, state)

@@ -16,8 +16,8 @@ from datetime import datetime
 from pathlib import Path
 
 from appliance.app import memory
-from appliance.app.box import Box as Box
-from appliance.app.box import check_state_dir as check_state_dir
+from appliance.app.box import Box
+from appliance.app.state_files import check_state_dir
 from appliance.bridge import Bridge
 from appliance.config import Config, box_name, runtime_dir
 from appliance.core import limits

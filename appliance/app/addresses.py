@@ -10,12 +10,13 @@ import ipaddress
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from appliance.app import state_files
 from appliance.config import Config, Signaling
 from appliance.core import address_entry, limits
-from appliance.core.known_boxes import How
-from appliance.core.view import ConnectView, Tone
+from appliance.core.known_boxes import How, Known
+from appliance.core.view import BoxSeen, ConnectView, Tone
 from appliance.errors import ControlError
 from appliance.signaling.client import Origin, ServerAddress
 from appliance.signaling.discovery import FoundBox
@@ -49,6 +50,7 @@ class Place:
     hosts: tuple[str, ...]
     port: int
     wanted: bool
+    found_by: str = "known"
 
 
 class AddressBook:
@@ -91,35 +93,55 @@ class AddressBook:
         servers += [ServerAddress.configured(url) for url in self._config.servers]
         if own := host_addresses(self.interfaces):
             servers.append(ServerAddress.discovered(OWN_SERVER, own, self.port, Origin.OWN))
-        tried = 0
-        for known in self._known.to_try():
-            hosts = [host for host in known.addresses if self._may_try(host, known.how, known.port)]
-            shown = any(known.is_at(box.addresses, box.port) for box in found)
-            if hosts and not shown and tried < limits.KNOWN_DIALED_MAX:
-                tried += 1
-                servers.append(ServerAddress.discovered(known.key, hosts, known.port, Origin.KNOWN))
+        for known, hosts in self._unseen(found)[: limits.KNOWN_DIALED_MAX]:
+            servers.append(ServerAddress.discovered(known.key, hosts, known.port, Origin.KNOWN))
         return servers
 
-    def elsewhere(self) -> list[Place]:
+    def _unseen(self, found: Iterable[FoundBox]) -> list[tuple[Known, list[str]]]:
+        """What is known from before and is none of these, the likeliest first, with its addresses."""
+        shown = tuple(found)
+        unseen = []
+        for known in self._known.to_try():
+            hosts = [host for host in known.addresses if self._may_try(host, known.how, known.port)]
+            if hosts and not any(known.is_at(box.addresses, box.port) for box in shown):
+                unseen.append((known, hosts))
+        return unseen
+
+    def seen(self, now: float) -> tuple[BoxSeen, ...]:
+        """The boxes that the screen may show: those of discovery, the known ones, the configured servers."""
+        listed = [f for f in self.found if f.present or now - f.seen_at < limits.BOX_SEEN_FOR]
+        boxes = [
+            BoxSeen(found.name, next(iter(found.addresses), ""), found.present, found.seen_at)
+            for found in listed
+            if not found.relay
+        ]
+        boxes += [
+            BoxSeen(known.name, hosts[0], present=False, seen_at=0.0, found_by="known")
+            for known, hosts in self._unseen(listed)
+        ]
+        shown = {address for found in listed for address in found.addresses} | {box.address for box in boxes}
+        configured = (urlsplit(url).hostname or "" for url in self._config.servers)
+        boxes += [
+            BoxSeen("", host, present=False, seen_at=0.0, found_by="server")
+            for host in dict.fromkeys(configured)
+            if host and host not in shown
+        ]
+        return tuple(boxes)
+
+    def elsewhere(self, now: float) -> list[Place]:
         """What discovery does not show and a meeting is joined through, configured ones first."""
-        found = [box for box in self.found if box.present]
+        listed = [f for f in self.found if f.present or now - f.seen_at < limits.BOX_SEEN_FOR]
         places = []
         for server in map(ServerAddress.configured, self._config.servers):
             own = any(self._is_own(host, server.port) for host in server.hosts)
-            shown = any(server.port == f.port and set(server.hosts) & set(f.addresses) for f in found)
+            shown = any(server.port == f.port and set(server.hosts) & set(f.addresses) for f in listed)
             if not (own or shown):
-                places.append(Place(server.hosts[0], server.hosts, server.port, wanted=True))
-        listed = {(host, place.port) for place in places for host in place.hosts}
-        tried = 0
-        for known in self._known.to_try():
-            hosts = tuple(host for host in known.addresses if self._may_try(host, known.how, known.port))
-            shown = any(known.is_at(box.addresses, box.port) for box in found)
-            if not hosts or shown or tried >= limits.KNOWN_DIALED_MAX:
-                continue
-            tried += 1
-            if listed.isdisjoint((host, known.port) for host in hosts):
-                name = known.name or hosts[0]
-                places.append(Place(name, hosts, known.port, wanted=known.how is not How.SEEN))
+                places.append(Place(server.hosts[0], server.hosts, server.port, True, "server"))
+        configured = {(host, place.port) for place in places for host in place.hosts}
+        for known, hosts in self._unseen(listed)[: limits.KNOWN_DIALED_MAX]:
+            if configured.isdisjoint((host, known.port) for host in hosts):
+                wanted = known.how is not How.SEEN
+                places.append(Place(known.name or hosts[0], tuple(hosts), known.port, wanted))
         return places
 
     def _may_try(self, host: str, how: How, port: int) -> bool:

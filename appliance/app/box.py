@@ -7,34 +7,33 @@ requests from the control socket end up in the same methods here.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
-import secrets
 from collections import Counter
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
-from appliance.app import meeting, memory, state_files, status
+from appliance.app import state_files, status
 from appliance.app.abuse import AbuseReport
 from appliance.app.addresses import AddressBook
 from appliance.app.commands import Commands
 from appliance.app.copies import Copies
 from appliance.app.elsewhere import Elsewhere
+from appliance.app.intents import Intents
 from appliance.app.lag import LagMeter
+from appliance.app.memory import Housekeeping
+from appliance.app.records import Records
 from appliance.app.rooms import Rooms
 from appliance.app.session import Session
 from appliance.app.sound_checks import SoundChecks
+from appliance.app.tasks import Ends, Tasks
 from appliance.bridge import Bridge
 from appliance.config import Config, box_name
 from appliance.control.server import ControlServer
-from appliance.core import limits, view
-from appliance.core.acquaintances import Met
+from appliance.core import limits
 from appliance.core.layers import Stream
 from appliance.core.view import SELF_TILE, DeviceView, Notice, Picture, Tone
 from appliance.core.words import Text
-from appliance.errors import ConfigError, ControlError, StartError
+from appliance.errors import ConfigError
 from appliance.media.audio.engine import AudioEngine, EncodedSound
 from appliance.media.audio.processing import Wishes
 from appliance.media.camera_process import CameraProcess
@@ -84,7 +83,9 @@ class Box:
         self.interfaces: tuple[Interface, ...] = ()
         self._loop = asyncio.get_running_loop()
         self.book = AddressBook(config, state_dir, self.changed, self.count, self._loop.call_later)
-        self.elsewhere = Elsewhere(self.book.elsewhere, lambda: bool(self.rooms.sessions), self.changed)
+        self.elsewhere = Elsewhere(
+            lambda: self.book.elsewhere(self.now()), lambda: bool(self.rooms.sessions), self.changed
+        )
         self.notices: list[Notice] = []
         self.muted = False
         self.camera_on = True
@@ -98,18 +99,14 @@ class Box:
         self.now = self._loop.time  # the monotonic clock
         self.lag = LagMeter(self._loop)
         self.identity = state_files.load_identity(state_dir)
-        self.budgets = state_files.load_guesses(state_dir, self.now())
-        self._met = state_files.load_met(state_dir)
-        self.met_keys = state_files.load_met_keys(state_dir)
+        self.records = Records(state_dir, self.now)
         self.abuse = AbuseReport(self._loop, self.now, lambda: status.counters(self), self._abused)
-        self._intents: asyncio.Queue[view.Intent] = asyncio.Queue(limits.INTENTS_MAX)
-        self._collect_at = 0.0  # not before, in a call
-        self._garbage = False  # a link was closed since
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._ends: list[tuple[str, Callable[[], Coroutine[Any, Any, object]]]] = []  # of what was started
+        self.intents = Intents(self)
+        self.housekeeping = Housekeeping(self._loop, lambda: self.rooms.anybody)
+        self.tasks = Tasks()
+        self._ends = Ends()
         self._stale = False  # a snapshot is due
         self._view_timer: asyncio.TimerHandle | None = None
-        self._rest_timer: asyncio.TimerHandle | None = None
         self._looks = 0
 
         self.video = Fanout(on_wanted=self._streams_wanted, on_keyframe=self._keyframe_wanted)
@@ -147,38 +144,38 @@ class Box:
         ends = self._ends
         try:
             await self.control.start()
-            ends.append(("control", self.control.stop))
+            ends.add("control", self.control.stop)
             self.interfaces = self._watcher.start()
-            ends.append(("interfaces", self._stop_watching))
+            ends.add("interfaces", self._watcher.stop)
             await self.server.start(self.addresses())
-            ends.append(("server", self.server.stop))
+            ends.add("server", self.server.stop)
             self.book.interfaces, self.book.port = self.interfaces, self.server.port
-            ends.append(("addresses", self._keep_addresses))
+            ends.add("addresses", self.book.save)
             self.discovery = Discovery(self.name, self.server.port, self._boxes_changed)
             await self.discovery.start(self.interfaces)
-            ends.append(("discovery", self.discovery.stop))
+            ends.add("discovery", self.discovery.stop)
             self.elsewhere.start()
-            ends.append(("elsewhere", self.elsewhere.stop))
+            ends.add("elsewhere", self.elsewhere.stop)
             await self.camera.start()
-            ends.append(("camera", self.camera.stop))
+            ends.add("camera", self.camera.stop)
             self.engine.start()
-            ends.append(("sound", lambda: asyncio.to_thread(self.engine.stop)))
-            ends.append(("tasks", self._end_tasks))
-            ends.append(("sound check", self._end_sound_check))
-            self.spawn(self._follow_intents(), "intents")
-            ends.append(("rooms", self.rooms.end_all))
-            self.bridge.listen(lambda intent: self._call_soon(self._intent, intent))
+            ends.add("sound", lambda: asyncio.to_thread(self.engine.stop))
+            ends.add("tasks", self.tasks.end)
+            ends.add("sound check", self.sound_checks.close)
+            self.tasks.spawn(self.intents.follow(), "intents")
+            ends.add("rooms", self.rooms.end_all)
+            self.bridge.listen(lambda intent: self._call_soon(self.intents.put, intent))
             self.lag.start()
             self.abuse.start()
         except BaseException:
             await self.stop()
             raise
-        self.spawn(self.rooms.come_back(), "rejoin")
+        self.tasks.spawn(self.rooms.come_back(), "rejoin")
         self.changed()
         log.info("box.started name=%r port=%d", self.name, self.server.port)
 
     async def stop(self, *, comes_back: bool = False) -> None:
-        """The reverse of ``start``; every step is bounded and none keeps the next from running.
+        """The reverse of ``start`` (`Ends`); every step is bounded and none keeps the next from running.
 
         ``comes_back``: nobody wanted to leave a meeting; the next start goes on with it.
         """
@@ -189,48 +186,9 @@ class Box:
         if self._view_timer is not None:
             self._view_timer.cancel()
             self._view_timer = None
-        while self._ends:
-            what, end = self._ends.pop()
-            await self._step(what, end())
-        if self._rest_timer is not None:
-            self._rest_timer.cancel()
-            self._rest_timer = None
+        await self._ends.run()
+        self.housekeeping.stop()
         log.info("box.stopped")
-
-    async def _keep_addresses(self) -> None:
-        self.book.save()
-
-    async def _stop_watching(self) -> None:
-        self._watcher.stop()
-
-    async def _end_sound_check(self) -> None:
-        self.sound_checks.close()
-
-    async def _end_tasks(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=limits.STOP_WITHIN)
-
-    async def _step(self, what: str, work: Coroutine[Any, Any, object]) -> None:
-        try:
-            async with asyncio.timeout(limits.STOP_WITHIN):
-                await work
-        except TimeoutError:
-            log.warning("stop.hangs %s", what)
-        except Exception:
-            log.exception("stop.failed %s", what)
-
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Run something that ends with the box."""
-        task = self._loop.create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._task_done)
-
-    def _task_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("task.failed %s", task.get_name(), exc_info=error)
 
     def _call_soon(self, call: Any, *arguments: Any) -> None:
         """From any thread; dropped when the loop is closed already."""
@@ -238,75 +196,6 @@ class Box:
             self._loop.call_soon_threadsafe(call, *arguments)
         except RuntimeError:
             self.counters["loop.closed"] += 1
-
-    # --- intents --------------------------------------------------------------------------------
-
-    @property
-    def intents_waiting(self) -> tuple[int, int]:
-        """(how many intents are not handled yet, the most there may be)."""
-        return self._intents.qsize(), limits.INTENTS_MAX
-
-    def _intent(self, intent: view.Intent) -> None:
-        try:
-            self._intents.put_nowait(intent)
-        except asyncio.QueueFull:
-            self.count("intent.dropped")
-
-    async def _follow_intents(self) -> None:
-        while True:
-            intent = await self._intents.get()
-            try:
-                await self.perform(intent)
-            except ControlError as error:
-                log.info("%s", error.code)
-            except Exception:
-                # One press that fails must not make the keypad dead.
-                log.exception("intent.failed %s", type(intent).__name__)
-
-    async def perform(self, intent: view.Intent) -> None:
-        """Do what a person wants. Raises ControlError when that is not possible now."""
-        match intent:
-            case view.Join(room, password, pressed_at):
-                await self.rooms.join(room, password, made_up=False, pressed_at=pressed_at)
-            case view.StartMeeting(pressed_at):
-                room, password = meeting.make_up(secrets.randbelow)
-                await self.rooms.join(room, password, made_up=True, pressed_at=pressed_at)
-            case view.Leave(room):
-                await self.rooms.leave(room)
-            case view.SwitchRoom(room):
-                await self.rooms.switch(room)
-            case view.SetMuted(muted):
-                self.set_media(muted=muted)
-            case view.SetCamera(on):
-                self.set_media(camera_on=on)
-            case view.AllowJoining(is_open):
-                self.rooms.in_call().allow_joining(is_open)
-            case view.AdmitStranger():
-                self.rooms.in_call().admit()
-            case view.SetLayout(layout):
-                self.set_layout(layout)
-            case view.HideTiles(hidden):
-                self.hide_tiles(hidden)
-            case view.PinPeer(peer):
-                self.pin(peer)
-            case view.MutePeer(peer, muted):
-                self.rooms.in_call().mute_peer(peer, muted)
-            case view.ClosePeer(peer):
-                self.rooms.in_call().close_peer(peer)
-            case view.TilesShown(sizes, self_view):
-                self._tiles_shown({peer: (width, height) for peer, width, height in sizes}, self_view)
-            case view.OpenSoundCheck():
-                self.sound_checks.open()
-            case view.CheckSound():
-                self.spawn(self.sound_checks.run_for_screen(), "sound check")
-            case view.CloseSoundCheck():
-                self.sound_checks.close()
-            case view.Connect(address):
-                self.spawn(self._connect_for_screen(address), "connect")
-            case view.CloseConnect():
-                self.book.forget_view()
-            case view.Quit():
-                pass  # the display ends and with it the box
 
     # --- the meeting ------------------------------------------------------------------------------
 
@@ -330,20 +219,6 @@ class Box:
         """Keep one peer large, or none."""
         self.pinned = peer_id
         self.changed()
-
-    def save_budgets(self) -> None:
-        state_files.save(self.state_dir, state_files.GUESSES, self.budgets.to_state(self.now()))
-
-    def save_met_keys(self) -> None:
-        """Keep the keys by which boxes of former meetings recognise this one."""
-        state_files.save(self.state_dir, state_files.MET_KEYS, self.met_keys.to_state())
-
-    def meet(self, name: str, box_id: str) -> Met:
-        """A box proved who it is; say what we know of it."""
-        met = self._met.meet(name, box_id)
-        if met is not Met.KNOWN:
-            state_files.save(self.state_dir, state_files.MET, self._met.to_state())
-        return met
 
     @property
     def looks_for_same_room(self) -> bool:
@@ -387,7 +262,7 @@ class Box:
             return
         self.sound.publish(sound)
         if self.session is not None:
-            self.session.heard_here(sound.level_dbov, sound.captured_ns / 1e9)
+            self.session.hearing.heard_here(sound.level_dbov, sound.captured_ns / 1e9)
 
     def _self_view(self, picture: Picture) -> None:
         if self.camera_on:
@@ -397,7 +272,8 @@ class Box:
         """Put a picture on a tile, or take it off; on any thread."""
         self.bridge.slot(tile).put(picture)
 
-    def _tiles_shown(self, sizes: dict[str, tuple[int, int]], self_view: tuple[int, int] | None) -> None:
+    def show_tiles(self, sizes: dict[str, tuple[int, int]], self_view: tuple[int, int] | None) -> None:
+        """The sizes at which the peers and our own picture are drawn; one that is not named is hidden."""
         self.tiles, self._self_size = sizes, self_view
         self.camera.set_self_view(self_view if self.camera_on else None)
         if self.session is not None:
@@ -423,7 +299,7 @@ class Box:
 
     def _interfaces_changed(self, interfaces: tuple[Interface, ...]) -> None:
         self.interfaces = self.book.interfaces = interfaces
-        self.spawn(self._follow_interfaces(), "interfaces")
+        self.tasks.spawn(self._follow_interfaces(), "interfaces")
 
     async def _follow_interfaces(self) -> None:
         await self.server.update(self.addresses())
@@ -457,10 +333,6 @@ class Box:
         self.elsewhere.look_soon()
         self.rooms.set_servers(self.servers())
         return found
-
-    async def _connect_for_screen(self, address: str) -> None:
-        with contextlib.suppress(ControlError):  # the screen reads it in the snapshot
-            await self.connect(address)
 
     def relay_lost(self, relay: str) -> None:
         """A connection to this server was lost: is its box still there?"""
@@ -497,42 +369,13 @@ class Box:
             return
         self.session.look_at_links()
         self._looks += 1
-        if self.session.listen() or self._looks % limits.VIEW_LINKS_EVERY == 0:
+        if self.session.hearing.listen() or self._looks % limits.VIEW_LINKS_EVERY == 0:
             self.changed()
-        if self._garbage and self.now() >= self._collect_at:
-            memory.collect()
-            self._garbage = False
-            self._collect_at = self.now() + limits.COLLECT_EVERY
+        self.housekeeping.in_call()
         self._view_timer = self._loop.call_later(limits.VIEW_EVERY, self.look)
-
-    def link_closed(self) -> None:
-        """One is over, and its memory waits for the garbage collector."""
-        self._garbage = True
-
-    def rest_soon(self) -> None:
-        """Give memory back if nobody is met for a while: who comes again finds it warm."""
-        if self._rest_timer is not None:
-            self._rest_timer.cancel()
-        self._rest_timer = self._loop.call_later(limits.MEMORY_KEPT, self._rest)
-
-    def _rest(self) -> None:
-        self._rest_timer = None
-        if not self.rooms.anybody:
-            memory.give_back()
 
     def _publish(self) -> None:
         self._stale = False
         now = self.now()
         self.notices = [notice for notice in self.notices if now - notice.at < limits.NOTICE_KEPT_FOR]
         self.bridge.publish(status.snapshot(self))
-
-
-def check_state_dir(state_dir: Path) -> None:
-    """Raise StartError unless the state folder can be used."""
-    try:
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise StartError("start.state", f"The state folder {state_dir} can't be made: {reason}.") from None
-    if not os.access(state_dir, os.W_OK):
-        raise StartError("start.state", f"The state folder {state_dir} can't be written to.")

@@ -47,7 +47,7 @@ class Commands:
                 box.set_media(camera_on=_wanted(state, box.camera_on))
                 return {"camera_on": box.camera_on}
             case p.AllowJoining(state=state):
-                box.rooms.in_call().allow_joining(state == "on")
+                box.rooms.in_call().door.move(state == "on")
             case p.Admit():
                 box.rooms.in_call().admit()
             case p.Peer(peer=peer, action=action):

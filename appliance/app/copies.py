@@ -33,7 +33,7 @@ class Copies:
             box.notify("A copy of this box is here: it takes another name.", Tone.WARNING)
         elif not self._renewing:
             self._renewing = True
-            box.spawn(self._become_another(), "new identity")
+            box.tasks.spawn(self._become_another(), "new identity")
 
     async def _become_another(self) -> None:
         box = self._box

@@ -46,7 +46,11 @@ class Elsewhere:
         ]
         shown = [
             BoxSeen(
-                place.name, place.hosts[0], there, self._seen_at.get((place.hosts, place.port), 0.0), True
+                place.name,
+                place.hosts[0],
+                there,
+                self._seen_at.get((place.hosts, place.port), 0.0),
+                place.found_by,
             )
             for place, there in asked
             if there or place.wanted

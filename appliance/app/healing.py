@@ -16,8 +16,10 @@ from appliance.core import messages as m
 from appliance.core.direct_line import LineState
 from appliance.core.handshake import Handshakes
 from appliance.core.introduction import Acquaintance, Carry, Effect, Host, Introductions
-from appliance.core.peer import Me, Peer, PeerState
+from appliance.core.peer import Peer
+from appliance.core.peer_table import PeerState
 from appliance.core.room import Roster
+from appliance.core.whereabouts import Me
 from appliance.errors import RemoteProtocolError
 from appliance.signaling.client import ServerAddress
 

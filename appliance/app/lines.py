@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from appliance.core import limits
 from appliance.core.channel import SealedChannel
 from appliance.core.identity import BoxIdentity
-from appliance.core.line import LineAnswerer, LineDialer, LineGate, LineSecrets, LineState
+from appliance.core.line import LineAnswerer, LineDialer, LineState
+from appliance.core.line_gate import LineGate
+from appliance.core.line_secrets import LineSecrets
 from appliance.errors import RemoteProtocolError
 from appliance.signaling.line_socket import LineClosed, LineSocket, LineUnreachable, dial_line
 

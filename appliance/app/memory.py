@@ -12,10 +12,19 @@ with six remote peers, a tenth of the box's CPU.
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import gc
+from collections.abc import Callable
 
-from appliance.core.limits import GC_THRESHOLD, MALLOC_ARENAS, MALLOC_KEEP, MALLOC_MMAP_FROM
+from appliance.core.limits import (
+    COLLECT_EVERY,
+    GC_THRESHOLD,
+    MALLOC_ARENAS,
+    MALLOC_KEEP,
+    MALLOC_MMAP_FROM,
+    MEMORY_KEPT,
+)
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # <malloc.h>
 
@@ -48,3 +57,41 @@ def give_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+class Housekeeping:
+    """When a box collects and gives back. ``anybody()``: is anybody else in a room with it?"""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, anybody: Callable[[], bool]) -> None:
+        self._loop = loop
+        self._anybody = anybody
+        self._collect_at = 0.0  # not before, in a call
+        self._garbage = False  # a link was closed since
+        self._rest_timer: asyncio.TimerHandle | None = None
+
+    def link_closed(self) -> None:
+        """One is over, and its memory waits for the garbage collector."""
+        self._garbage = True
+
+    def in_call(self) -> None:
+        """Called often in a call: collect what links left, once in a while."""
+        if self._garbage and self._loop.time() >= self._collect_at:
+            collect()
+            self._garbage = False
+            self._collect_at = self._loop.time() + COLLECT_EVERY
+
+    def rest_soon(self) -> None:
+        """Give memory back if nobody is met for a while: who comes again finds it warm."""
+        self.stop()
+        self._rest_timer = self._loop.call_later(MEMORY_KEPT, self._rest)
+
+    def _rest(self) -> None:
+        self._rest_timer = None
+        if not self._anybody():
+            give_back()
+
+    def stop(self) -> None:
+        """The box stops."""
+        if self._rest_timer is not None:
+            self._rest_timer.cancel()
+            self._rest_timer = None

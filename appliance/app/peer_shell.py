@@ -9,32 +9,28 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections import deque
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from appliance.app.lines import dial_peer
+from appliance.app.link_feedback import LinkFeedback
+from appliance.app.media_parts import MediaParts
+from appliance.app.peer_line import PeerLine
 from appliance.core import limits
 from appliance.core import messages as m
 from appliance.core import peer_effects as core
-from appliance.core.channel import SealedChannel
+from appliance.core.bind import Ends
 from appliance.core.identity import BoxIdentity
 from appliance.core.layers import Layer, layer_for_height, layer_wanted
-from appliance.core.line import LineSecrets
-from appliance.core.link_health import LinkHealth
-from appliance.core.peer import Ends, Me, Peer
+from appliance.core.line_secrets import LineSecrets
+from appliance.core.peer import Peer
 from appliance.core.peer_effects import GoneReason
 from appliance.core.sending import Demand, Sending
-from appliance.core.sound_loss import SoundLoss
 from appliance.core.speaker import Speaking
-from appliance.core.view import Picture
+from appliance.core.whereabouts import Me
 from appliance.errors import MeetingBoxError, RemoteProtocolError
-from appliance.media.audio.engine import AudioEngine
 from appliance.media.audio.receive import PeerSound, Told
-from appliance.media.fanout import Fanout, SoundFanout
 from appliance.media.link import CONNECTED, MediaLink
-from appliance.signaling.line_socket import LineClosed, LineSocket
 
 log = logging.getLogger(__name__)
 
@@ -62,28 +58,6 @@ class Listener(Protocol):
     def arm(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class MediaParts:
-    """What every link of this box shares.
-
-    ``hosts``: our own addresses. ``may_dial(address)``: is it on our networks?
-    ``show(tile, picture)`` may be called on any thread; None takes the picture off the tile.
-    ``forget(tile)``: nothing will be shown there again.
-    ``used_fingerprints``: of every certificate in use by this box's links.
-    ``link_closed()``: one is over, and its memory waits for the garbage collector.
-    """
-
-    hosts: Callable[[], tuple[str, ...]]
-    may_dial: Callable[[str], bool]
-    video: Fanout
-    sound: SoundFanout
-    engine: AudioEngine
-    show: Callable[[str, Picture | None], None]
-    forget: Callable[[str], None]
-    used_fingerprints: Callable[[], Collection[str]]
-    link_closed: Callable[[], None]
-
-
 @dataclass(slots=True)
 class _Link:
     media: MediaLink
@@ -104,23 +78,25 @@ class PeerShell:
         now: Callable[[], float],
     ) -> None:
         self.machine = machine
-        self._identity = identity
-        self._secrets = secrets
         self._media = media
         self._listener = listener
         self._now = now
-        self._line: LineSocket | None = None
-        self._line_by_leader = False  # our line was dialed by the leader of the pair
-        self._line_since = 0.0
+        self.line = PeerLine(
+            machine,
+            identity,
+            secrets,
+            now,
+            run=self.run,
+            spawn=self._spawn,
+            may_dial=media.may_dial,
+            count=listener.count,
+        )
         self._links: dict[int, _Link] = {}
         self._closing: dict[int, _Link] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._tile: tuple[int, int] | None = None
         self._wanted: Layer | None = None  # by their tile of us
-        self._health = LinkHealth(now())
-        self._reports = 0  # of the receiver, already looked at
-        self._sound_loss = SoundLoss()
-        self._sound_reports = 0
+        self.feedback = LinkFeedback(now())
         self.sending = Sending()
         """What of our pictures this peer gets, and why."""
         self.muted_here = False  # a person muted this peer in this room
@@ -128,8 +104,6 @@ class PeerShell:
         self.speaking = Speaking()
         self.told: list[Told] = []
         """How loud each of its packets was, between the last two looks."""
-        # A heartbeat that was lost comes late, by SCTP's time-out: the least of a few is the round trip.
-        self._round_trips: deque[float] = deque(maxlen=limits.RTT_SAMPLES)
         self._ended = False
 
     # --- what the session asks ----------------------------------------------------------------
@@ -158,8 +132,7 @@ class PeerShell:
 
     def queues(self) -> dict[str, tuple[int, int]]:
         """(what waits, the most that may) in each queue of the line and of the connection with media."""
-        sends = sum(1 for task in self._tasks if task.get_name().startswith("send"))
-        depths = {"line": (sends, limits.LINE_SENDS_MAX)}
+        depths = {"line": self.line.queue}
         link = self._bound
         if link is not None:
             depths |= link.media.queues() | {"sounds_in": link.sound.queue}
@@ -192,7 +165,7 @@ class PeerShell:
         """What this peer wants of our pictures, and what its link carries."""
         held = self._held or self.machine.held
         wanted = self._wanted if self._bound is not None and not held else None
-        return Demand(wanted, self._health.cap, self._health.capped_by)
+        return Demand(wanted, self.feedback.health.cap, self.feedback.health.capped_by)
 
     def give(self, sending: Sending) -> None:
         """Send it this layer."""
@@ -202,31 +175,7 @@ class PeerShell:
 
     def look_at_link(self) -> None:
         """Look at what the other side's receiver reports say."""
-        bound = self._bound
-        if bound is None:
-            return
-        heard = bound.media.audio_feedback
-        if heard.reports != self._sound_reports:
-            self._sound_reports = heard.reports
-            self._sound_loss.report(heard.highest, heard.packets_lost, heard.reported_at)
-        told = bound.media.video_feedback
-        if told.reports != self._reports:
-            self._reports = told.reports
-            sent = bound.media.sending
-            at = told.reported_at  # not the time of looking, which has a grid of its own
-            self._judge_link(lambda: self._health.report(told.highest, told.packets_lost, sent, at))
-            if (round_trip := told.round_trip) is not None:
-                self._judge_link(lambda: self._health.round_trip(round_trip, at))
-
-    @property
-    def expected_loss(self) -> int:
-        """How much of our sound the encoder is to expect lost on the way to this peer, in percent."""
-        return self._sound_loss.expected
-
-    def _judge_link(self, judge: Callable[[], None]) -> None:
-        cap = self._health.cap
-        judge()
-        if self._health.cap is not cap:
+        if (bound := self._bound) is not None and self.feedback.look(bound.media):
             self._listener.share_pictures()
 
     def listen(self) -> None:
@@ -254,32 +203,14 @@ class PeerShell:
         link.media.set_sound(sent=not (self._held or self.machine.held), taken=not self._held)
         self._media.engine.hold_peer(link.sound_key, self._held)
 
-    def line_opened(self, socket: LineSocket, channel: SealedChannel, *, dialed_here: bool) -> None:
-        """A direct line to this peer is proven. Of two that crossed, both sides keep the leader's."""
-        by_leader = dialed_here == self.machine.leads
-        crossed = self._line is not None and self._now() - self._line_since < limits.LINE_REDIAL_EVERY
-        if self._ended or (crossed and self._line_by_leader and not by_leader):
-            self._spawn(socket.close(), "close line")
-            return
-        old, self._line = self._line, socket
-        self._line_by_leader, self._line_since = by_leader, self._now()
-        if old is not None:
-            self._spawn(old.close(), "close line")
-        self._spawn(self._read_line(socket), "line")
-        self.run(self.machine.line_up(channel, self._now()))
-
     def follow_addresses(self, me: Me) -> None:
         """Our own addresses changed: what is bound to one that is gone is left and made anew."""
-        now = self._now()
-        if self._line is not None and self._line.local not in me.addresses:
-            line, self._line = self._line, None
-            self._spawn(line.close(), "close line")
-            self.run(self.machine.line_lost(False, now))
-        self.run(self.machine.follow_addresses(me, now))
+        self.line.leave_addresses(me.addresses)
+        self.run(self.machine.follow_addresses(me, self._now()))
 
     async def close(self) -> None:
         """End everything of this peer; bounded."""
-        self._ended = True
+        self._ended = self.line.ended = True
         for task in self._tasks:
             if not task.get_name().startswith(("send", "close")):
                 task.cancel()
@@ -287,9 +218,7 @@ class PeerShell:
             await asyncio.wait(said, timeout=limits.LINE_FLUSH_WITHIN)
         for generation in list(self._links):
             self._drop(generation)
-        if self._line is not None:
-            line, self._line = self._line, None
-            await line.close()
+        await self.line.close()
         if self._tasks:
             _, pending = await asyncio.wait(set(self._tasks), timeout=limits.LINK_CLOSE_WITHIN)
             for task in pending:
@@ -304,13 +233,11 @@ class PeerShell:
             case core.ToRelay(frame):
                 self._listener.send_relay(self.machine, frame)
             case core.ToLine(frame):
-                self._to_line(frame)
+                self.line.send(frame)
             case core.Dial(addresses, port):
-                self._spawn(self._dial(addresses, port), "dial")
+                self._spawn(self.line.dial(addresses, port), "dial")
             case core.DropLine():
-                if self._line is not None:
-                    line, self._line = self._line, None
-                    self._spawn(line.close(), "close line")
+                self.line.drop()
             case core.MakeOffer(generation):
                 self._spawn(self._offer(generation), "offer")
             case core.MakeAnswer(generation, sdp):
@@ -364,52 +291,6 @@ class PeerShell:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("peer.task-failed %s", task.get_name(), exc_info=error)
-
-    # --- the direct line ----------------------------------------------------------------------
-
-    async def _dial(self, addresses: tuple[str, ...], port: int) -> None:
-        reachable = tuple(address for address in addresses if self._media.may_dial(address))
-        try:
-            socket, channel = await dial_peer(
-                reachable, port, self.machine.peer_id, self._secrets, self._identity, self._now
-            )
-        except MeetingBoxError as error:
-            self._listener.count(error.code)
-            # Nobody listens there, or a box that has forgotten us: it left, or began anew.
-            refused, unknown = error.code == "line.refused", error.code == "line.unknown"
-            self.run(self.machine.line_failed(refused, self._now(), unknown))
-        else:
-            self.line_opened(socket, channel, dialed_here=True)
-
-    async def _read_line(self, socket: LineSocket) -> None:
-        try:
-            while True:
-                frame = await socket.receive()
-                if self._line is not socket:  # it was replaced: its keys are not the line's any more
-                    return
-                self.run(self.machine.line_frame(frame, self._now()))
-        except LineClosed as closed:
-            if self._line is socket:
-                self._line = None
-                self.run(self.machine.line_lost(closed.reset, self._now()))
-
-    def _to_line(self, frame: bytes) -> None:
-        waiting = sum(1 for task in self._tasks if task.get_name().startswith("send"))
-        if waiting >= limits.LINE_SENDS_MAX and self._line is not None:
-            # A frame left out would make every later one come before its turn: a new line it is.
-            self._listener.count("line.stuck")
-            self._spawn(self._line.close(), "close line")
-            return
-        self._spawn(self._send_line(frame), "send")
-
-    async def _send_line(self, frame: bytes) -> None:
-        if self._line is None:
-            self._listener.count("line.not-sent")
-            return
-        try:
-            await self._line.send(frame)
-        except LineClosed:
-            self._listener.count("line.not-sent")  # its reader tells the machine
 
     # --- connections --------------------------------------------------------------------------
 
@@ -484,14 +365,11 @@ class PeerShell:
         self.run(self.machine.control_message(generation, data, self._now()))
         rtt = self.machine.rtt_ms
         if rtt is not None and rtt != before and (bound := self._bound) is not None:
-            self._round_trips.append(rtt / 1000)
-            bound.media.set_rtt(min(self._round_trips))
+            bound.media.set_rtt(self.machine.least_rtt_ms / 1000)
 
     def _open(self, generation: int) -> None:
         link = self._links[generation]
-        self._reports = self._sound_reports = 0
-        self._health.restart(self._now())
-        self._sound_loss.restart()
+        self.feedback.restart(self._now())
         self._listener.share_pictures()
         link.media.open_media()
         for old in [g for g in self._links if g < generation]:

@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING
 from appliance.app import memory
 from appliance.app.kept import KeptFile, boot_clock, boot_id
 from appliance.app.lines import answer_line
-from appliance.app.peer_shell import MediaParts
-from appliance.app.session import Session, Surroundings
+from appliance.app.media_parts import MediaParts
+from appliance.app.session import Session
+from appliance.app.surroundings import Surroundings
 from appliance.core import limits
 from appliance.core.call import CallState
-from appliance.core.line import LineGate
-from appliance.core.peer import Me
+from appliance.core.line_gate import LineGate
 from appliance.core.rejoin import Kept, restore
 from appliance.core.view import Tone
+from appliance.core.whereabouts import Me
 from appliance.core.words import Text, Words, say
 from appliance.errors import ControlError, StartError
 from appliance.signaling.client import ServerAddress
@@ -112,7 +113,7 @@ class Rooms:
     def allows(self, room: int) -> bool:
         """May our own server let anybody into this room?"""
         session = self._sessions.get(room)
-        return session is None or session.door_open
+        return session is None or session.door.window.open
 
     async def line_in(self, line: LineSocket) -> None:
         """Somebody dialed a direct line here."""
@@ -171,7 +172,7 @@ class Rooms:
     def _nobody(self, session: Session) -> None:
         self._box.count("rejoin.nobody")
         log.info("rejoin.nobody room=%d", session.room)
-        self._box.spawn(self._after_refusal(session), "nobody")
+        self._box.tasks.spawn(self._after_refusal(session), "nobody")
 
     # --- joining, leaving, switching --------------------------------------------------------------
 
@@ -236,7 +237,7 @@ class Rooms:
         """Joining this room failed."""
         self._box.count(code)
         self._refuse(sentence)
-        self._box.spawn(self._after_refusal(session), "refused")
+        self._box.tasks.spawn(self._after_refusal(session), "refused")
 
     def _refuse(self, sentence: str) -> None:
         self.refusal = sentence
@@ -263,7 +264,7 @@ class Rooms:
         """
         async with self._changing:
             for before in self.sessions:
-                if self._stopping or before.password is None or not before.door_open:
+                if self._stopping or before.password is None or not before.door.window.open:
                     continue
                 held = before is not self.active
                 await self._end(before)
@@ -296,9 +297,9 @@ class Rooms:
             await session.leave(quietly=quietly)
         finally:
             self._box.book.joined(*session.servers_dialed)
-            self._box.save_budgets()
+            self._box.records.save_budgets()
             memory.collect()
-            self._box.rest_soon()
+            self._box.housekeeping.rest_soon()
 
     def _activate(self, session: Session | None) -> None:
         """Give a room microphone, camera and speaker; the one that had them is put on hold."""
@@ -333,7 +334,7 @@ class Rooms:
             show=box.show,
             forget=box.bridge.forget,
             used_fingerprints=lambda: self.fingerprints,
-            link_closed=box.link_closed,
+            link_closed=box.housekeeping.link_closed,
         )
         return Surroundings(
             me=lambda peer_id: Me(identity, name, peer_id, tuple(box.addresses()), box.server.port),
@@ -341,18 +342,14 @@ class Rooms:
             joining_minutes=box.config.call.joining_minutes,
             uplink=1000 * box.config.video.uplink_kbps,
             media=media,
-            budgets=box.budgets,
-            met_keys=box.met_keys,
-            keep_met_keys=box.save_met_keys,
-            meet=box.meet,
+            records=box.records,
             now=box.now,
             count=box.count,
-            guess_spent=box.save_budgets,
             notify=lambda text, tone: self._notify(room, text, tone),
             changed=box.changed,
             refused=self.refused,
             relay_lost=box.relay_lost,
-            alone=box.rest_soon,
+            alone=box.housekeeping.rest_soon,
             close_room=box.server.close_room,
             in_room=box.server.clients,
             same_room=box.looks_for_same_room,

@@ -8,81 +8,41 @@ on the network thread.
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import random
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
+from appliance.app.doorway import Doorway
 from appliance.app.healing import Healing
+from appliance.app.hearing import Hearing
 from appliance.app.lines import Lines
-from appliance.app.one_room import OneRoom
-from appliance.app.peer_shell import MediaParts, PeerShell
-from appliance.core import handshake as hs
+from appliance.app.peer_shell import PeerShell
+from appliance.app.sentences import REFUSAL, UNPROVEN, farewell, greeting, too_often
+from appliance.app.surroundings import Surroundings
+from appliance.core import handshake_effects as hs
 from appliance.core import limits
 from appliance.core import messages as m
-from appliance.core.acquaintances import Met
 from appliance.core.call import Call, CallEvent, CallState
 from appliance.core.channel import SealedChannel
-from appliance.core.door import Door
-from appliance.core.guesses import GuessBudgets, ShutOut
+from appliance.core.guesses import ShutOut
+from appliance.core.handshake import Handshakes
 from appliance.core.identity import PeerKey
 from appliance.core.introduction import Acquaintance
 from appliance.core.limits import JOIN_GIVE_UP_AFTER
-from appliance.core.line import LineSecrets
-from appliance.core.peer import Me, Peer, PeerState
+from appliance.core.line_secrets import LineSecrets
+from appliance.core.peer import Peer
 from appliance.core.peer_effects import GoneReason
-from appliance.core.recognition import MetBoxes, acquaintance_key
+from appliance.core.peer_table import PeerState
+from appliance.core.recognition import acquaintance_key
 from appliance.core.rejoin import Again, Joined
 from appliance.core.room import Roster
 from appliance.core.sending import decide
-from appliance.core.speaker import ActiveSpeaker, Speaking
 from appliance.core.view import Tone
-from appliance.core.words import Text, say
-from appliance.errors import RemoteProtocolError
+from appliance.core.words import say
 from appliance.signaling.client import RelayPool, ServerAddress
 from appliance.signaling.line_socket import LineSocket
-
-REFUSAL = "That is not the right number or password.\nCheck both with the others and try again."
-"""The sentence of the code ``join.wrong-room-or-password``."""
-TOO_OFTEN = "Too many tries with room {room} were refused.\nTry again in {wait}."
-"""The sentence of the code ``join.too-many-guesses``."""
-
-UNPROVEN = "Joining failed with one box: what it says does not arrive as it was said"
-"""It knows the password, but who it is did not come, or did not come whole (``peer.unproven``)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a session needs of its box."""
-
-    me: Callable[[str], Me]  # by peer id
-    token: str = field(repr=False)
-    joining_minutes: float
-    uplink: int  # bit/s for all pictures together, 0 for no limit
-    media: MediaParts
-    budgets: GuessBudgets
-    met_keys: MetBoxes
-    keep_met_keys: Callable[[], None]  # they changed: keep them
-    meet: Callable[[str, str], Met]  # by name and box id
-    now: Callable[[], float]
-    count: Callable[[str], None]
-    guess_spent: Callable[[], None]  # the budgets changed: keep them
-    notify: Callable[[Text, Tone], None]
-    changed: Callable[[], None]
-    refused: Callable[[Session, str, str], None]  # code and sentence: joining failed
-    relay_lost: Callable[[str], None]  # the server with this key went: is its box still there?
-    alone: Callable[[], None]  # everybody else has left
-    close_room: Callable[[int], None]  # our own server: everybody out of this room
-    in_room: Callable[[int], int]  # our own server: how many connections there are in this room
-    at: Callable[[str, tuple[str, ...], int], None]  # a box of this name has its server there
-    same_room: bool  # look for boxes that share a room with this one
-    mute: Callable[[], None]  # switch our microphone off
-    cloned: Callable[[str, str], None]  # our peer id and its: it proved our own identity
-    keep: Callable[[], None]  # what a restart needs changed
-    nobody: Callable[[Session], None]  # after a restart nobody was found any more
 
 
 class Session:
@@ -110,8 +70,8 @@ class Session:
         # Without the password nothing is proven and nobody admitted: with one that nobody knows.
         key = PeerKey(again.joined.key) if again is not None else None
         proven_with = os.urandom(32).hex() if password is None else password
-        known = around.met_keys.in_room(room)
-        self._handshakes = hs.Handshakes(room, proven_with, now, os.urandom, around.budgets, key, known)
+        known = around.records.met_keys.in_room(room)
+        self._handshakes = Handshakes(room, proven_with, now, os.urandom, around.records.budgets, key, known)
         self.peer_id = self._handshakes.peer_id
         self._me = around.me(self.peer_id)
         self._relays = RelayPool(
@@ -140,26 +100,15 @@ class Session:
             self._introduced,
             around.count,
         )
-        meeting = os.urandom(16).hex()
-        self.door = Door(room, meeting, around.joining_minutes, self._me.identity, self._me.name, now)
+        self.door = Doorway(around, room, self.peers, lambda: self._me, moved=self._set_relays, arm=self.arm)
         if again is not None:
-            self.door.heard(again.door, now)
-        self._door_told = False  # somebody told us how the door is
-        self._door_shut = False
+            self.door.resume(again.door)
         self._told_closed = False
         self._sizes: dict[str, tuple[int, int]] = {}
         self.held = False  # another room has the microphone, the camera and the speaker
         self.muted = False
         self.camera_on = True
-        self.speaker = ActiveSpeaker()
-        self.own = Speaking()
-        """Our own microphone, as far as it is sent."""
-        self._heard: object = None  # who speaks, the active speaker, the meters; as told to the screen
-        self._one_room = (
-            OneRoom(lambda: self._me.identity.box_id_hex, around.mute, around.count, around.notify)
-            if around.same_room
-            else None
-        )
+        self.hearing = Hearing(around, self.peers, lambda: self._me.identity.box_id_hex)
         self._timer: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._over = False
@@ -170,7 +119,7 @@ class Session:
         """The servers known now: our own, those found, those configured."""
         self._servers = tuple(servers)
         if self._knocks:
-            self._relays.set_servers(self._servers)
+            self._set_relays()
         self._healing.see(self._servers, self._around.now())
         self._settle()
 
@@ -184,14 +133,9 @@ class Session:
             shell.follow_addresses(self._me)
 
     @property
-    def door_open(self) -> bool:
-        """May our own server let anybody into this room?"""
-        return self.door.window.open
-
-    @property
     def _knocks(self) -> bool:
         """Is this box in the channels? Not while the door is closed, nor without the password."""
-        return not self._door_shut and self.password is not None
+        return not self.door.shut and self.password is not None
 
     def come_back(self, again: Again) -> None:
         """This box restarted: dial the members that it knew."""
@@ -200,7 +144,7 @@ class Session:
             self.roster.add(member.peer_id)
             self.roster.away(member.peer_id)
             self._begin(Peer.resumed(self._me, member, now), None)
-        self._follow_door()
+        self.door.follow()
 
     def kept(self, *, active: bool) -> Joined | None:
         """What a restart needs to come back; None where there is nobody to come back to."""
@@ -213,7 +157,7 @@ class Session:
             active,
             self._handshakes.key.to_bytes(),
             self._me.identity.box_id_hex,
-            self.door.message(now),
+            self.door.message,
             tuple(shell.machine.kept() for shell in shells),
             self._secrets.to_state(now),
         )
@@ -221,8 +165,7 @@ class Session:
     def set_media(self, muted: bool, camera_on: bool) -> None:
         """Our microphone and camera, as the others should show them."""
         self.muted, self.camera_on = muted, camera_on
-        if not muted and self._one_room is not None:
-            self._one_room.switched_on()
+        self.hearing.set_muted(muted)
         for shell in self.peers.values():
             self._say_media(shell)
 
@@ -233,9 +176,7 @@ class Session:
         if held == self.held:
             return
         self.held = held
-        self._heard = None
-        if self._one_room is not None:
-            self._one_room.begin_anew()
+        self.hearing.begin_anew()
         for peer_id, shell in self.peers.items():
             shell.hold(held)
             shell.show_at(None if held else self._sizes.get(peer_id))
@@ -248,37 +189,6 @@ class Session:
         muted, camera_on = self.muted or self.held, self.camera_on and not self.held
         shell.run(shell.machine.say_media(muted, camera_on, self.held))
 
-    def listen(self) -> bool:
-        """Look at who speaks now and how loud, and say whether that changed.
-
-        One that nobody here wants to hear is not made large for it.
-        """
-        before = self._heard
-        levels = self._around.media.engine.take_levels()
-        if self.muted:
-            self.own.mute()
-        else:
-            self.own.hear(levels, self._around.now())
-        for shell in self.peers.values():
-            shell.listen()
-        if self._one_room is not None:
-            self._one_room.look(self.peers, muted=self.muted, now=self._around.now())
-        speaking = [peer for peer, shell in self.peers.items() if shell.speaking.now]
-        self.speaker.update([peer for peer in speaking if not self.peers[peer].muted_here], self.peers)
-        meters = [self.own.meter, *(shell.speaking.meter for shell in self.peers.values())]
-        self._heard = (speaking, self.speaker.peer, meters)
-        return self._heard != before
-
-    def heard_here(self, level_dbov: int, captured_at: float) -> None:
-        """A frame of our own microphone was sent."""
-        if self._one_room is not None:
-            self._one_room.heard_here(level_dbov, captured_at)
-
-    def heard_same_room(self, peer: Peer) -> None:
-        """A peer found that it is in our room."""
-        if self._one_room is not None:
-            self._one_room.heard(peer, muted=self.muted, now=self._around.now())
-
     def look_at_links(self) -> None:
         """Look at what the receivers report: a link that carries less gets less, and of sound the one
         that loses most says how much FEC there is.
@@ -286,7 +196,7 @@ class Session:
         self._look_who_is_silent()
         for shell in self.peers.values():
             shell.look_at_link()
-        losses = [shell.expected_loss for shell in self.peers.values()]
+        losses = [shell.feedback.expected_loss for shell in self.peers.values()]
         self._around.media.engine.set_expected_loss(max(losses, default=limits.SOUND_EXPECTED_LOSS))
 
     def show_tiles(self, sizes: dict[str, tuple[int, int]]) -> None:
@@ -294,12 +204,6 @@ class Session:
         self._sizes = sizes
         for peer_id, shell in self.peers.items():
             shell.show_at(sizes.get(peer_id))
-
-    def allow_joining(self, is_open: bool) -> None:
-        """A person at this box opens or closes the door, for everybody."""
-        self.door.move(is_open, self._around.now())
-        self._tell_door()
-        self._follow_door()
 
     @property
     def shut_out(self) -> ShutOut | None:
@@ -342,7 +246,7 @@ class Session:
     @property
     def strangers_wrong(self) -> int:
         """Wrong proofs of strangers in this meeting, at all members that told us."""
-        return self._around.budgets.member(self.room).strangers.wrong
+        return self._around.records.budgets.member(self.room).strangers.wrong
 
     def admit(self) -> None:
         """A person at this box lets one stranger try, for a minute, whatever others guessed."""
@@ -374,7 +278,7 @@ class Session:
         shell = self.peers.get(peer_id)
         if shell is None or self._over:
             return False
-        shell.line_opened(socket, channel, dialed_here=False)
+        shell.line.opened(socket, channel, dialed_here=False)
         return True
 
     @property
@@ -411,9 +315,12 @@ class Session:
                 await asyncio.wait(set(self._ending), timeout=2 * limits.LINK_CLOSE_WITHIN)
         finally:
             self._secrets.clear()
-            self._around.budgets.member(self.room).meeting_over()
+            self._around.records.budgets.member(self.room).meeting_over()
 
     # --- relays -----------------------------------------------------------------------------------
+
+    def _set_relays(self) -> None:
+        self._relays.set_servers(self._servers if self._knocks else ())
 
     def _relay_open(self, relay: str) -> None:
         if self._over:
@@ -462,7 +369,7 @@ class Session:
                         self._tell_wrong([(effect.event, 0.0)])
                     if effect.as_joiner:  # somebody else's wrong password is no verdict on ours
                         self.call.failed(now)
-                    self._around.guess_spent()
+                    self._around.records.save_budgets()
                 case hs.Refused(code):
                     self._around.count(code)
                     if code == "budget.joiner":  # we can't prove ourselves to who may well be right
@@ -537,12 +444,12 @@ class Session:
         self._tell_roster()
         shell = self.peers[peer.peer_id]
         shell.run(peer.say_guesses(self._handshakes.wrong_told(self._around.now())))
-        shell.run(peer.say_door(self.door.message(self._around.now())))
+        shell.run(peer.say_door(self.door.message))
         if peer.is_resumed:
             self._came_back()
             return
-        self._around.notify(*_greeting(peer.name, self._around.meet(peer.name, peer.box_id)))
-        self._around.at(peer.name, *peer.server)
+        self._around.notify(*greeting(peer.name, self._around.records.meet(peer.name, peer.box_id)))
+        self._around.at(peer.name, peer.addresses, peer.port)
         self.made_up_password = None
         if peer.box_key == self._me.identity.public_key:
             self._around.cloned(self.peer_id, peer.peer_id)
@@ -575,15 +482,22 @@ class Session:
         self._lost.add(peer.peer_id)
         self._around.count(reason.value)
         self.roster.away(peer.peer_id)
+        self._handshakes.is_away(peer.peer_id, True)
         self._let_go(peer)
         self._around.media.show(peer.peer_id, None)
-        self._around.notify(*_farewell(peer.name, reason))
+        self._around.notify(*farewell(peer.name, reason))
         self._tell_roster()
         if (instance := self._healing.instance(peer.peer_id)) is not None:
             self._around.relay_lost(instance)  # is its box still there?
 
     def peer_returned(self, peer: Peer) -> None:
-        """Who was away is here again, without a password."""
+        """Who was away is here again, without a password; if its place is taken meanwhile, not for long."""
+        if self.roster.crowded:
+            self._around.count("room.full")
+            shell = self.peers[peer.peer_id]
+            shell.run(peer.leave())
+            return
+        self._handshakes.is_away(peer.peer_id, False)
         self._lost.discard(peer.peer_id)
         self._around.count("peer.returned")
         self.roster.back(peer.peer_id)
@@ -594,14 +508,17 @@ class Session:
         """The line of a peer is up again: it may have missed who came, and how the door is."""
         shell = self.peers[peer.peer_id]
         shell.run(peer.say_roster(self.roster.members))
-        shell.run(peer.say_door(self.door.message(self._around.now())))
+        shell.run(peer.say_door(self.door.message))
         if (instance := self._healing.instance(peer.peer_id)) is not None:
             self._around.relay_lost(instance)  # look at once whether its server is back, too
 
     def _let_go(self, peer: Peer) -> None:
         """Nothing of a peer is heard any more."""
-        if self._one_room is not None and self._one_room.let_go(peer.peer_id) and not self._over:
+        if self.hearing.let_go(peer.peer_id) and not self._over:
             self._around.notify("Nobody in this room is heard now: switch the microphone on.", Tone.WARNING)
+
+    def heard_same_room(self, peer: Peer) -> None:
+        self.hearing.same_room(peer)
 
     def heard_introduction(self, peer: Peer, message: m.Introduction) -> None:
         self._healing.heard(peer, message, self._around.now())
@@ -627,7 +544,7 @@ class Session:
         if self.password is None and self.call.state is CallState.JOINING and not self.peers:
             self._around.nobody(self)  # restarted, and the last member that we knew is not there
         elif peer.shown and not was_away and not self._over:
-            self._around.notify(*_farewell(peer.name, reason))
+            self._around.notify(*farewell(peer.name, reason))
         elif reason is GoneReason.UNPROVEN and not self._over:
             self._around.notify(UNPROVEN, Tone.BAD)
         if not self._over:
@@ -650,65 +567,24 @@ class Session:
     def heard_guesses(self, wrong: tuple[tuple[bytes, float], ...]) -> None:
         """A member tells of strangers' wrong proofs: the room has one budget for them."""
         if self._handshakes.heard_wrong(wrong, self._around.now()):
-            self._around.guess_spent()
+            self._around.records.save_budgets()
             self._around.changed()
 
     def _recognise(self, box_id: str, resume: bytes) -> None:
         """From now on that box and this one know each other in this room."""
-        self._around.met_keys.remember(self.room, box_id, acquaintance_key(resume))
-        self._around.keep_met_keys()
-        self._handshakes.met(self._around.met_keys.in_room(self.room))
+        self._around.records.met_keys.remember(self.room, box_id, acquaintance_key(resume))
+        self._around.records.save_met_keys()
+        self._handshakes.met(self._around.records.met_keys.in_room(self.room))
 
     def _tell_wrong(self, wrong: list[tuple[bytes, float]]) -> None:
         for shell in list(self.peers.values()):
             shell.run(shell.machine.say_guesses(wrong))
 
     def heard_door(self, peer: Peer, door: m.Door) -> None:
-        """A member says how long the door is open; the newest of all is passed on."""
-        counter = self.door.window.counter
-        first, self._door_told = not self._door_told, True
-        try:
-            changed = self.door.heard(door, self._around.now())
-        except RemoteProtocolError as error:
-            self._around.count(error.code)
-            return
-        if not changed:
-            return
-        self._tell_door(but=peer.peer_id)
-        if door.counter > counter and not first:  # the first one is only how things are
-            did = "opened the meeting to newcomers" if door.open else "closed the meeting to newcomers"
-            self._around.notify(f"{self._who_is(door.identity)} {did}", Tone.CALM)
-        self._follow_door()
-
-    def _who_is(self, box_key: bytes) -> str:
-        """The name of a box by its long-term key; what a box calls itself elsewhere proves nothing."""
-        if box_key == self._me.identity.public_key:
-            return self._me.name
-        names = [s.machine.name for s in self.peers.values() if s.machine.box_key == box_key]
-        return names[0] if names else "Another box"
+        self.door.heard(peer, door)
 
     def count(self, code: str) -> None:
         self._around.count(code)
-
-    # --- the door ---------------------------------------------------------------------------------
-
-    def _tell_door(self, but: str = "") -> None:
-        self._around.keep()
-        door = self.door.message(self._around.now())
-        for peer_id, shell in self.peers.items():
-            if peer_id != but:
-                shell.run(shell.machine.say_door(door))
-
-    def _follow_door(self) -> None:
-        """Be in the channels while the door is open, and nowhere when it is closed."""
-        shut = not self.door.window.open
-        if shut != self._door_shut:
-            self._door_shut = shut
-            self._relays.set_servers(self._servers if self._knocks else ())
-            if shut:
-                self._around.close_room(self.room)
-        self._around.changed()
-        self.arm()
 
     def _tell_roster(self) -> None:
         self._around.keep()
@@ -751,9 +627,7 @@ class Session:
                 self._relays.send(relay, self._handshakes.hello())
         if self.roster.holes_known:
             self._healing.tick(self._knocks, now)
-        if self.door.tick(now):
-            self._follow_door()
-            self._around.notify("The meeting is closed to newcomers now", Tone.CALM)
+        self.door.tick(now)
         verdict = self.call.tick(now, bool(self._handshakes.pending))
         if verdict is CallEvent.REFUSED:
             self._refuse(now)
@@ -764,36 +638,13 @@ class Session:
         self.arm()
 
     def _refuse(self, now: float) -> None:
-        wait = self._around.budgets.next_press(self.room, now) - now
+        wait = self._around.records.budgets.next_press(self.room, now) - now
         if wait <= 0:
             self._around.refused(self, "join.wrong-room-or-password", REFUSAL)
             return
-        minutes = max(1, math.ceil(wait / 60))
-        sentence = TOO_OFTEN.format(room=self.room, wait="a minute" if minutes == 1 else f"{minutes} minutes")
-        self._around.refused(self, "join.too-many-guesses", sentence)
+        self._around.refused(self, "join.too-many-guesses", too_often(self.room, wait))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
-
-
-def _greeting(name: str, met: Met) -> tuple[str, Tone]:
-    match met:
-        case Met.NEW:
-            return f"{name} joined · new box", Tone.CALM
-        case Met.CHANGED:
-            return f"{name} joined · this name used to be another box", Tone.WARNING
-    return f"{name} joined", Tone.CALM
-
-
-def _farewell(name: str, reason: GoneReason) -> tuple[str, Tone]:
-    match reason:
-        case GoneReason.LEFT:
-            return f"{name} left", Tone.CALM
-        case GoneReason.VANISHED | GoneReason.SILENT:
-            return f"The connection to {name} is lost", Tone.WARNING
-        case GoneReason.UNREACHABLE:
-            return f"No connection to {name} could be made", Tone.BAD
-        case _:
-            return f"{name} could not prove who it is", Tone.BAD

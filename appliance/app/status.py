@@ -20,7 +20,6 @@ from appliance.control import protocol
 from appliance.core.call import CallState
 from appliance.core.layers import Layer
 from appliance.core.limits import (
-    BOX_SEEN_FOR,
     FPS_WINDOW,
     NOTICE_KEPT_FOR,
     QUALITY_FAIR_LOSS,
@@ -28,9 +27,8 @@ from appliance.core.limits import (
     QUALITY_GOOD_LOSS,
     QUALITY_GOOD_RTT_MS,
 )
-from appliance.core.peer import PeerState
+from appliance.core.peer_table import PeerState
 from appliance.core.view import (
-    BoxSeen,
     CallView,
     JoiningView,
     JoinView,
@@ -44,7 +42,7 @@ from appliance.core.view import (
     TileView,
 )
 from appliance.media.audio.sequence import BANDS
-from appliance.media.link import LinkStats
+from appliance.media.link_stats import LinkStats
 
 if TYPE_CHECKING:
     from appliance.app.box import Box
@@ -67,11 +65,7 @@ def snapshot(box: Box) -> Snapshot:
         name=box.name,
         phase=_PHASES[session.call.state] if session is not None else Phase.IDLE,
         boxes=(
-            *(
-                BoxSeen(found.name, next(iter(found.addresses), ""), found.present, found.seen_at)
-                for found in box.found
-                if found.present or box.now() - found.seen_at < BOX_SEEN_FOR
-            ),
+            *(seen for seen in box.book.seen(box.now()) if not seen.elsewhere),
             *box.elsewhere.boxes,
         ),
         network=_network(box),
@@ -127,9 +121,9 @@ def _call(box: Box) -> CallView | None:
         password=session.made_up_password,
         layout=box.layout,
         pinned=box.pinned if box.pinned in session.peers else None,
-        speaker=session.speaker.peer,
+        speaker=session.hearing.speaker.peer,
         hidden=box.tiles_hidden,
-        meter=session.own.meter,
+        meter=session.hearing.own.meter,
         shut_out=_shut_out(session),
         unanswered=session.unanswered,
     )
@@ -320,7 +314,7 @@ def stats(box: Box, heard: dict[str, dict[str, Any]], since: float = 0.0) -> dic
         "camera": box.camera.stats(),
         "audio": box.engine.stats(),
         "loop_lag_ms": box.lag.stats(since),
-        "queues": _queues({"intents": box.intents_waiting}),
+        "queues": _queues({"intents": box.intents.waiting}),
         "counters": counters(box),
         "abuse": box.abuse.stats(),
         "process": _process(),

@@ -25,21 +25,21 @@ sends its ``proof`` to some of them; the member ``accept``s or ``reject``s. The 
 
 from __future__ import annotations
 
-import enum
-import hashlib
 import hmac
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field
-from typing import TypeVar
 
 from appliance.core import limits
 from appliance.core import messages as m
 from appliance.core import recognition as rec
+from appliance.core.admission import Admission, May
 from appliance.core.group import is_share
-from appliance.core.guesses import Bucket, GuessBudgets, ShutOut
+from appliance.core.guesses import GuessBudgets, ShutOut
+from appliance.core.handshake_effects import Effect, ProofFailed, Proven, Refused, SealFrame, SendFrame
+from appliance.core.handshake_frames import HandshakeFrames
 from appliance.core.identity import PeerKey, RandomBytes, key_id, verify
 from appliance.core.keys import Confirmed, PairKeys, transcript_hash
+from appliance.core.newest import remember
 from appliance.core.pair import (
     CHALLENGE_IN,
     CHALLENGE_OUT,
@@ -53,74 +53,8 @@ from appliance.core.pair import (
     State,
     Theirs,
 )
-from appliance.core.pake import Password
 from appliance.core.table import Machine
 from appliance.errors import LocalProtocolError, RemoteProtocolError
-
-# --- Effects --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class SendFrame:
-    """Send a text frame on a relay."""
-
-    relay: Hashable
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Proven:
-    """Both know the password. ``role``: ours, "A" or "B". A second one replaces the first."""
-
-    peer_id: str
-    role: str
-    keys: PairKeys
-    relay: Hashable
-
-
-@dataclass(frozen=True, slots=True)
-class ProofFailed:
-    """A guess was spent.
-
-    ``as_joiner``: we proved and were not accepted (``reason``: "rejected", "unanswered" or
-    "wrong-acceptance"); otherwise the other side proved and was wrong ("wrong-proof").
-    """
-
-    peer_id: str
-    as_joiner: bool
-    reason: str
-    event: bytes | None = field(default=None, compare=False)
-    """The id of a stranger's wrong proof, which every member is to hear of."""
-
-
-@dataclass(frozen=True, slots=True)
-class SealFrame:
-    """A sealed frame of a proven peer, for the pair's SealedChannel."""
-
-    peer_id: str
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A frame was dropped; count it under ``code``."""
-
-    code: str
-
-
-Effect = SendFrame | Proven | ProofFailed | SealFrame | Refused
-
-
-_T = TypeVar("_T", bound=Hashable)
-
-
-class _May(enum.Enum):
-    """Whether we may prove on a challenge now."""
-
-    YES = "yes"
-    LATER = "later"  # the places are taken, or another one of this address was tried
-    STRANGER = "stranger"  # we were accepted already, and nobody named this peer
-    BROKE = "broke"  # no guess left
 
 
 class Handshakes:
@@ -147,28 +81,21 @@ class Handshakes:
         budgets = budgets or GuessBudgets()
         self._known = known
         self.room = room
-        self._password = Password(room, password)
         self._random = random_bytes
         self._key = key or PeerKey.generate(random_bytes)
-        self._press = budgets.press(room)
+        self._frames = HandshakeFrames(room, password, self._key, random_bytes)
         self._members = budgets.member(room)
-        self._challenges, self._known_challenges = (
-            Bucket(limits.CHALLENGES_BURST, limits.CHALLENGE_EVERY, now) for _ in range(2)
-        )
         self._look_at = now  # no stranger's proof is looked at before
         self._next_challenge_at: float | None = None  # while a hello waits for nothing but the bucket
         self._pairs: dict[str, Pair] = {}
+        self._admission = Admission(self._pairs, budgets, room, now)
         self._arrivals = 0
         self._heard: OrderedDict[tuple[str, bytes], None] = OrderedDict()
         self._heard_known: OrderedDict[tuple[str, bytes], None] = OrderedDict()  # of boxes met before
-        self._introduced: OrderedDict[str, None] = OrderedDict()
         self._hellos: list[bytes] = []  # statements of ours, the newest first
         self._hello_text = ""
+        self._away: set[str] = set()  # proven, and out of reach
         self._attempt = -1
-        self._accepted = False  # by anybody in this attempt
-        self._merges_left = limits.MERGE_PROOFS_MAX
-        self._tried: set[str] = set()  # addresses that had their candidate in this attempt
-        self._greeted: set[str] = set()  # peers that got our hello again in this attempt
         self._yielded: set[str] = set()  # peers that we told to prove in this attempt
         self.renew(now)
 
@@ -189,24 +116,10 @@ class Handshakes:
     def renew(self, now: float) -> None:
         """Begin another attempt: a hello with a fresh nonce. Guesses spent stay spent."""
         del now  # what an attempt remembers has no age of its own
-        nonce = self._random(32)
-        epk = self._key.public_key
-        tags = rec.hello_tags(self._known, epk, nonce, self._random)
-        stated = m.Hello.statement(m.VERSION, self.room, epk, nonce, tags)
-        hello = m.Hello(
-            v=m.VERSION,
-            room=self.room,
-            epk=epk,
-            nonce=nonce,
-            tags=tags,
-            sig=self._key.sign(stated),
-        )
+        stated, self._hello_text = self._frames.hello(self._known)
         self._hellos = [stated, *self._hellos[:1]]
-        self._hello_text = m.encode_outer(hello)
         self._attempt += 1
-        self._accepted = False
-        self._tried.clear()
-        self._greeted.clear()
+        self._admission.renew()
         self._yielded.clear()
 
     def state(self, peer_id: str) -> State:
@@ -228,13 +141,13 @@ class Handshakes:
     @property
     def missing(self) -> frozenset[str]:
         """Peers that a roster named, neither proven nor under way: worth another attempt."""
-        return frozenset(self._introduced) - self.proven - self.pending
+        return frozenset(self._admission.introduced) - self.proven - self.pending
 
     def introduce(self, peer_ids: Iterable[str], now: float) -> list[Effect]:
         """A sealed roster named these peers: we may prove to them."""
         for peer_id in peer_ids:
             if peer_id != self.peer_id:
-                _remember(self._introduced, peer_id, limits.INTRODUCED_MAX)
+                self._admission.introduce(peer_id)
         return self._advance(now)
 
     @property
@@ -257,7 +170,20 @@ class Handshakes:
         pair = self._pairs.get(peer_id)
         if pair is not None and pair.state in DONE:
             del self._pairs[peer_id]
-        self._introduced.pop(peer_id, None)
+        self._away.discard(peer_id)
+        self._admission.introduced.pop(peer_id, None)
+
+    @property
+    def _is_full(self) -> bool:
+        proven = self.proven
+        return len(proven - self._away) >= limits.PEERS_MAX or len(proven) >= limits.MEMBERS_MAX
+
+    def is_away(self, peer_id: str, away: bool) -> None:
+        """A proven peer is out of reach, and its place is free for another one; or it is back."""
+        if away:
+            self._away.add(peer_id)
+        else:
+            self._away.discard(peer_id)
 
     def admit(self, now: float) -> list[Effect]:
         """A person lets one stranger try although the strangers' budget is empty."""
@@ -286,7 +212,7 @@ class Handshakes:
         pair = self._pairs.get(peer_id)
         if pair is None or pair.state not in DONE:
             raise LocalProtocolError("handshake.not-proven", "a seal for a peer that is not proven")
-        return SendFrame(pair.relay, m.encode_outer(m.Seal(sender=self.peer_id, to=peer_id, payload=payload)))
+        return self._frames.seal(pair.relay, peer_id, payload)
 
     # --- frames -------------------------------------------------------------------------------
 
@@ -333,9 +259,9 @@ class Handshakes:
         if not verify(hello.epk, hello.sig, hello.stated):
             raise _refuse("hello.signature")
         if known is None:
-            _remember(self._heard, said, limits.HELLOS_REMEMBERED)
+            remember(self._heard, said, limits.HELLOS_REMEMBERED)
         else:
-            _remember(self._heard_known, said, limits.MET_HELLOS_REMEMBERED)
+            remember(self._heard_known, said, limits.MET_HELLOS_REMEMBERED)
         heard = Heard(hello.stated, hello.nonce, relay, origin, now + limits.CHALLENGE_WITHIN, known)
         pair = pair or self._new_pair(sender, hello.epk)
         pair.heard = heard
@@ -356,26 +282,20 @@ class Handshakes:
         state = pair.state if pair is not None else State.IDLE
         if state in CHALLENGE_OUT or state is State.PROVING:
             raise _refuse("hello.under-way")
-        own = self._own_budget(sender, known)
+        own = self._admission.own_budget(sender, known)
         if not self._members.allows(own, now):
             raise _refuse("budget.own" if own else "budget.strangers")
         if state is State.PROVEN:
             assert pair is not None
             # Who accepted us knows that it did. Whom we accepted may have missed it and begun anew.
-            free = self._free_place(origin, known, now)
+            free = self._admission.free_place(origin, known, now)
             if pair.role == "A" or pair.proven_for == hello.nonce or not free:
                 raise _refuse("hello.proven")
-        elif len(self.proven) >= limits.PEERS_MAX:
+        elif self._is_full:
             raise _refuse("room.full")
         waiting = [p.heard for p in self._pairs.values() if p.heard is not None]
         if sum((h.known is None) == (known is None) for h in waiting) >= limits.HELLOS_WAITING_MAX:
             raise _refuse("limit.hellos")
-
-    def _own_budget(self, peer_id: str, known: rec.MetBox | None) -> str:
-        """Whose own budget counts for a peer's proofs; "" for a stranger's."""
-        if known is not None:
-            return known.box_id
-        return peer_id if self._members.knows(peer_id) or peer_id in self._introduced else ""
 
     def _on_challenge(self, relay: Hashable, origin: str, challenge: m.Challenge, now: float) -> list[Effect]:
         if challenge.to != self.peer_id:
@@ -409,7 +329,7 @@ class Handshakes:
         if not is_share(challenge.y, b"B"):
             raise _refuse("share.point")
         if pair is not None and pair.state in DONE:
-            return [self._reject(relay, sender, stated, "proven")]
+            return [self._frames.reject(relay, sender, stated, "proven")]
         pair = pair or self._new_pair(sender, challenge.epk)
         pair.theirs = Theirs(
             hello,
@@ -438,7 +358,7 @@ class Handshakes:
             raise _refuse("proof.signature")
         if not is_share(proof.x, b"A"):
             raise _refuse("share.point")
-        own = self._own_budget(pair.peer_id, ours.known)
+        own = self._admission.own_budget(pair.peer_id, ours.known)
         if not self._members.allows(own, now):
             raise _refuse("budget.own" if own else "budget.strangers")
         if not own and now < self._look_at:
@@ -458,7 +378,7 @@ class Handshakes:
             pair.machine.step(Event.PROOF_WRONG)
             pair.failed_in = self._attempt
             return [
-                self._reject(relay, pair.peer_id, ours.stated, "proof"),
+                self._frames.reject(relay, pair.peer_id, ours.stated, "proof"),
                 ProofFailed(
                     pair.peer_id, as_joiner=False, reason="wrong-proof", event=None if own else event
                 ),
@@ -466,14 +386,8 @@ class Handshakes:
             ]
         pair.machine.step(Event.PROOF_RIGHT)
         pair.proven_for = ours.hello_nonce
-        accept = m.Accept(
-            sender=self.peer_id,
-            to=pair.peer_id,
-            confirm=confirmed.confirm_b,
-            sig=self._key.sign(m.Accept.statement(transcript, confirmed.confirm_b)),
-        )
         return [
-            SendFrame(relay, m.encode_outer(accept)),
+            self._frames.accept(relay, pair.peer_id, confirmed),
             self._proven(pair, "B", confirmed.keys, relay),
             *self._advance(now),
         ]
@@ -494,7 +408,7 @@ class Handshakes:
             return [*self._refused(pair, "wrong-acceptance", now), *self._advance(now)]
         pair.proving = None
         pair.machine.step(Event.ACCEPTED)
-        self._accepted = True
+        self._admission.accepted = True
         return [self._proven(pair, "A", proving.confirmed.keys, relay), *self._advance(now)]
 
     def _on_reject(self, relay: Hashable, reject: m.Reject, now: float) -> list[Effect]:
@@ -517,9 +431,9 @@ class Handshakes:
             self._step_and_drop_idle(pair, Event.STILL_PROVEN)
         elif pair.state is State.CROSSED:
             pair.our_turn = True
-        elif pair.state is State.CHALLENGED and pair.peer_id not in self._greeted:
+        elif pair.state is State.CHALLENGED and pair.peer_id not in self._admission.greeted:
             # It never heard our hello, or it would have challenged us: it came to this relay later.
-            self._greeted.add(pair.peer_id)
+            self._admission.greeted.add(pair.peer_id)
             pair.ours = None
             self._step_and_drop_idle(pair, Event.TURNED)
             effects.append(SendFrame(relay, self._hello_text))
@@ -543,23 +457,21 @@ class Handshakes:
         effects: list[Effect] = []
         if not self._members.allows("", now):
             self._drop_strangers()
-        pairs = sorted(self._pairs.values(), key=lambda pair: (not _is_known(pair), pair.order))
+        pairs = sorted(self._pairs.values(), key=lambda pair: (not pair.is_known, pair.order))
         for pair in pairs:
             if pair.state in CHALLENGE_IN and self._is_prover(pair):
                 effects += self._consider_proof(pair, now)
         for pair in pairs:
             if pair.heard is not None and pair.ours is None and self._wants_challenge(pair, now):
                 effects.append(self._challenge(pair, now))
-        buckets = {id(b): b for p in pairs if p.heard is not None for b in [self._bucket(p.heard.known)]}
-        short = [bucket.next_at(now) for bucket in buckets.values() if bucket.available(now) < 1]
-        self._next_challenge_at = min(short, default=None)
+        self._next_challenge_at = self._admission.next_challenge_at(now)
         return effects
 
     def _drop_strangers(self) -> None:
         """They are shut out: what they hold can lead to nothing, and its places are for who is admitted."""
         for pair in list(self._pairs.values()):
             known = next((thing.known for thing in (pair.ours, pair.heard) if thing is not None), None)
-            if pair.state in DONE or self._own_budget(pair.peer_id, known):
+            if pair.state in DONE or self._admission.own_budget(pair.peer_id, known):
                 continue
             pair.late = None
             if pair.ours is not None:
@@ -570,59 +482,24 @@ class Handshakes:
                 if pair.state is State.WAITING:
                     self._step_and_drop_idle(pair, Event.THEIRS_EXPIRED)
 
-    def _bucket(self, known: rec.MetBox | None) -> Bucket:
-        """What the challenge of a hello is taken from."""
-        return self._challenges if known is None else self._known_challenges
-
     def _is_prover(self, pair: Pair) -> bool:
         return pair.state is State.HELD or pair.our_turn or self.peer_id < pair.peer_id
 
-    def _may_prove(self, pair: Pair, now: float) -> _May:
-        assert pair.theirs is not None
-        proving = [p.proving for p in self._pairs.values() if p.proving is not None]
-        if (known := pair.theirs.known) is not None:
-            own = [each for each in proving if each.known is not None and each.known.box_id == known.box_id]
-            if sum(each.known is not None for each in proving) >= limits.ROSTER_PROOFS_MAX:
-                return _May.LATER
-            left = self._press.own.available(known.box_id, now)
-            if left - len(own) > 0:
-                return _May.YES
-            return _May.LATER if left > 0 else _May.BROKE
-        out = [each for each in proving if each.known is None]
-        if self._is_stranger(pair):
-            told_to = pair.our_turn or pair.peer_id in self._greeted
-            if self._accepted and not (told_to and self._merges_left > 0):
-                return _May.STRANGER
-            strangers = sum(each.stranger for each in out)
-            tried = pair.theirs.origin in self._tried and not self._accepted
-            if strangers >= limits.STRANGER_PROOFS_MAX or tried:
-                return _May.LATER
-        elif len(out) >= limits.ROSTER_PROOFS_MAX:
-            return _May.LATER
-        left = self._press.available(now)
-        if left - len(out) > 0:
-            return _May.YES
-        return _May.LATER if left > 0 else _May.BROKE
-
-    def _is_stranger(self, pair: Pair) -> bool:
-        known = pair.theirs is not None and pair.theirs.known is not None
-        return not known and pair.peer_id not in self._introduced and not self._members.knows(pair.peer_id)
-
     def _consider_proof(self, pair: Pair, now: float) -> list[Effect]:
-        may = self._may_prove(pair, now)
+        may = self._admission.may_prove(pair, now)
         theirs = pair.theirs
         assert theirs is not None
         theirs.turn_due = theirs.turn_due or now >= theirs.turn_at
-        if may is _May.YES:
+        if may is May.YES:
             return self._prove(pair, now)
         if pair.state is State.HELD and pair.heard is not None:
             return []  # we have its hello, so we can challenge it in turn
-        if may is _May.BROKE:
+        if may is May.BROKE:
             pair.theirs = None
             self._step_and_drop_idle(pair, Event.THEIRS_EXPIRED)
             return [Refused("budget.joiner")]
         if (
-            may is _May.STRANGER
+            may is May.STRANGER
             and theirs.turn_due
             and not pair.our_turn
             and pair.peer_id not in self._yielded
@@ -630,65 +507,38 @@ class Handshakes:
             self._yielded.add(pair.peer_id)
             pair.theirs = None
             self._step_and_drop_idle(pair, Event.YIELDED)
-            return [self._reject(theirs.relay, pair.peer_id, theirs.stated, "turn")]
+            return [self._frames.reject(theirs.relay, pair.peer_id, theirs.stated, "turn")]
         return []
 
     def _prove(self, pair: Pair, now: float) -> list[Effect]:
         theirs = pair.theirs
         assert theirs is not None
-        id_a, id_b = (
-            hashlib.sha256(theirs.hello).digest(),
-            theirs.challenge.member_id(theirs.challenge.epk, theirs.challenge.nonce),
-        )
-        pake = self._password.side_a(id_a, id_b, self._random)
-        stranger = self._is_stranger(pair)
+        stranger = self._admission.is_stranger(pair)
         try:
-            shared = pake.finish(theirs.challenge.y)
+            confirmed, proof = self._frames.proof(pair.peer_id, theirs)
         except RemoteProtocolError as error:
             pair.theirs = None
             self._step_and_drop_idle(pair, Event.THEIRS_EXPIRED)
             return [Refused(error.code)]
-        transcript = transcript_hash(theirs.hello, theirs.stated, pake.share)
-        confirmed = Confirmed.derive(transcript, shared)
         if stranger:
-            self._tried.add(theirs.origin)
-            self._merges_left -= self._accepted
+            self._admission.proving_to(pair)
         pair.ours = pair.theirs = pair.heard = None
         pair.proving = Proving(
             theirs.stated, confirmed, theirs.relay, stranger, now + limits.PROOF_WITHIN, theirs.known
         )
         pair.machine.step(Event.PROOF_SENT)
-        proof = m.Proof(
-            sender=self.peer_id,
-            to=pair.peer_id,
-            x=pake.share,
-            confirm=confirmed.confirm_a,
-            sig=self._key.sign(m.Proof.statement(transcript, confirmed.confirm_a)),
-        )
-        return [SendFrame(theirs.relay, m.encode_outer(proof))]
+        return [proof]
 
     def _wants_challenge(self, pair: Pair, now: float) -> bool:
         assert pair.heard is not None
-        own = self._own_budget(pair.peer_id, pair.heard.known)
+        own = self._admission.own_budget(pair.peer_id, pair.heard.known)
         if not self._members.allows(own, now):
             return False
-        if not self._free_place(pair.heard.origin, pair.heard.known, now):
+        if not self._admission.free_place(pair.heard.origin, pair.heard.known, now):
             return False
         if pair.state is State.HELD:
-            return self._may_prove(pair, now) in (_May.STRANGER, _May.BROKE)
+            return self._admission.may_prove(pair, now) in (May.STRANGER, May.BROKE)
         return pair.state in (State.WAITING, State.PROVEN)
-
-    def _free_place(self, origin: str, known: rec.MetBox | None, now: float) -> bool:
-        """Whether a challenge may be made; one for a box met before takes a stranger's place."""
-        if self._bucket(known).available(now) < 1:
-            return False
-        out = [p.ours for p in self._pairs.values() if p.ours is not None]
-        strangers = [ours.origin for ours in out if ours.known is None]
-        if known is not None:
-            same = sum(ours.known is not None and ours.known.box_id == known.box_id for ours in out)
-            boxes = len(out) - len(strangers)
-            return boxes < limits.HANDSHAKES_MAX and same < limits.MET_CHALLENGES_PER_BOX
-        return len(out) < limits.HANDSHAKES_MAX and strangers.count(origin) < limits.HANDSHAKES_PER_ADDRESS
 
     def _make_room(self) -> None:
         """All places are taken, and a box met before needs one: the oldest of a stranger's is given up."""
@@ -704,36 +554,11 @@ class Handshakes:
         assert heard is not None
         if heard.known is not None:
             self._make_room()
-        self._bucket(heard.known).take(now)
-        nonce = self._random(32)
-        epk = self._key.public_key
-        id_a, id_b = hashlib.sha256(heard.stated).digest(), m.Challenge.member_id(epk, nonce)
-        pake = self._password.side_b(id_a, id_b, self._random)
-        tag = self._random(rec.TAG_BYTES)
-        if heard.known is not None:
-            tag = rec.challenge_tag(heard.known, heard.stated, epk, nonce)
-        stated = m.Challenge.statement(heard.stated, pair.peer_id, epk, nonce, pake.share, tag)
+        self._admission.bucket(heard.known).take(now)
         pair.heard = None
-        pair.ours = Ours(
-            heard.stated,
-            heard.nonce,
-            stated,
-            pake,
-            heard.relay,
-            heard.origin,
-            expires=now + limits.CHALLENGE_WITHIN,
-            known=heard.known,
-        )
+        pair.ours, challenge = self._frames.challenge(pair.peer_id, heard, now)
         pair.machine.step(Event.CHALLENGE_SENT)
-        challenge = m.Challenge(
-            to=pair.peer_id, epk=epk, nonce=nonce, y=pake.share, tag=tag, sig=self._key.sign(stated)
-        )
-        return SendFrame(heard.relay, m.encode_outer(challenge))
-
-    def _reject(self, relay: Hashable, peer_id: str, challenge: bytes, code: m.RejectCode) -> SendFrame:
-        sig = self._key.sign(m.Reject.statement(challenge, code))
-        reject = m.Reject(sender=self.peer_id, to=peer_id, code=code, sig=sig)
-        return SendFrame(relay, m.encode_outer(reject))
+        return challenge
 
     def _proven(self, pair: Pair, role: str, keys: PairKeys, relay: Hashable) -> Proven:
         pair.role, pair.relay, pair.our_turn = role, relay, False
@@ -746,10 +571,7 @@ class Handshakes:
         pair.proving = None
         pair.failed_in = self._attempt
         pair.machine.step(Event.REFUSED)
-        if known is not None:
-            self._press.own.spend(known.box_id, now)
-        else:
-            self._press.spend(now)
+        self._admission.spend(known, now)
         return [ProofFailed(pair.peer_id, as_joiner=True, reason=reason)]
 
     # --- time ---------------------------------------------------------------------------------
@@ -819,18 +641,5 @@ class Handshakes:
             self._pairs.pop(pair.peer_id, None)
 
 
-def _is_known(pair: Pair) -> bool:
-    """Did this peer show that it is a box met before?"""
-    return any(thing is not None and thing.known is not None for thing in (pair.theirs, pair.heard))
-
-
 def _refuse(code: str) -> RemoteProtocolError:
     return RemoteProtocolError(code, "A frame was dropped.")
-
-
-def _remember(memory: OrderedDict[_T, None], item: _T, most: int) -> None:
-    """Keep the newest ``most`` items."""
-    memory[item] = None
-    memory.move_to_end(item)
-    if len(memory) > most:
-        memory.popitem(last=False)

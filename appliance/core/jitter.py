@@ -5,11 +5,7 @@ Rules:
 1. Every packet has a place on one timeline: its timestamp plus the shortest transit seen in the
    last 10 s. The *delay* is how far behind that place playout runs. Nothing else is remembered of
    the past, so delay can't ratchet: whatever happened, it is steered back to the target.
-2. The target is the p95 of jitter plus a margin, within ``JITTER_TARGET_MIN`` and ``_MAX``. It
-   rises at once and falls slowly while somebody speaks, at once between two talk spurts, where nobody
-   hears it: what a few packets of long ago were late (everybody joined just then, say) is no reason to
-   begin late, and to be cut short in mid-word soon after. A packet later than ``JITTER_CAP`` raises
-   nothing: no buffer could have waited for it.
+2. The target follows jitter (``transit.py``).
 3. Delay may be within a band around the target that is wider than a frame. Below the band a frame
    is inserted; above it what is too much is taken out in one cut: a missing frame first, else the
    first one left out is cross-faded into the first one played. In a quiet frame, where nobody
@@ -29,13 +25,14 @@ Times are seconds of any monotonic clock; timestamps are RTP's, in samples.
 
 from __future__ import annotations
 
-import bisect
 import enum
 import math
-from collections import deque
 from dataclasses import dataclass
 
 from appliance.core import limits
+from appliance.core.rtp import unwrap
+from appliance.core.seen import Mark, Seen
+from appliance.core.transit import Transit
 
 _SHIFT_EVERY = 0.1  # between two frames inserted or taken out in speech: a stretch nobody hears
 _UNDER = 0.005  # below the target by more: insert a frame, ...
@@ -43,11 +40,6 @@ _UNDER_FAR = 0.020  # ... at once, also in speech
 _OVER_QUIET = 0.025  # above the target by more: take out a quiet frame, ...
 _OVER = 0.035  # ... one of speech (wide, so that jitter of the target moves nothing), ...
 _OVER_FAR = 0.075  # ... at once
-_FALL = 0.050  # seconds that the target may fall in a second
-_MEASURE_EVERY = 10  # packets between two measurements of jitter
-_SAMPLES_MIN = 25  # packets known before the target may fall
-_UNSETTLED = 8  # the newest sequence numbers: who is missing there may still come
-_AFTER_STALL = 0.05  # seconds for the packets that queued up in a pause of this process to be taken in
 DTX_BYTES = 2  # an Opus packet this short says "silence from here", RFC 6716 section 3.2.1
 
 
@@ -102,12 +94,6 @@ class Counters:
     resets: int = 0
 
 
-def unwrap(value: int, near: int, bits: int) -> int:
-    """Return the integer congruent to ``value`` modulo 2**bits that is nearest to ``near``."""
-    half = 1 << (bits - 1)
-    return near + ((value - near + half) & ((1 << bits) - 1)) - half
-
-
 class JitterBuffer:
     """Adaptive playout of one RTP stream. See the module's rules.
 
@@ -118,11 +104,8 @@ class JitterBuffer:
         self._frame = frame
         self._rate = rate
         self.counters = Counters()
-        self._used_at = -math.inf  # last push or pull
-        self._stalled_at = -math.inf  # when the last pause of this process ended
+        self._transit = Transit()
         self._expected_before = 0  # packets expected on the timelines before this one
-        self.extra = 0.0
-        """Seconds that the target is above what jitter asks for, as far as its bounds allow (lip sync)."""
         self._start(0)
 
     def _start(self, highest: int) -> None:
@@ -130,16 +113,9 @@ class JitterBuffer:
         self._packets: dict[
             int, tuple[int, bytes, bool]
         ] = {}  # timestamp -> (sequence number, payload, quiet)
-        self._highest = highest  # highest sequence number, unwrapped
-        self._first = highest  # first one of this timeline
+        self._seen = Seen(highest)
         self._newest = 0  # highest timestamp, unwrapped
-        self._seen = 0  # bit n: sequence number _highest - n was received
-        self._transits: deque[float] = deque(maxlen=limits.JITTER_HISTORY)  # seconds
-        self._arrivals: deque[float] = deque(maxlen=limits.JITTER_HISTORY)  # when, of the same packets
-        self._base: float | None = None  # shortest transit: arrival minus timestamp, s
-        self._target = min(limits.JITTER_TARGET_START + self.extra, limits.JITTER_TARGET_MAX)
-        self._measured_at = -math.inf
-        self._unmeasured = 0  # packets since the last measurement
+        self._transit.restart()
         self._strays = 0  # packets in a row that are off the timeline
         self._strayed_at = 0.0  # when the first of them came
         self._next: int | None = None  # timestamp of the next frame; nothing older is played
@@ -157,7 +133,16 @@ class JitterBuffer:
     @property
     def target(self) -> float:
         """The playout delay aimed at, seconds behind the shortest transit."""
-        return self._target
+        return self._transit.target
+
+    @property
+    def extra(self) -> float:
+        """Seconds that the target is above what jitter asks for, as far as its bounds allow (lip sync)."""
+        return self._transit.extra
+
+    @extra.setter
+    def extra(self, seconds: float) -> None:
+        self._transit.extra = seconds
 
     @property
     def delay(self) -> float:
@@ -178,8 +163,8 @@ class JitterBuffer:
     def lost(self) -> int:
         """Packets that never came, by sequence numbers (RFC 3550, appendix A.3)."""
         expected = self._expected_before
-        if self._base is not None:
-            expected += self._highest - self._first + 1
+        if self._transit.base is not None:
+            expected += self._seen.expected
         return max(0, expected - self.counters.received)
 
     # --- in -----------------------------------------------------------------------------------
@@ -191,22 +176,19 @@ class JitterBuffer:
 
         ``quiet``: nobody would hear if a little of it were missing, or lasted longer.
         """
-        self._use(now)
-        if self._base is None:
+        self._transit.use(now)
+        if self._transit.base is None:
             self._begin(sequence_number, timestamp, now)
-        assert self._base is not None
-        seq = unwrap(sequence_number, self._highest, 16)
+        assert self._transit.base is not None
+        seq = unwrap(sequence_number, self._seen.highest, 16)
         ts = unwrap(timestamp, self._newest, 32)
         transit = now - ts / self._rate
         onwards = self._next is None or ts >= self._next
-        if onwards and self._arrivals and now - self._arrivals[-1] > limits.JITTER_HISTORY_S:
-            # What was measured before a long silence is no longer true: clocks drift.
-            self._arrivals.clear()
-            self._transits.clear()
-            self._base = transit
+        if onwards:
+            self._transit.forget_old(transit, now)
         miscounted = self._is_miscounted(seq, ts)
-        if miscounted or abs(transit - self._base) > limits.JITTER_CAP:
-            late = not miscounted and limits.JITTER_CAP < transit - self._base <= limits.JITTER_RESET
+        if miscounted or abs(transit - self._transit.base) > limits.JITTER_CAP:
+            late = not miscounted and limits.JITTER_CAP < transit - self._transit.base <= limits.JITTER_RESET
             if not self._is_new_timeline(late, onwards, now):
                 if not late:
                     self.counters.dropped += 1
@@ -218,19 +200,19 @@ class JitterBuffer:
             self._next = floor
             self.counters.resets += 1
         self._strays = 0
-        new_spurt = self._seen and seq == self._highest + 1 and ts > self._newest + self._frame
+        new_spurt = self._seen and seq == self._seen.highest + 1 and ts > self._newest + self._frame
         # The first packet of a spurt may have waited at the sender for the second: that is no jitter.
         waited = not self._seen or new_spurt
         if not self._mark(seq):
             return
         if new_spurt and self._idle:
-            self._start_spurt(now)
+            self._transit.start_spurt(now)
         self._newest = max(self._newest, ts)
         if not waited:
-            self._note(transit, now)
+            self._transit.note(transit, now)
         if self._next is not None and ts + self._frame <= self._next:
             self.counters.late += 1
-            self._measure(now)
+            self._transit.measure(now)
             return
         self._packets[ts] = (seq, payload, quiet)
         if len(self._packets) > limits.JITTER_PACKETS_MAX:
@@ -241,7 +223,7 @@ class JitterBuffer:
 
     def _is_miscounted(self, seq: int, ts: int) -> bool:
         """Does a sequence number not belong to this timeline?"""
-        ahead = seq - self._highest
+        ahead = seq - self._seen.highest
         if ahead <= 0:
             return ahead <= -limits.JITTER_SEEN and ts > self._newest
         return ahead - limits.JITTER_SEEN > (ts - self._newest) // self._frame
@@ -258,84 +240,30 @@ class JitterBuffer:
 
     def _begin(self, seq: int, ts: int, now: float) -> None:
         """Start a timeline at one packet."""
-        if self._base is not None:
-            self._expected_before += self._highest - self._first + 1
+        if self._transit.base is not None:
+            self._expected_before += self._seen.expected
         self.counters.dropped += len(self._packets)
         self._start(seq)
         self._newest = ts
-        self._base = now - ts / self._rate
+        self._transit.base = now - ts / self._rate
 
     def _mark(self, seq: int) -> bool:
         """Note a sequence number. False: it was there before, or is too old to know."""
-        age = self._highest - seq
-        if age < 0:
-            self._seen = ((self._seen << -age) | 1) & ((1 << limits.JITTER_SEEN) - 1)
-            self._highest = seq
-        elif age >= limits.JITTER_SEEN:
-            self.counters.late += 1
-            return False
-        elif self._seen >> age & 1:
-            self.counters.duplicates += 1
-            return False
-        else:
-            self._seen |= 1 << age
-            self._first = min(self._first, seq)
+        match self._seen.mark(seq):
+            case Mark.TOO_OLD:
+                self.counters.late += 1
+                return False
+            case Mark.AGAIN:
+                self.counters.duplicates += 1
+                return False
         self.counters.received += 1
         return True
-
-    def _use(self, now: float) -> None:
-        """Notice that this process was paused: what queued up meanwhile says nothing about the network."""
-        if now - self._used_at > limits.JITTER_STALL:
-            self._stalled_at = now
-        self._used_at = now
-
-    def _note(self, transit: float, now: float) -> None:
-        assert self._base is not None
-        self._base = min(self._base, transit)
-        if now - self._stalled_at < _AFTER_STALL and self._transits:
-            return
-        self._transits.append(transit)
-        self._arrivals.append(now)
-        self._unmeasured += 1
-        if self._unmeasured >= _MEASURE_EVERY:
-            self._measure(now)
-
-    def _measure(self, now: float) -> None:
-        """Set base and target from the transits of the last seconds."""
-        while self._arrivals and now - self._arrivals[0] > limits.JITTER_HISTORY_S:
-            self._arrivals.popleft()
-            self._transits.popleft()
-        elapsed = now - self._measured_at
-        self._measured_at = now
-        self._unmeasured = 0
-        if not self._transits:
-            return
-        ordered = sorted(self._transits)
-        self._base = ordered[0]
-        useful = bisect.bisect_right(ordered, ordered[0] + limits.JITTER_CAP)
-        jitter = ordered[math.ceil(0.95 * useful) - 1] - ordered[0]
-        wanted = max(jitter + limits.JITTER_MARGIN, limits.JITTER_TARGET_MIN) + self.extra
-        wanted = min(wanted, limits.JITTER_TARGET_MAX)
-        if wanted >= self._target:
-            self._target = wanted
-        elif len(ordered) >= _SAMPLES_MIN:
-            self._target = max(wanted, self._target - _FALL * elapsed)
-
-    def _start_spurt(self, now: float) -> None:
-        """Let the target fall to what the last seconds ask for, or to its start if they tell little."""
-        start = min(limits.JITTER_TARGET_START + self.extra, limits.JITTER_TARGET_MAX)
-        self._target = min(start, self._target)
-        self._measure(now)
-        if len(self._transits) < _SAMPLES_MIN:
-            self._transits.clear()
-            self._arrivals.clear()
-            self._target = min(start, self._target)
 
     # --- out ----------------------------------------------------------------------------------
 
     def pull(self, now: float) -> Frame:
         """Return the frame to play now. To be called once per frame's length of time."""
-        self._use(now)
+        self._transit.use(now)
         frame = self._pull(now)
         if frame.kind is Kind.CONCEAL:
             self._run = frame.run
@@ -372,9 +300,9 @@ class JitterBuffer:
         if self._run >= limits.CONCEAL_MAX:
             self._idle = True
             return self._pull_idle(now)
-        if delay < self._target + self._patience(first):
+        if delay < self._transit.target + self._patience(first):
             return self._insert(now)
-        if first is not None and delay > self._target + _OVER:
+        if first is not None and delay > self._transit.target + _OVER:
             self._shifted_at = now
             return Frame(Kind.PACKET, self._play(first))
         if first is not None and first < self._next + 2 * self._frame:
@@ -386,7 +314,7 @@ class JitterBuffer:
 
     def _is_too_short(self, first: int, delay: float, now: float) -> bool:
         """Is a frame to be inserted before ``first``?"""
-        under = self._target - delay
+        under = self._transit.target - delay
         if under <= _UNDER:
             self._under_since = None
             return False
@@ -398,7 +326,7 @@ class JitterBuffer:
 
     def _is_too_long(self, first: int, delay: float, now: float) -> bool:
         """Is delay to be taken out now?"""
-        over = delay - self._target
+        over = delay - self._transit.target
         if over <= _OVER:
             self._over_since = None
         elif self._over_since is None:
@@ -411,21 +339,13 @@ class JitterBuffer:
         """Seconds above the target up to which a missing frame is waited for, by inserting one."""
         if first is not None:
             return -_UNDER
-        if self._has_lost():
+        if self._seen.has_lost():
             return 0.0  # so is this one, most likely: concealed it costs no time
         return _OVER - self._frame / self._rate
 
-    def _has_lost(self) -> bool:
-        """Did the network lose any of the last ``JITTER_SEEN`` packets, without those that may still come?"""
-        known = min(self._highest - self._first + 1, limits.JITTER_SEEN) - _UNSETTLED
-        if known <= 0:
-            return False
-        all_of_them = (1 << known) - 1
-        return self._seen >> _UNSETTLED & all_of_them != all_of_them
-
     def _onto(self, first: int, delay: float) -> int:
         """The frame that is played at the target instead of ``first``: one cut, and not one a frame."""
-        steps = max(1, int((delay - self._target) * self._rate / self._frame))
+        steps = max(1, int((delay - self._transit.target) * self._rate / self._frame))
         return max(ts for ts in self._packets if ts <= first + steps * self._frame)
 
     def _pull_idle(self, now: float) -> Frame:
@@ -433,9 +353,11 @@ class JitterBuffer:
         while self._packets:
             first = min(self._packets)
             delay = self._delay_of(first, now)
-            if delay < self._target:
+            if delay < self._transit.target:
                 return _SILENCE
-            overdue = delay > limits.JITTER_CAP or (delay > self._target + _OVER and len(self._packets) > 1)
+            overdue = delay > limits.JITTER_CAP or (
+                delay > self._transit.target + _OVER and len(self._packets) > 1
+            )
             if not overdue:
                 resumed = self._last is not None and 1 <= self._packets[first][0] - self._last[1] <= 2
                 self._idle = False
@@ -447,8 +369,8 @@ class JitterBuffer:
         return _SILENCE
 
     def _delay_of(self, ts: int, now: float) -> float:
-        assert self._base is not None
-        return now - self._base - ts / self._rate
+        assert self._transit.base is not None
+        return now - self._transit.base - ts / self._rate
 
     def _take(self, ts: int) -> bytes:
         seq, payload, _ = self._packets.pop(ts)
@@ -468,7 +390,7 @@ class JitterBuffer:
     def _leap(self, delay: float) -> None:
         """Go on at the target, leaving out whole frames."""
         assert self._next is not None
-        frames = math.floor((delay - self._target) * self._rate / self._frame)
+        frames = math.floor((delay - self._transit.target) * self._rate / self._frame)
         self._next += frames * self._frame
         for ts in sorted(self._packets):
             if ts + self._frame <= self._next:

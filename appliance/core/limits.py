@@ -16,6 +16,7 @@ NAME_MAX_BYTES = 48  # UTF-8; mDNS allows 63 in a label, a tile shows about 40
 # --- Boxes in one room ------------------------------------------------------------------------
 PEERS_OVER_MAX = 256  # peers of one join that left or were closed by a person, remembered
 PEERS_MAX = 15  # remote peers in one room: the grid has 16 tiles, a mesh saturates a small computer before
+MEMBERS_MAX = 30  # and those that are away beside them: each has a line that is dialed now and then
 ROOMS_MAX = 4  # rooms a box is in at once: each but one costs its peers' heartbeats and 15 open sockets
 
 # --- Life of a link -----------------------------------------------------------------------------

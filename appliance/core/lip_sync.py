@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from appliance.core import limits
-from appliance.core.jitter import unwrap
+from appliance.core.rtp import unwrap
 from appliance.core.sender_clock import SenderClock, apart
 
 PICTURE_RATE = 90_000  # RTP timestamps of pictures a second

@@ -164,3 +164,8 @@ class Pair:
     @property
     def state(self) -> State:
         return self.machine.state
+
+    @property
+    def is_known(self) -> bool:
+        """Did this peer show that it is a box met before?"""
+        return any(thing is not None and thing.known is not None for thing in (self.theirs, self.heard))

@@ -30,16 +30,15 @@ The rules, in prose:
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass
-
 from appliance.core import limits
 from appliance.core import messages as m
-from appliance.core.channel import SealedChannel, bind_mac, equal_macs
+from appliance.core.bind import Bind, Ends
+from appliance.core.channel import SealedChannel
 from appliance.core.constraints import ConstraintPacer
 from appliance.core.direct_line import DirectLine, LineState, Verdict
+from appliance.core.generations import Generations
 from appliance.core.guesses import Bucket
-from appliance.core.identity import BoxIdentity, key_id, verify_identity
+from appliance.core.identity import key_id, verify_identity
 from appliance.core.introduction import Acquaintance
 from appliance.core.peer_effects import (
     Away,
@@ -68,67 +67,12 @@ from appliance.core.peer_effects import (
     ToRelay,
     Wants,
 )
+from appliance.core.peer_table import TABLE, PeerEvent, PeerState
 from appliance.core.pulse import Pulse
 from appliance.core.rejoin import Member
 from appliance.core.table import Machine
+from appliance.core.whereabouts import Me, Whereabouts
 from appliance.errors import RemoteProtocolError
-
-
-class PeerState(enum.Enum):
-    PROVEN = "proven"  # identities are on their way over the relay
-    IDENTIFIED = "identified"  # looking for the direct line
-    CONNECTING = "connecting"  # offer, answer, ICE, DTLS
-    LIVE = "live"  # bound, and heard from
-    SILENT = "silent"  # bound once, but silent now
-    AWAY = "away"  # silent for long, or vanished: off the screen, and still a member
-    INTRODUCED = "introduced"  # by a common member; its line is to show that it is there
-    GONE = "gone"
-
-
-class PeerEvent(enum.Enum):
-    IDENTIFY = "identify"  # their identity held
-    NEGOTIATE = "negotiate"  # there is a way for offers: the line, or the relay in its stead
-    BOUND = "bound"  # a connection's bind held
-    SILENCE = "silence"  # no heartbeat for SILENT_AFTER, or the connection failed
-    HEARD = "heard"  # a heartbeat after silence
-    LOSE = "lose"  # silent for GONE_AFTER, or vanished
-    END = "end"
-
-
-_S, _E = PeerState, PeerEvent
-TABLE: dict[tuple[PeerState, PeerEvent], PeerState] = {
-    (_S.PROVEN, _E.IDENTIFY): _S.IDENTIFIED,
-    (_S.IDENTIFIED, _E.NEGOTIATE): _S.CONNECTING,
-    (_S.CONNECTING, _E.BOUND): _S.LIVE,
-    (_S.LIVE, _E.SILENCE): _S.SILENT,
-    (_S.LIVE, _E.BOUND): _S.LIVE,
-    (_S.SILENT, _E.HEARD): _S.LIVE,
-    (_S.SILENT, _E.BOUND): _S.LIVE,
-    (_S.INTRODUCED, _E.NEGOTIATE): _S.CONNECTING,
-    (_S.LIVE, _E.LOSE): _S.AWAY,
-    (_S.SILENT, _E.LOSE): _S.AWAY,
-    (_S.AWAY, _E.BOUND): _S.LIVE,
-    **{(state, _E.END): _S.GONE for state in _S if state is not _S.GONE},
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Me:
-    """This box, as it tells a peer: where its own server is, for the direct line."""
-
-    identity: BoxIdentity
-    name: str
-    peer_id: str
-    addresses: tuple[str, ...]
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """What the bind MAC covers of one connection, of one side."""
-
-    fingerprint: str
-    ufrag: str
 
 
 class Peer:
@@ -153,7 +97,6 @@ class Peer:
         self.peer_id = peer_id
         self._role = role
         self._transcript = transcript
-        self._bind_key = bind_key
         self._relay = seal
         self._resumed = False  # of a pair that was there before this box restarted
         self._line: SealedChannel | None = None
@@ -167,23 +110,10 @@ class Peer:
         self.box_id = ""  # theirs, once identified
         self.box_key = b""  # its long-term public key
         self.name = ""
-        self._addresses: tuple[str, ...] = ()
-        self._port = 0
-        self._found: tuple[str, ...] = ()  # where discovery saw it, if elsewhere
-        self._told = me.addresses  # of ours, as the other side knows them
-        self._moved = False  # an address that our connection may use is gone
-        self._moves = Bucket(limits.MOVES_BURST, limits.MOVE_EVERY, now)
-
-        self._generation = 0  # the newest connection
-        self._bound: int | None = None  # the connection that carries media
-        self._ends: tuple[Ends, Ends] | None = None  # (ours, theirs) of the newest connection
-        self._bind_sent = False
-        self._early_bind: m.Bind | None = None  # came before our own end knew it was connected
-        self._offers = 0
-        self._unanswered = False  # our newest offer was said
-        self._build_until = now  # while one is being built: then it is given up
+        self._where = Whereabouts(me.addresses, now)
+        self._links = Generations(now)
+        self._bind = Bind(role, bind_key)
         self._offers_heard = Bucket(limits.OFFERS_BURST, limits.OFFER_EVERY, now)
-        self._building = False  # the newest connection is on its way
         self._line_at = now  # when the line's keys were made
 
         self.muted = False
@@ -211,9 +141,9 @@ class Peer:
         peer = cls(me, member.peer_id, member.role, None, b"", member.bind, now)
         peer._meet(member.box_key, member.name, member.addresses, member.port)
         peer._resumed = True
-        peer._told = ()  # our port may be another one
+        peer._where.forget_told()  # our port may be another one
         if peer.leads:
-            peer._generation = member.generation + limits.REJOIN_GENERATIONS
+            peer._links.newest = member.generation + limits.REJOIN_GENERATIONS
         return peer
 
     def kept(self) -> Member:
@@ -223,10 +153,10 @@ class Peer:
             self._role,
             self.name,
             self.box_key,
-            self._addresses,
-            self._port,
-            self._bind_key,
-            self._generation,
+            self._where.addresses,
+            self._where.port,
+            self._bind.key,
+            self._links.newest,
         )
 
     # --- what the shell asks ------------------------------------------------------------------
@@ -256,14 +186,19 @@ class Peer:
         return self._pulse.rtt_ms
 
     @property
+    def least_rtt_ms(self) -> float:
+        """The round trip of the link: the least of the last few heartbeats, 0 before the first."""
+        return self._pulse.least_rtt_ms
+
+    @property
     def addresses(self) -> tuple[str, ...]:
-        """Where its server is, as it said."""
-        return self._addresses
+        """Where its signaling server is, as it said: IP addresses, none while unknown."""
+        return self._where.addresses
 
     @property
     def port(self) -> int:
         """Of its server."""
-        return self._port
+        return self._where.port
 
     @property
     def is_resumed(self) -> bool:
@@ -278,12 +213,12 @@ class Peer:
     @property
     def generation(self) -> int:
         """The newest connection."""
-        return self._generation
+        return self._links.newest
 
     @property
     def bound(self) -> int | None:
         """The connection that carries pictures and sound, or None."""
-        return self._bound
+        return self._links.bound
 
     def deadline(self) -> float | None:
         """When ``tick`` must be called at the latest, or None once the peer is gone."""
@@ -293,7 +228,7 @@ class Peer:
             case PeerState.PROVEN:
                 return self._since + limits.IDENTIFY_WITHIN
         times = [self._direct.deadline(), self._their_constraints.deadline()]
-        if self._bound is not None:
+        if self._links.bound is not None:
             times += [self._pulse.beat_at, self._constraints.deadline()]
         heard_at = self._pulse.heard_at
         match self.state:
@@ -308,15 +243,10 @@ class Peer:
         if self._vanished:
             times.append(heard_at + limits.VANISHED_AFTER)
         if self._connecting:
-            times.append(self._build_until)
+            times.append(self._links.give_up_at)
         return min((at for at in times if at is not None), default=None)
 
     # --- the pair and its identity ------------------------------------------------------------
-
-    @property
-    def server(self) -> tuple[tuple[str, ...], int]:
-        """Where its own signaling server is, as it says: IP addresses and the port; none while unknown."""
-        return self._addresses, self._port
 
     def start(self) -> list[Effect]:
         """The pair was proven: say who we are, inside the seal. Introduced or resumed, it dials."""
@@ -374,11 +304,11 @@ class Peer:
             case m.Offer():
                 return self._offer(message, now)
             case m.Answer():
-                if message.generation != self._generation or not self.leads:
+                if message.generation != self._links.newest or not self.leads:
                     raise RemoteProtocolError("peer.stale-answer", "an answer that fits no offer")
-                self._unanswered = False
+                self._links.unanswered = False
                 if self._is_healing(now):
-                    self._build_until = now + limits.CHECK_WITHIN
+                    self._links.extend(now, limits.CHECK_WITHIN)
                 return [TakeAnswer(message.generation, message.sdp)]
             case m.Leaving():
                 return self._end(GoneReason.LEFT)
@@ -401,14 +331,14 @@ class Peer:
     def _meet(self, key: bytes, name: str, addresses: tuple[str, ...], port: int) -> None:
         self.box_key, self.box_id = key, key_id(key).hex()
         self.name = name
-        self._addresses, self._port = addresses, port
+        self._where.met(addresses, port)
 
     # --- the direct line ----------------------------------------------------------------------
 
     def _line_verdict(self, verdict: Verdict, now: float) -> list[Effect]:
         match verdict:
             case Verdict.DIAL:
-                return [Dial(self._dialed_at(), self._port)]
+                return [Dial(self._where.dialed_at, self._where.port)]
             case Verdict.FORGOTTEN if self.state is PeerState.AWAY:
                 return self._end(GoneReason.VANISHED)
             case Verdict.VANISHED | Verdict.FORGOTTEN if self._resumed and self.state is PeerState.INTRODUCED:
@@ -421,9 +351,6 @@ class Peer:
             case Verdict.NO_LINE if self.state is PeerState.INTRODUCED:
                 return self._end(GoneReason.UNREACHABLE)
         return []
-
-    def _dialed_at(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*self._found, *self._addresses)))[: limits.ADDRESSES_MAX]
 
     def _check_vanished(self, now: float) -> list[Effect]:
         """Nobody answers the line any more; what does its heart say?"""
@@ -440,9 +367,7 @@ class Peer:
             return self._end(reason)
         self._step(PeerEvent.LOSE, now)
         self._away_since = now
-        links = {link for link in (self._bound, self._generation) if link}
-        self._bound, self._building = None, False
-        return [*(DropLink(link) for link in sorted(links)), Away(reason), Changed()]
+        return [*(DropLink(link) for link in self._links.abandon()), Away(reason), Changed()]
 
     def line_up(self, channel: SealedChannel, now: float) -> list[Effect]:
         """The direct line's own handshake held, whoever dialed."""
@@ -464,7 +389,7 @@ class Peer:
         if again:
             effects.append(Reached())
         broken = self.state in (PeerState.SILENT, PeerState.AWAY)
-        if self.leads and (broken or self._moved or self._unanswered):
+        if self.leads and (broken or self._where.moved or self._links.unanswered):
             effects += self._make_offer(now)
         return effects
 
@@ -491,37 +416,28 @@ class Peer:
         self._me = me
         if self.state in (PeerState.GONE, PeerState.PROVEN) or not me.addresses:
             return []  # a cable that is out: what it had may come back with it
-        self._moved = self._moved or not set(self._told) <= set(me.addresses)
+        self._where.follow(me.addresses)
         if self._line is None:
             return self._line_verdict(self._direct.redial(now), now)
         effects = self._say_addresses(False)
-        if self._moved and self.leads and self.state is PeerState.LIVE:
+        if self._where.moved and self.leads and self.state is PeerState.LIVE:
             effects += self._make_offer(now)
         return effects
 
     def _say_addresses(self, again: bool) -> list[Effect]:
-        ours = self._me.addresses[: limits.ADDRESSES_MAX]
-        if not ours or (set(self._told) == set(ours) and not again):
-            return []
-        self._told = ours
-        return self._say(m.Addresses(addresses=self._told, port=self._me.port))
+        told = self._where.to_tell(self._me.addresses, again=again)
+        return self._say(m.Addresses(addresses=told, port=self._me.port)) if told else []
 
     def _their_addresses(self, message: m.Addresses, now: float) -> list[Effect]:
-        if (set(self._addresses), self._port) == (set(message.addresses), message.port):
-            return []
-        if not self._moves.take(now):
-            raise RemoteProtocolError("peer.too-many-moves", "addresses faster than anybody moves")
-        gone = not set(self._addresses) <= set(message.addresses)
-        self._addresses, self._port, self._found = message.addresses, message.port, ()
+        gone = self._where.hear(message.addresses, message.port, now)
         if gone and self.leads and self.state is PeerState.LIVE:
             return self._make_offer(now)
         return []
 
     def found_at(self, addresses: tuple[str, ...], now: float) -> list[Effect]:
         """Discovery sees the other box at these addresses: hints of where to dial."""
-        if self.state is PeerState.GONE or addresses == self._found:
+        if self.state is PeerState.GONE or not self._where.see(addresses):
             return []
-        self._found = addresses
         return self.wake(now)
 
     def wake(self, now: float) -> list[Effect]:
@@ -532,42 +448,34 @@ class Peer:
 
     def _negotiate(self, now: float) -> list[Effect]:
         self._step(PeerEvent.NEGOTIATE, now)
-        self._build_until = now + limits.CONNECT_WITHIN
+        self._links.extend(now)
         if self.leads:
             return self._make_offer(now)
         return []
 
     def _make_offer(self, now: float) -> list[Effect]:
-        dropped = self._new_generation(self._generation + 1, now)
-        self._offers += 1
-        self._moved = False
-        return [*dropped, MakeOffer(self._generation)]
+        dropped = self._new_generation(self._links.newest + 1, now)
+        self._links.tries += 1
+        self._where.moved = False
+        return [*dropped, MakeOffer(self._links.newest)]
 
     def _new_generation(self, generation: int, now: float) -> list[Effect]:
         """Begin a connection; one that is still being built gives way to it."""
-        dropped: list[Effect] = []
-        if self._building and self._generation != self._bound:
-            dropped.append(DropLink(self._generation))
-        self._generation = generation
-        self._building = True
-        self._ends = None
-        self._bind_sent = False
-        self._early_bind = None
-        self._build_until = now + limits.CONNECT_WITHIN
-        self._unanswered = False
-        return dropped
+        gives_way = self._links.begin(generation, now)
+        self._bind.begin()
+        return [] if gives_way is None else [DropLink(gives_way)]
 
     def offer_made(self, generation: int, sdp: str) -> list[Effect]:
         """The offer of a new connection is ready."""
-        if generation != self._generation or self.state is PeerState.GONE:
+        if generation != self._links.newest or self.state is PeerState.GONE:
             return [DropLink(generation)]
-        self._unanswered = True
+        self._links.unanswered = True
         return self._say(m.Offer(generation=generation, sdp=sdp))
 
     def _offer(self, message: m.Offer, now: float) -> list[Effect]:
         if self.leads:
             raise RemoteProtocolError("peer.glare", "an offer from the side that does not offer")
-        if message.generation <= self._generation:
+        if message.generation <= self._links.newest:
             raise RemoteProtocolError("peer.stale-offer", "an offer of an old generation")
         if not self._offers_heard.take(now):
             raise RemoteProtocolError("peer.too-many-offers", "offers faster than anybody connects")
@@ -579,7 +487,7 @@ class Peer:
 
     def answer_made(self, generation: int, sdp: str) -> list[Effect]:
         """The answer to their offer is ready."""
-        if generation != self._generation or self.state is PeerState.GONE:
+        if generation != self._links.newest or self.state is PeerState.GONE:
             return [DropLink(generation)]
         return self._say(m.Answer(generation=generation, sdp=sdp))
 
@@ -589,53 +497,41 @@ class Peer:
 
     def link_checked(self, generation: int, now: float) -> list[Effect]:
         """An ICE check came through: the rest may take its time."""
-        if generation == self._generation and self._building:
-            self._build_until = now + limits.CONNECT_WITHIN
+        if generation == self._links.newest and self._links.building:
+            self._links.extend(now)
         return []
 
     def link_connected(self, generation: int, ours: Ends, theirs: Ends, now: float) -> list[Effect]:
         """ICE, DTLS and the data channel are up: prove that the connection is this pair's."""
-        if generation != self._generation or self.state is PeerState.GONE:
+        if generation != self._links.newest or self.state is PeerState.GONE:
             return [DropLink(generation)]
-        self._ends = (ours, theirs)
         self.milestones.setdefault("connected", now)
-        self._bind_sent = True
-        mac = self._bind_mac(self._role, generation, ours, theirs)
-        effects: list[Effect] = [ToControl(generation, m.encode_control(m.Bind(mac=mac)))]
-        if self._early_bind is not None:
-            early, self._early_bind = self._early_bind, None
-            effects += self._bind(early, now)
+        said = self._bind.say(generation, ours, theirs)
+        effects: list[Effect] = [ToControl(generation, m.encode_control(said))]
+        if (early := self._bind.early()) is not None:
+            effects += self._bound_by(early, now)
         return effects
-
-    def _bind_mac(self, role: str, generation: int, sender: Ends, receiver: Ends) -> bytes:
-        return bind_mac(
-            self._bind_key,
-            role,
-            generation,
-            (sender.fingerprint, receiver.fingerprint),
-            (sender.ufrag, receiver.ufrag),
-        )
 
     def link_failed(self, generation: int, now: float) -> list[Effect]:
         """A connection failed or was closed by the other side."""
         if self.state is PeerState.GONE:
             return []
         effects: list[Effect] = [DropLink(generation)]
-        if generation == self._bound:
-            self._bound = None
+        if generation == self._links.bound:
+            self._links.bound = None
             if self.state is PeerState.LIVE:
                 self._step(PeerEvent.SILENCE, now)
                 effects.append(Changed())
-            if self.leads and not self._building:
+            if self.leads and not self._links.building:
                 effects += self._make_offer(now)
-        elif generation == self._generation:
-            self._building = False
+        elif generation == self._links.newest:
+            self._links.building = False
             if self.state is PeerState.CONNECTING and self.leads:
                 effects += self._retry(now)
         return effects
 
     def _retry(self, now: float) -> list[Effect]:
-        if self._offers >= limits.OFFER_RETRIES:
+        if self._links.tries >= limits.OFFER_RETRIES:
             return self._end(GoneReason.UNREACHABLE)
         return self._make_offer(now)
 
@@ -643,40 +539,33 @@ class Peer:
 
     def control_message(self, generation: int, data: bytes, now: float) -> list[Effect]:
         """A message came on a connection's data channel."""
-        if self.state is PeerState.GONE or generation not in (self._generation, self._bound):
+        if self.state is PeerState.GONE or generation not in (self._links.newest, self._links.bound):
             return []
         try:
             message = m.decode_control(data)
             if isinstance(message, m.Bind):
                 return self._bind_message(generation, message, now)
-            if generation != self._bound:
+            if generation != self._links.bound:
                 raise RemoteProtocolError("peer.not-bound", "a message before the bind")
             return self._control(message, now)
         except RemoteProtocolError as error:
             return [Refused(error.code)]
 
     def _bind_message(self, generation: int, message: m.Bind, now: float) -> list[Effect]:
-        if generation != self._generation or generation == self._bound:
+        if generation != self._links.newest or generation == self._links.bound:
             raise RemoteProtocolError("peer.bound-twice", "a second bind on one connection")
-        if self._ends is None:
-            self._early_bind = message
-            return []
-        return self._bind(message, now)
+        return self._bound_by(message, now) if self._bind.hear(message) else []
 
-    def _bind(self, message: m.Bind, now: float) -> list[Effect]:
-        assert self._ends is not None
-        ours, theirs = self._ends
-        role = "B" if self._role == "A" else "A"
-        if not equal_macs(message.mac, self._bind_mac(role, self._generation, theirs, ours)):
+    def _bound_by(self, message: m.Bind, now: float) -> list[Effect]:
+        if not self._bind.holds(self._links.newest, message):
             return [Refused("peer.bind-wrong"), *self._end(GoneReason.UNPROVEN)]
-        old, self._bound = self._bound, self._generation
+        old = self._links.bind()
         self.milestones.setdefault("bound", now)
         back = self.state is PeerState.AWAY
         self._step(PeerEvent.BOUND, now)
-        self._building = self._vanished = False
-        self._offers = 0
+        self._vanished = False
         self._pulse.begin(now)
-        effects: list[Effect] = [OpenMedia(self._generation)]
+        effects: list[Effect] = [OpenMedia(self._links.newest)]
         if back:
             effects.append(Returned())
         if old is not None:
@@ -715,16 +604,16 @@ class Peer:
     def say_media(self, muted: bool, camera_on: bool, held: bool = False) -> list[Effect]:
         """Tell the other box whether our microphone and camera are on, and whether this room is on hold."""
         self._my_media = m.MediaState(muted=muted, camera_on=camera_on, held=held)
-        return [self._to_control(self._my_media)] if self._bound is not None else []
+        return [self._to_control(self._my_media)] if self._links.bound is not None else []
 
     def say_same_room(self) -> list[Effect]:
         """Tell the other box that both are in one room."""
-        return [self._to_control(m.SameRoom())] if self._bound is not None else []
+        return [self._to_control(m.SameRoom())] if self._links.bound is not None else []
 
     def say_constraints(self, max_height: int, max_fps: int, visible: bool, now: float) -> list[Effect]:
         """Tell the other box how large its picture is drawn here; changes in quick succession are merged."""
         wanted = m.Constraints(max_height=max_height, max_fps=max_fps, visible=visible)
-        if self._bound is None:
+        if self._links.bound is None:
             self._constraints.hold(wanted)
             return []
         return self._say_wanted(self._constraints.want(wanted, now))
@@ -755,7 +644,7 @@ class Peer:
         if self.state is PeerState.GONE:
             return []
         effects: list[Effect] = []
-        if self._bound is not None:
+        if self._links.bound is not None:
             effects.append(self._to_control(m.Leaving()))
         if self.state is not PeerState.PROVEN:
             effects += self._say(m.Leaving())
@@ -771,8 +660,8 @@ class Peer:
         return [ToRelay(self._relay.seal(m.encode_sealed(message)))]
 
     def _to_control(self, message: m.Control) -> ToControl:
-        assert self._bound is not None
-        return ToControl(self._bound, m.encode_control(message))
+        assert self._links.bound is not None
+        return ToControl(self._links.bound, m.encode_control(message))
 
     # --- time ---------------------------------------------------------------------------------
 
@@ -789,7 +678,7 @@ class Peer:
         effects += self._line_verdict(self._direct.tick(now), now)
         if self._line is not None and self.leads and self._line_used_up(now):
             effects += self._line_verdict(self._direct.renew(now), now)
-        if self._bound is not None:
+        if self._links.bound is not None:
             if now >= self._pulse.beat_at:
                 effects.append(self._to_control(self._pulse.beat(now)))
             effects += self._say_wanted(self._constraints.tick(now))
@@ -798,7 +687,7 @@ class Peer:
             overdue = now - self._since >= limits.REJOIN_WITHIN
             return [*effects, *self._end(GoneReason.VANISHED)] if overdue else effects
         effects += self._watch(now)
-        if self._connecting and now >= self._build_until:
+        if self._connecting and now >= self._links.give_up_at:
             effects += self._overdue(now)
         return effects
 
@@ -832,7 +721,7 @@ class Peer:
             case PeerState.AWAY:
                 return self._line is not None
             case PeerState.LIVE:
-                return self._building
+                return self._links.building
         return False
 
     def _is_healing(self, now: float) -> bool:
@@ -841,17 +730,17 @@ class Peer:
 
     def _overdue(self, now: float) -> list[Effect]:
         """No connection came up in time."""
-        self._build_until = now + limits.CONNECT_WITHIN
+        self._links.extend(now)
         match self.state:
             case PeerState.LIVE:  # the old one lives, and needs no successor any more
-                self._building = False
-                return [DropLink(self._generation)] if self._generation != self._bound else []
+                self._links.building = False
+                return [DropLink(self._links.newest)] if self._links.newest != self._links.bound else []
             case PeerState.SILENT | PeerState.AWAY:  # it is tried again and again
                 return self._make_offer(now) if self.leads else []
         if self.leads:
             return self._retry(now)
-        self._offers += 1
-        return self._end(GoneReason.UNREACHABLE) if self._offers > limits.OFFER_RETRIES else []
+        self._links.tries += 1
+        return self._end(GoneReason.UNREACHABLE) if self._links.tries > limits.OFFER_RETRIES else []
 
     def _line_used_up(self, now: float) -> bool:
         assert self._line is not None

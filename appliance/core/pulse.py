@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 
 from appliance.core import limits
 from appliance.core import messages as m
@@ -13,11 +13,13 @@ class Pulse:
 
     Times are monotonic seconds. ``heard_at``: the last message of the other side. ``beat_at``: when
     ours is due. ``rtt_ms``: the round trip by the last echo, None before the first.
+    ``least_rtt_ms``: the least of the last few; a heartbeat that was lost comes late, by SCTP's time-out.
     """
 
     def __init__(self, now: float) -> None:
         self.heard_at = self.beat_at = now
         self.rtt_ms: float | None = None
+        self._rtts_ms: deque[float] = deque(maxlen=limits.RTT_SAMPLES)
         self._seq = 0
         self._sent_at: OrderedDict[int, float] = OrderedDict()
         self._their_seq = 0
@@ -37,6 +39,12 @@ class Pulse:
         sent = self._sent_at.pop(heartbeat.echo, None)
         if sent is not None:
             self.rtt_ms = max(0.0, (now - sent) * 1000 - heartbeat.held_ms)
+            self._rtts_ms.append(self.rtt_ms)
+
+    @property
+    def least_rtt_ms(self) -> float:
+        """0 before the first echo."""
+        return min(self._rtts_ms, default=0.0)
 
     def beat(self, now: float) -> m.Heartbeat:
         """Ours, to be sent now."""

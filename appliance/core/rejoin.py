@@ -21,7 +21,7 @@ import msgspec
 from appliance.core import limits
 from appliance.core import messages as m
 from appliance.core.identity import SEED_BYTES
-from appliance.core.line import LineSecrets
+from appliance.core.line_secrets import LineSecrets
 from appliance.errors import RemoteProtocolError, StartError
 
 VERSION = 1
@@ -112,6 +112,6 @@ def _again(joined: Joined, passed: float, now: float) -> Again:
         door.verify(joined.room)
     except RemoteProtocolError:
         raise StartError("rejoin.state", "What was kept of the last meeting is damaged.") from None
-    if len(joined.key) != SEED_BYTES or len(joined.members) > limits.PEERS_MAX:
+    if len(joined.key) != SEED_BYTES or len(joined.members) > limits.MEMBERS_MAX:
         raise StartError("rejoin.state", "What was kept of the last meeting is damaged.")
     return Again(joined, door, LineSecrets.from_state(joined.secrets, now - passed))

@@ -20,6 +20,7 @@ from appliance.core.limits import (
     DOOR_COUNTER_JUMP_MAX,
     DOOR_COUNTER_MAX,
     JOINING_MINUTES_MAX,
+    MEMBERS_MAX,
     MESH_REPAIR_AFTER,
     MESH_REPAIR_EVERY,
     PEERS_MAX,
@@ -128,7 +129,13 @@ class Roster:
 
     @property
     def full(self) -> bool:
-        return len(self._known) >= PEERS_MAX
+        """Is there no place for another one? Who is away has none, and finds one again, or not."""
+        return self.crowded or len(self._known) >= MEMBERS_MAX
+
+    @property
+    def crowded(self) -> bool:
+        """Are as many here as a meeting has places?"""
+        return len(self._known - self._away) >= PEERS_MAX
 
     def add(self, peer: str) -> None:
         """A pair was proven."""

@@ -138,3 +138,9 @@ def repaired(packet: Packet, payload_type: int, ssrc: int) -> Packet:
         payload=packet.payload[2:],
         repair=True,
     )
+
+
+def unwrap(value: int, near: int, bits: int) -> int:
+    """Return the integer congruent to ``value`` modulo 2**bits that is nearest to ``near``."""
+    half = 1 << (bits - 1)
+    return near + ((value - near + half) & ((1 << bits) - 1)) - half

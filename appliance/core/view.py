@@ -41,14 +41,21 @@ class Tone(enum.Enum):
 class BoxSeen:
     """Another box. ``seen_at`` is when it was last known to be there.
 
-    ``elsewhere``: discovery does not show it; its address is known from before, typed or configured.
+    ``found_by``: "mdns"; or that does not show it, and it was asked at its address: "known", from a meeting,
+    from an address that a person typed or from before, the likeliest first; "server", of the configuration.
+    Those may have no ``seen_at`` (0) and no ``name``.
     """
 
     name: str
     address: str
     present: bool
     seen_at: float
-    elsewhere: bool = False
+    found_by: str = "mdns"
+
+    @property
+    def elsewhere(self) -> bool:
+        """Discovery does not show it."""
+        return self.found_by != "mdns"
 
 
 @dataclass(frozen=True, slots=True)

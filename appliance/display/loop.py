@@ -77,6 +77,7 @@ class Display:
         self._power = power or SaverPower()
         self._view = View()
         self._stale = True
+        self._more_input = False  # the last turn left some: come back at once
         self._slots: dict[str, FrameSlot] = {}
         self._drawn: list[tuple[str, Picture]] = []
         self._flushed_at = -math.inf
@@ -250,7 +251,7 @@ class Display:
         if self._renderer is not None and self._renderer.spinning:
             until = min(until, self._spun_at + limits.SPINNER_EVERY - now)
         # The bridge can wake us, SDL can't: with a screen its events are looked at every few milliseconds.
-        if self._stale:
+        if self._stale or self._more_input:
             pass
         elif self._window.headless:
             self._bridge.wait(max(0.0, min(until, limits.IDLE_WAIT)))
@@ -280,6 +281,7 @@ class Display:
 
     def _turn(self) -> None:
         now = self._clock()
+        asked = len(self._shots)  # later ones are of the next turn: it has seen what happened before them
         if self._wants_screen and now - self._looked_at >= limits.SCREEN_AGAIN_EVERY:
             self._look_for_screen(now)
         self._adopt()
@@ -289,8 +291,8 @@ class Display:
         self._take_pictures()
         self._spin(now)
         self._flush()
-        if self._shots:
-            self._shots.serve(self._window.surface)
+        if asked and not self._more_input:
+            self._shots.serve(self._window.surface, asked)
 
     def _adopt(self) -> None:
         """Take the newest snapshot and show it, if it says something new."""
@@ -304,6 +306,7 @@ class Display:
             self._show()
 
     def _input(self) -> None:
+        self._more_input = False
         for _ in range(limits.EVENTS_PER_TURN):
             event = pygame.event.poll()
             if event.type == pygame.NOEVENT or self._theme is None:
@@ -312,7 +315,7 @@ class Display:
             # once its "leave" was answered.
             self._adopt()
             self._act(self._events.handle(event, self._theme, self._clock()))
-        self._stale = True  # there is more: come back at once
+        self._more_input = True
 
     def _act(self, outcome: Outcome) -> None:
         match outcome:

@@ -102,8 +102,8 @@ ELSEWHERE = replace(
     HOME,
     boxes=(
         *HOME.boxes[:2],
-        BoxSeen("Shipyard", "10.31.0.14", True, NOW, elsewhere=True),
-        BoxSeen("10.31.0.90", "10.31.0.90", False, 0.0, elsewhere=True),
+        BoxSeen("Shipyard", "10.31.0.14", True, NOW, found_by="known"),
+        BoxSeen("10.31.0.90", "10.31.0.90", False, 0.0, found_by="known"),
     ),
 )
 REFUSED = replace(

@@ -53,10 +53,10 @@ class Screenshots:
             raise ControlError("control.screenshot.timeout", "The display did not answer.")
         save_png(shot.surface, path)
 
-    def serve(self, surface: pygame.Surface) -> None:
-        """Answer everybody who waits (the display's thread)."""
+    def serve(self, surface: pygame.Surface, count: int) -> None:
+        """Answer those ``count`` who have waited longest (the display's thread)."""
         with self._lock:
-            waiting, self._waiting = self._waiting, []
+            waiting, self._waiting = self._waiting[:count], self._waiting[count:]
         for shot in waiting:
             shot.surface = surface.copy()
             shot.done.set()

@@ -18,7 +18,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from aiortc import InvalidStateError, RTCSessionDescription
@@ -31,15 +30,9 @@ from appliance.core.rtp import Packet
 from appliance.core.view import Picture
 from appliance.errors import LocalProtocolError, RemoteProtocolError
 from appliance.media import aiortc_seam as seam
-from appliance.media.fanout import (
-    Fanout,
-    SharedFrame,
-    Sound,
-    SoundFanout,
-    SoundSubscription,
-    Subscription,
-    SubscriptionCounts,
-)
+from appliance.media.fanout import Fanout, SoundFanout
+from appliance.media.link_stats import LinkStats
+from appliance.media.outgoing import PicturesOut, SoundOut
 from appliance.media.rtp_sender import SenderFeedback
 from appliance.media.video_receive import VideoReceive
 
@@ -68,48 +61,6 @@ class SoundIn(Protocol):
     def wait_longer(self, seconds: float) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class LinkStats:
-    """One moment of a link. Rates are per second over the last one; counts are since the start.
-
-    ``layer``: what we get, by its height, "" before the first picture. ``fps_received``: whole frames.
-    ``fps_decoded``: pictures handed to the tile. ``packets_lost``: did not come by themselves.
-    ``jitter_ms``: of the pictures' packets. ``sending``: the layer this peer gets, "" for none;
-    ``codec``: what it gets it in, "" before the connection.
-    ``frames_dropped``: lost to this peer's full queue. ``loss_out``: 0 to 1, as the other side reports.
-    ``skew_ms``: how much later a sound is heard than the picture of its moment is seen, None while one of
-    them is missing; ``picture_wait_ms``, ``sound_wait_ms``: how long the one waits for the other.
-    """
-
-    layer: str
-    width: int
-    height: int
-    fps_received: float
-    fps_decoded: float
-    packets_received: int
-    packets_lost: int
-    packets_recovered: int
-    nacks: int
-    plis: int
-    jitter_ms: float
-    frames_undecodable: int
-    decode_ms: float
-    sounds_received: int
-    sounds_lost: int
-    sending: str
-    codec: str
-    frames_sent: int
-    frames_dropped: int
-    sounds_sent: int
-    sounds_dropped: int
-    loss_out: float
-    keyframe_requests: int
-    skew_ms: float | None
-    picture_wait_ms: float
-    sound_wait_ms: float
-    bad_input: int
-
-
 class MediaLink:
     """A link to one other box.
 
@@ -135,8 +86,6 @@ class MediaLink:
         used_fingerprints: Callable[[], Collection[str]] = tuple,
         name: str = "peer",
     ) -> None:
-        self._video_fanout = video
-        self._audio_fanout = audio
         self._sound_in = sound_in
         self._on_control = on_control
         self._on_state = on_state
@@ -148,12 +97,7 @@ class MediaLink:
         self._remote: sdp.SdpFacts | None = None
         self._opened = False
         self._closing: asyncio.Task[None] | None = None
-        self._layer: Layer | None = None
-        self._frames_out: Subscription | None = None  # while media is open
-        self._sounds_out: SoundSubscription | None = None
-        self._sound_sent = self._sound_taken = True
-        self._sound_counts = SubscriptionCounts()
-        self._speaking = False  # the last sound sent was not the end of a talk spurt
+        self._sound_taken = True
         self._bad_control = 0  # messages refused: oversize, text, or the app's handler failed
         self._early = 0  # media packets that came before open_media
         self._codecs: dict[int, Codec] = {}  # by payload type, of the pictures that came
@@ -165,8 +109,13 @@ class MediaLink:
         connection = self._connection
         self._video_in = seam.attach_receiver(connection, connection.video, self._video_packet)
         self._audio_in = seam.attach_receiver(connection, connection.audio, self._audio_packet)
-        self._video_out = seam.attach_sender(connection, connection.video, self._keyframe_wanted)
+        self._video_out = seam.attach_sender(
+            connection, connection.video, lambda: self._pictures_out.request_keyframe()
+        )
         self._audio_out = seam.attach_sender(connection, connection.audio, lambda: None)
+        writable = connection.path.writable
+        self._pictures_out = PicturesOut(video, self._video_out, writable, self._send_failed)
+        self._sound_out = SoundOut(audio, self._audio_out, writable, self._send_failed)
         connection.path.on_turn = self._pictures.settle
         self._sync = LipSync(self._video_in.clock, self._audio_in.clock)
         self._audio_in.on_report = self._look_at_sync
@@ -250,35 +199,19 @@ class MediaLink:
         """Send and show pictures and sound from now on: the bind MAC was right. Idempotent."""
         if self._opened or self._closing is not None:
             return
-        writable = self._connection.path.writable
-        if self._video_out.started:  # the other side may take no pictures, or no sound
-            codec = Codec(self._video_out.codec)
-            self._frames_out = self._video_fanout.subscribe(self._send_frame, writable, codec)
-            self._frames_out.set_layer(self._layer)
         self._opened = True
-        self._subscribe_sound()
+        self._pictures_out.open()  # the other side may take no pictures, or no sound
+        self._sound_out.open()
         self._pictures.start(self._video_in)
 
     def set_layer(self, layer: Layer | None) -> None:
         """What this peer gets from us, from the next keyframe of that layer on; None: no pictures."""
-        self._layer = layer
-        if self._frames_out is not None:
-            self._frames_out.set_layer(layer)
+        self._pictures_out.set_layer(layer)
 
     def set_sound(self, *, sent: bool, taken: bool) -> None:
         """Whether this peer gets our sound, and whether we listen to its."""
-        self._sound_sent, self._sound_taken = sent, taken
-        if not sent and self._sounds_out is not None:
-            self._sounds_out.close()
-            self._sounds_out = None
-            self._speaking = False  # what comes later begins a talk spurt
-        self._subscribe_sound()
-
-    def _subscribe_sound(self) -> None:
-        wanted = self._opened and self._sound_sent and self._audio_out.started and self._closing is None
-        if wanted and self._sounds_out is None:
-            writable = self._connection.path.writable
-            self._sounds_out = self._audio_fanout.subscribe(self._send_sound, writable, self._sound_counts)
+        self._sound_taken = taken
+        self._sound_out.want(sent)
 
     def set_tile(self, size: tuple[int, int] | None) -> None:
         """Show the peer's pictures at this width and height in pixels; None: not at all."""
@@ -295,7 +228,7 @@ class MediaLink:
     @property
     def sending(self) -> Layer | None:
         """The layer that this peer is getting, None while there is none."""
-        return self._frames_out.layer if self._frames_out is not None else None
+        return self._pictures_out.layer
 
     @property
     def video_feedback(self) -> SenderFeedback:
@@ -333,10 +266,8 @@ class MediaLink:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        if self._frames_out is not None:
-            self._frames_out.close()
-        if self._sounds_out is not None:
-            self._sounds_out.close()
+        self._pictures_out.close()
+        self._sound_out.close()
         self._pictures.set_tile(None)  # nothing is shown any more, however long the goodbye takes
         await self._connection.close()
         await self._pictures.stop()
@@ -349,7 +280,8 @@ class MediaLink:
         now = time.monotonic()
         width, height = self._pictures.size
         decoder, assembly = self._pictures.decoder, self._pictures.assembly
-        frames = self._frames_out.counts if self._frames_out is not None else None
+        out = self._pictures_out.subscription
+        frames = out.counts if out is not None else None
         sending = self.sending
         counts = self._connection.counts
         skew = self._sync.skew(self._pictures.recently_shown, self._sound_in.heard, now)
@@ -373,8 +305,8 @@ class MediaLink:
             codec=self._video_out.codec,
             frames_sent=frames.sent if frames is not None else 0,
             frames_dropped=frames.dropped if frames is not None else 0,
-            sounds_sent=self._sound_counts.sent,
-            sounds_dropped=self._sound_counts.dropped,
+            sounds_sent=self._sound_out.counts.sent,
+            sounds_dropped=self._sound_out.counts.dropped,
             loss_out=self._video_out.feedback.fraction_lost,
             keyframe_requests=self._video_out.feedback.keyframe_requests,
             skew_ms=round(skew * 1000, 1) if skew is not None else None,
@@ -393,9 +325,9 @@ class MediaLink:
     def queues(self) -> dict[str, tuple[int, int]]:
         """(what waits, the most that may) in each queue of the link at this moment."""
         depths = {**self._connection.queues(), **self._pictures.queues()}
-        if self._frames_out is not None:
+        if (out := self._pictures_out.subscription) is not None:
             most = limits.FANOUT_FRAMES_MAX + limits.FANOUT_RECENT_MAX
-            depths["frames_out"] = (self._frames_out.waiting, most)
+            depths["frames_out"] = (out.waiting, most)
         return depths
 
     # --- inside -----------------------------------------------------------------------------------
@@ -452,31 +384,7 @@ class MediaLink:
             log.exception("a control message could not be handled")
 
     def _keyframe_wanted(self) -> None:
-        if self._frames_out is not None:
-            self._frames_out.request_keyframe()
-
-    def _send_frame(self, shared: SharedFrame, timestamp: int) -> None:
-        try:
-            self._video_out.send(shared.payloads, timestamp, shared.frame.captured_ns)
-        except ConnectionError:  # the link's state tells of it
-            pass
-        except Exception as error:  # the other peers get theirs
-            self._send_failed(error)
-
-    def _send_sound(self, sound: Sound) -> None:
-        begins, self._speaking = not self._speaking, len(sound.data) > 1
-        try:
-            self._audio_out.send(
-                (sound.data,),
-                sound.timestamp & 0xFFFFFFFF,
-                sound.captured_ns,
-                sound.level_dbov,
-                marker=begins,  # RFC 3551 section 4.1
-            )
-        except ConnectionError:
-            pass
-        except Exception as error:
-            self._send_failed(error)
+        self._pictures_out.request_keyframe()
 
     def _send_failed(self, error: Exception) -> None:
         self._connection.counts.failures += 1

@@ -1,4 +1,4 @@
-"""The token of a deployment, and how it is shown to a server that mDNS found.
+"""What opens a server: its URL, with the token of the deployment, as it is shown to one that mDNS found.
 
 A token keeps deployments on one LAN apart: boxes with different tokens don't meet. The default one
 is the same for every box and no secret, so every server is shown it as it is. A configured one is
@@ -20,8 +20,11 @@ import base64
 import hashlib
 import hmac
 import ipaddress
+import re
+from urllib.parse import parse_qs
 
 from appliance.config import Signaling
+from appliance.core import limits
 
 ROOM_CLOSED = 4403  # WebSocket close code of a server: the room's door is closed to newcomers
 
@@ -53,3 +56,27 @@ def key_opens(shown: str, token: str, address: str, port: int) -> bool:
     plain = hmac.compare_digest(given, token.encode())
     derived = hmac.compare_digest(given, relay_key(token, address, port).encode())
     return plain or derived
+
+
+def room_of(path: str, query: str, token: str, address: str, port: int) -> tuple[int, str]:
+    """Which room the URL of a client opens, of a server with this token, reached at this address.
+
+    Return (room, ""), or (0, the ancestor's error).
+    """
+    try:
+        shown = parse_qs(query, max_num_fields=8, errors="surrogateescape").get("apiKey", [""])[0]
+    except ValueError:  # more fields than any client of ours sends
+        shown = ""
+    if not shown:
+        return 0, "apiKey is mandatory parameter"
+    if not key_opens(shown, token, address, port):
+        return 0, "wrong API key"
+    if re.fullmatch(r"/[0-9]+", path) is None:
+        return 0, "unknown id"
+    digits = path[1:].lstrip("0")
+    if len(digits) > len(str(limits.ROOM_MAX)):
+        return 0, "out of range"
+    room = int(digits or "0")
+    if not limits.ROOM_MIN <= room <= limits.ROOM_MAX:
+        return 0, "out of range"
+    return room, ""

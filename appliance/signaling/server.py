@@ -20,35 +20,33 @@ not a WebSocket                           HTTP 426 or 404 with one line of text
 too many connections, or too fast         TCP reset
 ========================================  ==============================================
 
-A client that sends too fast is read more slowly, so TCP holds it back, and so are all clients of one
-address together; one that reads too slowly is cut off. Nobody else notices either. Whatever a
-client sends is counted, never logged.
+``relay.py`` says what happens to clients that send too fast, or read too slowly. Whatever a client
+sends is counted, never logged.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import http
 import json
 import logging
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
-from urllib.parse import parse_qs
 
-from websockets.asyncio.server import Server, ServerConnection, broadcast, serve
+from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 
 from appliance.core import limits
 from appliance.errors import StartError
-from appliance.signaling.access import ROOM_CLOSED, key_opens
+from appliance.signaling.access import ROOM_CLOSED, room_of
 from appliance.signaling.binding import bind_all, bind_code, bind_sentence
-from appliance.signaling.gate import Allowance, Places, read_little
+from appliance.signaling.connections import ClientConnection, Connections
 from appliance.signaling.line_socket import PATH as LINE_PATH
 from appliance.signaling.line_socket import LineClosed, LineSocket, quiet_logger
+from appliance.signaling.relay import Relay
 
 log = logging.getLogger(__name__)
 
@@ -80,14 +78,12 @@ class SignalingServer:
         self._port = port
         self._allow_room = allow_room
         self._on_line = on_line
-        self._tap = tap
         self._logger = quiet_logger()
         self._listening: dict[str, Server] = {}
         self._wanted: tuple[str, ...] = ()
         self._unbound: dict[str, OSError] = {}  # address -> why it could not be bound
-        self._rooms: dict[int, set[_Connection]] = {}
-        self._places = Places()
-        self._connections: dict[str, list[_Connection]] = {}  # by remote address, the newest last
+        self._connections = Connections(self._count)
+        self._relay = Relay(self._connections.places, self._count, tap)
         self._closing: set[asyncio.Task[None]] = set()
         self._retry: asyncio.TimerHandle | None = None
         self._updating = asyncio.Lock()
@@ -111,7 +107,7 @@ class SignalingServer:
 
     def clients(self, room: int) -> int:
         """How many clients are in a room."""
-        return len(self._rooms.get(room, ()))
+        return len(self._relay.clients(room))
 
     async def start(self, addresses: Iterable[str]) -> None:
         """Listen on these addresses; one that vanished meanwhile is left out.
@@ -159,8 +155,8 @@ class SignalingServer:
 
     def close_room(self, room: int) -> None:
         """Send everybody out of a room; its door was closed."""
-        for client in list(self._rooms.get(room, ())):
-            self._spawn(self._close(client, ROOM_CLOSED, "room closed"))
+        for client in self._relay.clients(room):
+            self._spawn(self._relay.close(client, ROOM_CLOSED, "room closed"))
 
     # --- addresses ----------------------------------------------------------------------------
 
@@ -177,12 +173,12 @@ class SignalingServer:
             if bound:
                 self._port = port
             for address, listener in bound.items():
-                listener.admits = self._admits
+                listener.admits = self._connections.admits
                 server = await serve(
                     self._serve,
                     sock=listener,
                     process_request=self._admit,
-                    create_connection=self._connection_class(),
+                    create_connection=self._connections.connection_class(),
                     compression=None,
                     server_header=None,
                     open_timeout=limits.RELAY_HANDSHAKE_WITHIN,
@@ -215,14 +211,6 @@ class SignalingServer:
 
     # --- one connection -----------------------------------------------------------------------
 
-    def _connection_class(self) -> type[_Connection]:
-        owner = self
-
-        class Connection(_Connection):
-            server_of_rooms = owner
-
-        return Connection
-
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """Decide about the HTTP request (RFC 6455 section 4.2), before it becomes a WebSocket."""
         path = request.path.partition("?")[0]
@@ -247,50 +235,25 @@ class SignalingServer:
         return None
 
     async def _serve(self, connection: ServerConnection) -> None:
-        assert isinstance(connection, _Connection)
+        assert isinstance(connection, ClientConnection)
         assert connection.request is not None
         path, _, query = connection.request.path.partition("?")
         if path == LINE_PATH:
             await self._serve_line(connection)
             return
-        room, refusal = self._check(connection, path, query)
+        address, port = connection.local_address[:2]
+        room, refusal = room_of(path, query, self._token, address, port)
         if refusal:
             self._count("signaling." + refusal.lower().replace(" ", "-"))
             await self._refuse(connection, refusal)
         elif not self._allow_room(room):
             self._count("signaling.room-closed")
             await connection.close(ROOM_CLOSED, "room closed")
-        elif self._room_is_full(connection, room):
+        elif self._relay.is_full(connection, room):
             self._count("signaling.room-full")
             await connection.close(CloseCode.TRY_AGAIN_LATER, "room full")
         else:
-            await self._serve_room(connection, room)
-
-    def _room_is_full(self, newcomer: _Connection, room: int) -> bool:
-        members = self._rooms.get(room, set())
-        same = sum(client.counted_as == newcomer.counted_as for client in members)
-        return len(members) >= limits.RELAY_CLIENTS_PER_ROOM or same >= limits.RELAY_ROOM_CLIENTS_PER_ADDRESS
-
-    def _check(self, connection: ServerConnection, path: str, query: str) -> tuple[int, str]:
-        """Return (room, "") or (0, the ancestor's error)."""
-        try:
-            shown = parse_qs(query, max_num_fields=8, errors="surrogateescape").get("apiKey", [""])[0]
-        except ValueError:  # more fields than any client of ours sends
-            shown = ""
-        if not shown:
-            return 0, "apiKey is mandatory parameter"
-        address, port = connection.local_address[:2]
-        if not key_opens(shown, self._token, address, port):
-            return 0, "wrong API key"
-        if re.fullmatch(r"/[0-9]+", path) is None:
-            return 0, "unknown id"
-        digits = path[1:].lstrip("0")
-        if len(digits) > len(str(limits.ROOM_MAX)):
-            return 0, "out of range"
-        room = int(digits or "0")
-        if not limits.ROOM_MIN <= room <= limits.ROOM_MAX:
-            return 0, "out of range"
-        return room, ""
+            await self._relay.serve(connection, room)
 
     async def _refuse(self, connection: ServerConnection, error: str) -> None:
         try:
@@ -310,133 +273,7 @@ class SignalingServer:
         except Exception:
             log.exception("line.failed")
 
-    async def _serve_room(self, client: _Connection, room: int) -> None:
-        self._count("signaling.client")
-        members = self._rooms.setdefault(room, set())
-        members.add(client)
-        loop = asyncio.get_running_loop()
-        address = client.counted_as or ""  # it has none any more when what it left behind is read
-        own = Allowance(limits.RELAY_FRAMES_PER_S, limits.RELAY_FRAMES_BURST, loop.time())
-        try:
-            async with asyncio.timeout(limits.RELAY_FIRST_FRAME_WITHIN) as silence:
-                while True:
-                    text = await client.recv()
-                    silence.reschedule(None)
-                    if not isinstance(text, str):
-                        self._count("signaling.binary")
-                        await self._close(client, CloseCode.UNSUPPORTED_DATA, "text only")
-                        return
-                    now = loop.time()
-                    cost = 1 + len(text) / limits.RELAY_FRAME_CHARS
-                    cost *= max(1.0, len(members) / limits.RELAY_CROWD)
-                    together = self._places.frames(address, now)
-                    wait = max(own.spend(cost, now), together.spend(cost, now))
-                    if wait > limits.RELAY_OWED_MAX:
-                        self._count("signaling.flood")
-                        together.refund(cost)
-                        members.discard(client)
-                        client.transport.abort()
-                        return
-                    if wait > 0:
-                        self._count("signaling.throttled")
-                        with contextlib.suppress(TimeoutError):
-                            async with asyncio.timeout(wait):
-                                await client.wait_closed()
-                                return  # what it said in excess before it left is nobody's loss
-                    self._relay(client, members, text)
-        except ConnectionClosed as closed:
-            if closed.sent is not None and closed.sent.code == CloseCode.MESSAGE_TOO_BIG:
-                self._count("signaling.oversized")
-        except TimeoutError:
-            self._count("signaling.silent-client")
-            await self._close(client, CloseCode.POLICY_VIOLATION, "nothing was said")
-        finally:
-            members.discard(client)
-            if not members and self._rooms.get(room) is members:
-                del self._rooms[room]
-
-    def _relay(self, sender: _Connection, members: set[_Connection], text: str) -> None:
-        if sender not in members:  # its room was closed while the frame waited
-            return
-        self._count("signaling.relayed")
-        if self._tap is not None:
-            self._tap(text)
-        broadcast([client for client in members if client is not sender], text)
-        for client in list(members):
-            if client.transport.get_write_buffer_size() > limits.RELAY_BACKLOG_MAX:
-                self._count("signaling.slow-reader")
-                members.discard(client)
-                client.transport.abort()
-
-    async def _close(self, client: ServerConnection, code: int, reason: str) -> None:
-        assert isinstance(client, _Connection)
-        for members in self._rooms.values():
-            members.discard(client)  # at once: nothing is relayed to it during the closing handshake
-        await client.close(code, reason)
-
     # --- counting -----------------------------------------------------------------------------
 
     def _count(self, code: str) -> None:
         self.counters[code] += 1
-
-    def _admits(self, address: str) -> bool:
-        """Of the listening sockets: is this connection one too many of its address?"""
-        admitted = self._places.admits(address, asyncio.get_running_loop().time())
-        if not admitted:
-            self._count("signaling.too-many")
-        return admitted
-
-    def take_place(self, connection: _Connection, address: str) -> bool:
-        """Is there room for one more TCP connection from this address? Then it is counted.
-
-        A full server ends the newest connection of an address that has many: nobody fills it alone.
-        """
-        if self._places.total >= limits.RELAY_CONNECTIONS_MAX:
-            crowder = self._places.crowder(address)
-            if crowder is not None:
-                self._count("signaling.crowded-out")
-                self._connections[crowder][-1].give_up()
-        if not self._places.take(address):
-            self._count("signaling.too-many")
-            return False
-        self._connections.setdefault(address, []).append(connection)
-        return True
-
-    def free_place(self, connection: _Connection, address: str) -> None:
-        """A TCP connection from this address ended."""
-        self._places.free(address)
-        self._connections[address].remove(connection)
-        if not self._connections[address]:
-            del self._connections[address]
-
-
-class _Connection(ServerConnection):
-    """Counts TCP connections from the first moment, before any byte of them was read."""
-
-    server_of_rooms: SignalingServer
-    counted_as: str | None = None
-    """The remote address that it has a place of, or None."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        read_little(transport)
-        peer = transport.get_extra_info("peername")
-        address = peer[0] if peer else ""
-        if self.server_of_rooms.take_place(self, address):
-            self.counted_as = address
-        else:
-            self.transport.abort()
-
-    def give_up(self) -> None:
-        """Its place is needed for somebody else."""
-        self._free()
-        self.transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._free()
-        super().connection_lost(exc)
-
-    def _free(self) -> None:
-        if self.counted_as is not None:
-            self.server_of_rooms.free_place(self, self.counted_as)
-            self.counted_as = None

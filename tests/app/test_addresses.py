@@ -49,6 +49,31 @@ def found(name: str, address: str, *, present: bool = True, relay: bool = False)
     return FoundBox(f"instance of {name}", name, (address,), 8787, 0.0, present, relay)
 
 
+class TestSeen:
+    def test_the_screen_is_told_of_boxes_that_discovery_does_not_show(self, tmp_path: Path) -> None:
+        first = Book(tmp_path)
+        first.book.discovered([found("Bridge", "10.20.0.1"), found("Galley", "10.20.0.2")])
+        first.book.met("Library", ("10.99.0.3",), 8787)
+
+        again = Book(tmp_path, Config(servers=("ws://10.50.0.1:8787", "ws://10.99.0.3:8787")))
+        again.book.discovered([found("Bridge", "10.20.0.1"), found("Relay", "10.20.0.9", relay=True)])
+        assert [(box.name, box.address, box.present, box.found_by) for box in again.book.seen(0.0)] == [
+            ("Bridge", "10.20.0.1", True, "mdns"),
+            ("Library", "10.99.0.3", False, "known"),
+            ("Galley", "10.20.0.2", False, "known"),
+            ("", "10.50.0.1", False, "server"),
+        ]
+
+    def test_a_box_that_went_long_ago_is_only_known(self, tmp_path: Path) -> None:
+        book = Book(tmp_path)
+        book.book.discovered([found("Bridge", "10.20.0.1")])
+        book.book.discovered([found("Bridge", "10.20.0.1", present=False)])
+        (went,) = book.book.seen(limits.BOX_SEEN_FOR - 1)
+        assert (went.name, went.found_by) == ("Bridge", "mdns")
+        (known,) = book.book.seen(limits.BOX_SEEN_FOR)
+        assert (known.name, known.found_by, known.present) == ("Bridge", "known", False)
+
+
 class TestServers:
     def test_our_own_the_configured_the_found_and_the_known(self, tmp_path: Path) -> None:
         first = Book(tmp_path)

@@ -14,7 +14,8 @@ from appliance.app.lines import Lines, answer_line, dial_peer
 from appliance.core import limits
 from appliance.core.channel import SealedChannel
 from appliance.core.identity import BoxIdentity
-from appliance.core.line import LineGate, LineSecrets
+from appliance.core.line_gate import LineGate
+from appliance.core.line_secrets import LineSecrets
 from appliance.errors import MeetingBoxError
 from appliance.signaling.line_socket import LineRefused, LineSocket, LineUnreachable
 from appliance.signaling.server import SignalingServer

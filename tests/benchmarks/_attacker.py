@@ -22,7 +22,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from appliance.core import messages as m
-from appliance.core.handshake import Handshakes, SendFrame
+from appliance.core.handshake import Handshakes
+from appliance.core.handshake_effects import SendFrame
 from appliance.errors import RemoteProtocolError
 
 CONNECTIONS = 10_000

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -145,22 +142,8 @@ class Meeting:
 
     def restart(self, name: str) -> float:
         """Start a box again whose process has ended, with everything that it kept; return when."""
-        box, host = self.box[name], self.hosts[name]
-        argv = [
-            *(sys.executable, "-m", "appliance", "run", "--config", str(box.folder / "meetingbox.toml")),
-            *("--socket", str(box.folder / "control.sock"), "--state-dir", str(box.folder / "state")),
-        ]
-
         begun = time.monotonic()
-        box.client.close()  # it leads to the process that was
-        with (box.folder / "log.txt").open("ab") as log:
-            box.process = host.popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **self.environment(name)},
-            )
+        self.box[name].restart()
         return begun
 
     def clone(self, original: str, copy: str) -> None:

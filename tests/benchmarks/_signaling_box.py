@@ -30,7 +30,7 @@ from appliance.app import peer_shell
 from appliance.app.box import Box
 from appliance.bridge import Bridge
 from appliance.config import Audio, Config, Display, Signaling, Video
-from appliance.core.peer import PeerState
+from appliance.core.peer_table import PeerState
 from appliance.core.view import Snapshot
 
 _CLONE_NEWNET = 0x40000000

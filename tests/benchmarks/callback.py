@@ -62,7 +62,8 @@ from appliance.media.audio.opus import Encoder
 from appliance.media.audio.pace import Pace
 from appliance.media.audio.playout import Playout
 from appliance.media.audio.receive import PeerSound
-from appliance.media.audio.speaker import PacedSpeaker, Speaker, open_speaker
+from appliance.media.audio.speaker import PacedSpeaker, Speaker
+from appliance.media.audio.streams import open_speaker
 from appliance.media.audio.watch import Side
 from appliance.media.decoder import Decoder
 from appliance.media.encoded import EncodedFrame

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 
 from handshake_net import seeded
 
-from appliance.core.handshake import Handshakes, SendFrame
+from appliance.core.handshake import Handshakes
+from appliance.core.handshake_effects import SendFrame
 
 ROOM = 42
 NOW = 1000.0

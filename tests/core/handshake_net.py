@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from appliance.core.guesses import GuessBudgets
-from appliance.core.handshake import Effect, Handshakes, ProofFailed, Proven, Refused, SealFrame, SendFrame
+from appliance.core.handshake import Handshakes
+from appliance.core.handshake_effects import Effect, ProofFailed, Proven, Refused, SealFrame, SendFrame
 
 
 def seeded(seed: object) -> Callable[[int], bytes]:

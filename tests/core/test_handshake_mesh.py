@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appliance.core import limits
-from appliance.core.handshake import State
+from appliance.core.pair import State
 
 
 def start_together(network: Network, boxes: int, relays: int, spread: float) -> None:

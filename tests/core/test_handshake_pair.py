@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from appliance.core import limits
 from appliance.core import messages as m
 from appliance.core.guesses import GuessBudgets
-from appliance.core.handshake import Effect, Handshakes, ProofFailed, Proven, Refused, SealFrame, SendFrame
+from appliance.core.handshake import Handshakes
+from appliance.core.handshake_effects import Effect, ProofFailed, Proven, Refused, SealFrame, SendFrame
 from appliance.core.pair import TABLE, Event, State
 from appliance.core.table import Machine
 from appliance.errors import LocalProtocolError
@@ -149,7 +150,7 @@ def test_a_wrong_password_costs_each_side_a_guess_and_says_so() -> None:
     assert rejected[1:] == [ProofFailed(joiner.peer_id, as_joiner=False, reason="wrong-proof")]
     assert hear(joiner, frame(rejected)) == [ProofFailed(member.peer_id, as_joiner=True, reason="rejected")]
     assert joiner.state(member.peer_id) is member.state(joiner.peer_id) is State.FAILED
-    assert joiner._press.available(NOW) == limits.GUESSES_PER_PRESS - 1
+    assert joiner._admission.press.available(NOW) == limits.GUESSES_PER_PRESS - 1
     assert member._members.strangers.wrong == 1
 
 
@@ -161,7 +162,7 @@ def test_a_proof_that_nobody_answers_costs_a_guess_after_three_seconds() -> None
     assert joiner.tick(NOW + limits.PROOF_WITHIN) == [
         ProofFailed(member.peer_id, as_joiner=True, reason="unanswered")
     ]
-    assert joiner._press.available(NOW) == limits.GUESSES_PER_PRESS - 1
+    assert joiner._admission.press.available(NOW) == limits.GUESSES_PER_PRESS - 1
 
 
 def test_a_late_acceptance_is_refused_and_another_attempt_mends_it() -> None:
@@ -499,6 +500,36 @@ def test_a_room_is_full_at_the_number_of_tiles() -> None:
     assert hear(member, box("too many").hello(), now=now) == [Refused("room.full")]
 
 
+def test_who_is_away_takes_no_place_until_it_is_back() -> None:
+    member = box("member")
+    now, peers = NOW, []
+    for number in range(limits.PEERS_MAX + 1):
+        now += 1.0
+        x = Exchange(box(("p", number)), member)
+        challenge = frame(hear(member, x.joiner.hello(), now=now))
+        assert kinds(hear(member, frame(hear(x.joiner, challenge)), now=now)) == ["accept", "Proven"]
+        peers.append(x.joiner.peer_id)
+        if number == 0:
+            member.is_away(peers[0], True)
+    assert hear(member, box("too many").hello(), now=now) == [Refused("room.full")]
+    member.is_away(peers[1], True)
+    assert kinds(hear(member, box("the next").hello(), now=now)) == ["challenge"]
+    member.is_away(peers[1], False)
+    assert hear(member, box("another").hello(), now=now) == [Refused("room.full")]
+
+
+def test_members_that_are_away_are_bounded() -> None:
+    member = box("member")
+    now = NOW
+    for number in range(limits.MEMBERS_MAX):
+        now += 1.0
+        x = Exchange(box(("p", number)), member)
+        challenge = frame(hear(member, x.joiner.hello(), now=now))
+        assert kinds(hear(member, frame(hear(x.joiner, challenge)), now=now)) == ["accept", "Proven"]
+        member.is_away(x.joiner.peer_id, True)
+    assert hear(member, box("too many").hello(), now=now) == [Refused("room.full")]
+
+
 # --- Sealed frames --------------------------------------------------------------------------------
 
 
@@ -566,7 +597,7 @@ def test_no_repr_shows_the_password_or_a_key() -> None:
     joiner, member = two("secret-4711", "secret-4711")
     (proven,) = hear(joiner, Exchange(joiner, member).until("accept").accept)
     assert isinstance(proven, Proven)
-    shown = repr(joiner) + repr(joiner._pairs) + repr(proven) + repr(vars(joiner)["_password"])
+    shown = repr(joiner) + repr(joiner._pairs) + repr(proven) + repr(vars(joiner._frames)["_password"])
     assert "4711" not in shown
     assert repr(proven.keys.a_to_b) not in shown
     assert repr(proven.keys.resume) not in shown

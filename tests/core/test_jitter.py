@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.core import limits
-from appliance.core.jitter import Frame, JitterBuffer, Kind, unwrap
+from appliance.core.jitter import Frame, JitterBuffer, Kind
+from appliance.core.rtp import unwrap
 
 FRAME = limits.SOUND_FRAME
 TICK = 0.02

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from appliance.core import limits
 from appliance.core.identity import BoxIdentity
-from appliance.core.line import LineAnswerer, LineDialer, LineGate, LineSecrets, LineState
+from appliance.core.line import LineAnswerer, LineDialer, LineState
+from appliance.core.line_gate import LineGate
+from appliance.core.line_secrets import LineSecrets
 from appliance.errors import LocalProtocolError, RemoteProtocolError, StartError
 
 RESUME = b"r" * 32

@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 from appliance.core import limits
 from appliance.core import messages as m
 from appliance.core import peer_effects as peer
+from appliance.core.bind import Ends
 from appliance.core.channel import SealedChannel
 from appliance.core.direct_line import LineState
 from appliance.core.identity import BoxIdentity
 from appliance.core.introduction import Acquaintance
 from appliance.core.keys import PairKeys
-from appliance.core.peer import TABLE, Ends, Me, Peer, PeerState
+from appliance.core.peer import Peer
 from appliance.core.peer_effects import GoneReason, HeardSameRoom
+from appliance.core.peer_table import TABLE, PeerState
+from appliance.core.whereabouts import Me
 
 KEYS = PairKeys(*(bytes([n]) * 32 for n in range(1, 6)))
 LINE_KEYS = PairKeys(*(bytes([n]) * 32 for n in range(11, 16)))

@@ -10,9 +10,11 @@ from appliance.core import peer_effects as peer
 from appliance.core.channel import SealedChannel
 from appliance.core.identity import BoxIdentity
 from appliance.core.keys import PairKeys
-from appliance.core.peer import Me, Peer, PeerState
+from appliance.core.peer import Peer
 from appliance.core.peer_effects import GoneReason
+from appliance.core.peer_table import PeerState
 from appliance.core.rejoin import Member
+from appliance.core.whereabouts import Me
 
 LINE_KEYS = PairKeys(*(bytes([n]) * 32 for n in range(11, 16)))
 ONE, TWO = sorted((BoxIdentity(bytes([n]) * 32) for n in (1, 2)), key=lambda i: i.box_id_hex)

@@ -11,7 +11,8 @@ from appliance.core import limits
 from appliance.core import messages as m
 from appliance.core import recognition as rec
 from appliance.core.guesses import GuessBudgets
-from appliance.core.handshake import Effect, Handshakes, ProofFailed, Proven, Refused, SendFrame
+from appliance.core.handshake import Handshakes
+from appliance.core.handshake_effects import Effect, ProofFailed, Proven, Refused, SendFrame
 from appliance.core.identity import PeerKey
 from appliance.core.pair import State
 from appliance.errors import StartError

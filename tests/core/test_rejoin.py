@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from appliance.core import limits
 from appliance.core.door import Door
 from appliance.core.identity import BoxIdentity, PeerKey
-from appliance.core.line import LineSecrets
+from appliance.core.line_secrets import LineSecrets
 from appliance.core.rejoin import Joined, Kept, Member, restore
 from appliance.errors import StartError
 
@@ -95,7 +95,7 @@ def test_one_damaged_byte_is_refused_or_harmless(place: int, value: int) -> None
 
 def test_members_and_rooms_are_bounded() -> None:
     whole = kept()
-    many = msgspec.structs.replace(whole.rooms[0], members=whole.rooms[0].members * (limits.PEERS_MAX + 1))
+    many = msgspec.structs.replace(whole.rooms[0], members=whole.rooms[0].members * (limits.MEMBERS_MAX + 1))
     assert code_of(msgspec.structs.replace(whole, rooms=(many,)).to_state()) == "rejoin.state"
     lots = msgspec.structs.replace(whole, rooms=whole.rooms * (limits.ROOMS_MAX + 1))
     assert len(restore(lots.to_state(), BOOT, AT + 1, 2.0)[1]) == limits.ROOMS_MAX

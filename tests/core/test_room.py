@@ -150,6 +150,29 @@ class TestRoster:
         roster.add("a")
         assert roster.members == ("me", "a")
 
+    def test_who_is_away_leaves_its_place_to_another_one(self) -> None:
+        roster = Roster("me")
+        for number in range(limits.PEERS_MAX):
+            roster.add(f"{number}")
+        assert roster.full
+        assert roster.crowded
+        roster.away("0")
+        assert not roster.full
+        roster.add("sixteenth")
+        assert roster.crowded  # when "0" returns now, there is no place for it
+        roster.away("sixteenth")
+        roster.back("0")
+        assert roster.crowded
+
+    def test_those_that_are_away_are_bounded(self) -> None:
+        roster = Roster("me")
+        for number in range(limits.MEMBERS_MAX):
+            assert not roster.full
+            roster.add(f"{number}")
+            roster.away(f"{number}")
+        assert roster.full
+        assert not roster.crowded
+
     def test_nobody_is_away_that_was_never_here(self) -> None:
         roster = Roster("me")
         roster.away("a")

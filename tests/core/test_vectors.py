@@ -12,7 +12,8 @@ import pytest
 from spake2 import SPAKE2_A, SPAKE2_B
 
 from appliance.core.channel import SealedChannel, bind_mac
-from appliance.core.handshake import Handshakes, Proven, Refused, SendFrame
+from appliance.core.handshake import Handshakes
+from appliance.core.handshake_effects import Proven, Refused, SendFrame
 from appliance.core.keys import PairKeys
 
 FOLDER = Path(__file__).parent.parent / "vectors"

@@ -15,13 +15,17 @@ from fuzzing.target import MACHINE, Reader, Target, pieces
 from appliance.core import limits
 from appliance.core import messages as m
 from appliance.core import peer_effects as effects
+from appliance.core.bind import Ends
 from appliance.core.channel import SealedChannel, bind_mac
 from appliance.core.door import Door
-from appliance.core.handshake import Handshakes, SendFrame
+from appliance.core.handshake import Handshakes
+from appliance.core.handshake_effects import SendFrame
 from appliance.core.identity import BoxIdentity, PeerKey
 from appliance.core.keys import PairKeys, expand
-from appliance.core.line import LineAnswerer, LineDialer, LineSecrets
-from appliance.core.peer import Ends, Me, Peer
+from appliance.core.line import LineAnswerer, LineDialer
+from appliance.core.line_secrets import LineSecrets
+from appliance.core.peer import Peer
+from appliance.core.whereabouts import Me
 from appliance.errors import RemoteProtocolError
 
 NOW = 1000.0

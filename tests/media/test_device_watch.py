@@ -18,11 +18,11 @@ import numpy as np
 
 from appliance.core import limits
 from appliance.core.view import DeviceView
-from appliance.media.audio import microphone, speaker
+from appliance.media.audio import microphone, speaker, streams
 from appliance.media.audio.devices import PortAudio, Spec
-from appliance.media.audio.duplex import open_duplex
 from appliance.media.audio.microphone import Microphone
 from appliance.media.audio.speaker import Speaker
+from appliance.media.audio.streams import open_duplex
 from appliance.media.audio.watch import DeviceWatch, Side
 
 MOVED_WITHIN = 3.0  # seconds, from the plug to the sound
@@ -157,14 +157,14 @@ class Room:
             "microphone",
             Spec("auto"),
             open_plain=lambda spec: microphone.NoMicrophone(),
-            open_device=microphone.open_microphone,
+            open_device=streams.open_microphone,
             stand_in=microphone.NoMicrophone,
         )
         self.mouth: Side[Speaker] = Side(
             "speaker",
             Spec("auto"),
             open_plain=lambda spec: speaker.PacedSpeaker(),
-            open_device=speaker.open_speaker,
+            open_device=streams.open_speaker,
             stand_in=speaker.PacedSpeaker,
         )
         portaudio = PortAudio(cards.text)

@@ -32,7 +32,8 @@ from appliance.media.audio.ring import Samples
 from appliance.media.audio.speaker import PacedSpeaker
 from appliance.media.camera_process import CameraProcess
 from appliance.media.fanout import Fanout, SoundFanout
-from appliance.media.link import LinkStats, MediaLink
+from appliance.media.link import MediaLink
+from appliance.media.link_stats import LinkStats
 
 BAND = 3
 EARLY_MS, LATE_MS = -40, 60  # EBU R37

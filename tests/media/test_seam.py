@@ -1,4 +1,4 @@
-"""The contract with aiortc and aioice: everything that media/aiortc_seam.py relies on.
+"""The contract with aiortc and aioice: everything that media/aiortc_seam relies on.
 
 A failure here means that a new version changed something private: read the seam again.
 """
@@ -33,6 +33,7 @@ from appliance.core.h264 import depacketize
 from appliance.core.layers import Layer
 from appliance.core.rtp import Packet, is_rtcp
 from appliance.media import aiortc_seam as seam
+from appliance.media.aiortc_seam import attach
 
 
 class End:
@@ -124,7 +125,7 @@ def test_what_is_taken_out_of_aiortcs_receiver_is_there():
     async def run():
         pc = RTCPeerConnection()
         theirs = pc.addTransceiver("video").receiver
-        assert all(getattr(theirs, name) is not None for name in seam._UNUSED)
+        assert all(getattr(theirs, name) is not None for name in attach._UNUSED)
         await pc.close()
 
     asyncio.run(run())

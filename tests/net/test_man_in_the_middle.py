@@ -9,7 +9,7 @@ from net.boxes import Boxes, TestBox
 from net.capture import Capture
 from net.namespaces import Host, Lan, needs_namespaces
 
-from appliance.app.session import REFUSAL, UNPROVEN
+from appliance.app.sentences import REFUSAL, UNPROVEN
 
 ROOM, PIN = "42", "7319"
 NAMES = ("Lighthouse", "Boiler Room")

@@ -17,10 +17,12 @@ from typing import Any
 from appliance.core import messages as m
 from appliance.core import recognition as rec
 from appliance.core.channel import SealedChannel, bind_mac
-from appliance.core.handshake import Handshakes, Proven, SendFrame
+from appliance.core.handshake import Handshakes
+from appliance.core.handshake_effects import Proven, SendFrame
 from appliance.core.identity import BoxIdentity, PeerKey
 from appliance.core.introduction import Acquaintance, Carry, Host, Introductions
-from appliance.core.line import LineAnswerer, LineDialer, LineSecrets
+from appliance.core.line import LineAnswerer, LineDialer
+from appliance.core.line_secrets import LineSecrets
 
 FILE = Path(__file__).with_name("protocol.json")
 ROOM, PASSWORD = 42, "pa\u0308ss 4711"  # decomposed on purpose: NFC makes one character of two

@@ -14,7 +14,8 @@ from typing import Any
 from appliance.core.channel import SealedChannel, bind_mac
 from appliance.core.identity import BoxIdentity
 from appliance.core.keys import PairKeys
-from appliance.core.line import LineAnswerer, LineDialer, LineSecrets
+from appliance.core.line import LineAnswerer, LineDialer
+from appliance.core.line_secrets import LineSecrets
 from appliance.errors import RemoteProtocolError
 
 FOLDER = Path(__file__).parent

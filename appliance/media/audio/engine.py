@@ -11,10 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from appliance.core.view import DeviceView
-from appliance.media.audio import devices, microphone, speaker
+from appliance.media.audio import devices, microphone, speaker, streams
 from appliance.media.audio.capture import Capture, EncodedSound
 from appliance.media.audio.devices import Spec
-from appliance.media.audio.duplex import open_duplex
 from appliance.media.audio.microphone import Microphone
 from appliance.media.audio.playout import Playout
 from appliance.media.audio.processing import Processing, Wishes, plan
@@ -22,6 +21,7 @@ from appliance.media.audio.receive import PeerSound
 from appliance.media.audio.sequence import Detector, SequenceReport
 from appliance.media.audio.sound_check import SoundCheck
 from appliance.media.audio.speaker import Speaker
+from appliance.media.audio.streams import open_duplex
 from appliance.media.audio.watch import DeviceWatch, Side
 
 __all__ = ["AudioEngine", "EncodedSound", "PeerSound"]
@@ -53,14 +53,14 @@ class AudioEngine:
             "microphone",
             devices.parse_spec(microphone_spec, "microphone"),
             open_plain=_open_microphone,
-            open_device=microphone.open_microphone,
+            open_device=streams.open_microphone,
             stand_in=microphone.NoMicrophone,
         )
         self._speaker: Side[Speaker] = Side(
             "speaker",
             devices.parse_spec(speaker_spec, "speaker"),
             open_plain=self._open_speaker,
-            open_device=speaker.open_speaker,
+            open_device=streams.open_speaker,
             stand_in=speaker.PacedSpeaker,
         )
         self._wishes = wishes or Wishes()

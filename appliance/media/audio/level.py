@@ -18,9 +18,9 @@ BAND_EDGES_HZ = (150, 300, 600, 1000, 1600, 2500, 4000, 6000, 9000)
 BANDS = len(BAND_EDGES_HZ) - 1
 
 _FULL_SCALE = 32768.0
-_EDGES = np.array(BAND_EDGES_HZ) * limits.SOUND_FRAME // limits.SOUND_RATE
+_EDGES = 2 * (np.array(BAND_EDGES_HZ) * limits.SOUND_FRAME // limits.SOUND_RATE)  # a bin is two numbers
 # A window, so that the rumble below does not show in every band.
-_WINDOW = np.hanning(limits.SOUND_FRAME).astype(np.float32)
+_WINDOW = np.hanning(limits.SOUND_FRAME)  # float64: numpy transforms it twice as fast as float32
 _SCALE = 2.0 / (_FULL_SCALE**2 * limits.SOUND_FRAME * float(np.dot(_WINDOW, _WINDOW)))
 _NOTHING = 1e-12
 
@@ -36,8 +36,6 @@ def level_dbov(samples: Samples) -> int:
 
 def band_levels(samples: Samples) -> list[float]:
     """Return the level in dBov (0 is the loudest) of each band of one frame, 48 kHz."""
-    spectrum = np.fft.rfft(samples * _WINDOW)
-    power = spectrum.real**2 + spectrum.imag**2
-    powers = np.add.reduceat(power[: _EDGES[-1]], _EDGES[:-1])
-    levels: list[float] = (10.0 * np.log10(powers * _SCALE + _NOTHING)).tolist()
-    return levels
+    spectrum = np.fft.rfft(samples * _WINDOW).view(np.float64)[: _EDGES[-1]]
+    powers = np.add.reduceat(spectrum * spectrum, _EDGES[:-1])
+    return [10.0 * math.log10(power * _SCALE + _NOTHING) for power in powers.tolist()]

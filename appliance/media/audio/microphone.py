@@ -18,7 +18,7 @@ import numpy as np
 from appliance.core import limits
 from appliance.errors import DeviceError
 from appliance.media.audio import sequence
-from appliance.media.audio.devices import PortAudio, SoundDevice, Stream, await_calls
+from appliance.media.audio.devices import PortAudio, SoundDevice, Stream
 from appliance.media.audio.pace import FRAME_NS, Pace
 from appliance.media.audio.ring import Doorbell, Ring, Samples
 
@@ -244,16 +244,3 @@ class DeviceMicrophone:
         """Close the stream, and with it the other end of one that goes both ways."""
         if self._stream is not None:
             self._portaudio.close(self._stream)
-
-
-def open_microphone(portaudio: PortAudio, device: SoundDevice) -> DeviceMicrophone:
-    """Open a microphone on its own. Raises DeviceError."""
-    microphone = DeviceMicrophone(portaudio, device)
-
-    def callback(data: Any, _frames: int, when: Any, status: Any) -> None:
-        microphone.captured(data, when, status)
-
-    stream = portaudio.open("microphone", device, callback)
-    microphone.use(stream)
-    await_calls(portaudio, stream, {"microphone": microphone})
-    return microphone

@@ -14,7 +14,7 @@ import numpy as np
 
 from appliance.core import limits
 from appliance.errors import DeviceError
-from appliance.media.audio.devices import PortAudio, SoundDevice, Stream, await_calls
+from appliance.media.audio.devices import PortAudio, SoundDevice, Stream
 from appliance.media.audio.pace import Pace
 from appliance.media.audio.ring import Doorbell, Ring, Samples
 from appliance.media.audio.sequence import Detector
@@ -164,7 +164,7 @@ class RecordingSpeaker(PacedSpeaker):
 
 
 class DeviceSpeaker:
-    """A sound card, or what a sound server makes of one. `duplex` opens it together with its microphone."""
+    """A sound card, or what a sound server makes of one. `streams` opens it, alone or with its microphone."""
 
     def __init__(self, portaudio: PortAudio, device: SoundDevice) -> None:
         self.label = device.label
@@ -233,16 +233,3 @@ class DeviceSpeaker:
         """Close the stream, and with it the other end of one that goes both ways."""
         if self._stream is not None:
             self._portaudio.close(self._stream)
-
-
-def open_speaker(portaudio: PortAudio, device: SoundDevice) -> DeviceSpeaker:
-    """Open a speaker on its own. Raises DeviceError."""
-    speaker = DeviceSpeaker(portaudio, device)
-
-    def callback(data: Any, _frames: int, when: Any, status: Any) -> None:
-        speaker.fill(data, when, status)
-
-    stream = portaudio.open("speaker", device, callback)
-    speaker.use(stream)
-    await_calls(portaudio, stream, {"speaker": speaker})
-    return speaker

@@ -1,0 +1,100 @@
+"""What a person wants, at the screen: each intent a few lines over what the control socket does too."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from typing import TYPE_CHECKING
+
+from appliance.app import meeting
+from appliance.core import limits, view
+from appliance.errors import ControlError
+
+if TYPE_CHECKING:
+    from appliance.app.box import Box
+
+log = logging.getLogger("meetingbox")
+
+
+class Intents:
+    """The intents of one box, done one after the other."""
+
+    def __init__(self, box: Box) -> None:
+        self._box = box
+        self._queue: asyncio.Queue[view.Intent] = asyncio.Queue(limits.INTENTS_MAX)
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """(how many are not handled yet, the most there may be)."""
+        return self._queue.qsize(), limits.INTENTS_MAX
+
+    def put(self, intent: view.Intent) -> None:
+        """A person wants this; on the network thread."""
+        try:
+            self._queue.put_nowait(intent)
+        except asyncio.QueueFull:
+            self._box.count("intent.dropped")
+
+    async def follow(self) -> None:
+        """Do what is wanted, until cancelled."""
+        while True:
+            intent = await self._queue.get()
+            try:
+                await self._perform(intent)
+            except ControlError as error:
+                log.info("%s", error.code)
+            except Exception:
+                # One press that fails must not make the keypad dead.
+                log.exception("intent.failed %s", type(intent).__name__)
+
+    async def _perform(self, intent: view.Intent) -> None:
+        """Raises ControlError when it is not possible now."""
+        box = self._box
+        match intent:
+            case view.Join(room, password, pressed_at):
+                await box.rooms.join(room, password, made_up=False, pressed_at=pressed_at)
+            case view.StartMeeting(pressed_at):
+                room, password = meeting.make_up(secrets.randbelow)
+                await box.rooms.join(room, password, made_up=True, pressed_at=pressed_at)
+            case view.Leave(room):
+                await box.rooms.leave(room)
+            case view.SwitchRoom(room):
+                await box.rooms.switch(room)
+            case view.SetMuted(muted):
+                box.set_media(muted=muted)
+            case view.SetCamera(on):
+                box.set_media(camera_on=on)
+            case view.AllowJoining(is_open):
+                box.rooms.in_call().door.move(is_open)
+            case view.AdmitStranger():
+                box.rooms.in_call().admit()
+            case view.SetLayout(layout):
+                box.set_layout(layout)
+            case view.HideTiles(hidden):
+                box.hide_tiles(hidden)
+            case view.PinPeer(peer):
+                box.pin(peer)
+            case view.MutePeer(peer, muted):
+                box.rooms.in_call().mute_peer(peer, muted)
+            case view.ClosePeer(peer):
+                box.rooms.in_call().close_peer(peer)
+            case view.TilesShown(sizes, self_view):
+                box.show_tiles({peer: (width, height) for peer, width, height in sizes}, self_view)
+            case view.OpenSoundCheck():
+                box.sound_checks.open()
+            case view.CheckSound():
+                box.tasks.spawn(box.sound_checks.run_for_screen(), "sound check")
+            case view.CloseSoundCheck():
+                box.sound_checks.close()
+            case view.Connect(address):
+                box.tasks.spawn(self._connect_for_screen(address), "connect")
+            case view.CloseConnect():
+                box.book.forget_view()
+            case view.Quit():
+                pass  # the display ends and with it the box
+
+    async def _connect_for_screen(self, address: str) -> None:
+        with contextlib.suppress(ControlError):  # the screen reads it in the snapshot
+            await self._box.connect(address)
