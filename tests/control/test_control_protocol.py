@@ -48,7 +48,7 @@ def test_there_is_an_example_of_every_verb() -> None:
     assert {message["verb"] for message, _ in EXAMPLES} == set(protocol.VERBS)
 
 
-@pytest.mark.parametrize("key", protocol.KEYS)
+@pytest.mark.parametrize("key", [*protocol.KEYS, *".:+aZé密", "\U0001f600", " "])
 def test_every_key_can_be_pressed(key: str) -> None:
     assert protocol.make_request("press", {"key": key}) == protocol.Press(key=key)  # type: ignore[arg-type]
 
@@ -83,6 +83,9 @@ def test_every_key_can_be_pressed(key: str) -> None:
         (b'{"verb":"peer","peer":"a","action":"kick"}', "control.argument"),
         (b'{"verb":"press","key":"f1"}', "control.argument"),
         (b'{"verb":"press","key":""}', "control.argument"),
+        (b'{"verb":"press","key":"42"}', "control.argument"),
+        (b'{"verb":"press","key":"ok\\n"}', "control.argument"),
+        (b'{"verb":"press","key":"\\u0007"}', "control.argument"),
         (b'{"verb":"screenshot","file":"a.png"}', "control.argument"),
         (b'{"verb":"screenshot","file":"/a\\u0000.png"}', "control.argument"),
         (b'{"verb":"layout"}', "control.argument"),
