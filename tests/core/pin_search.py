@@ -113,7 +113,7 @@ def _opens(confirmed: Confirmed, seals: tuple[bytes, ...]) -> bool:
 
 
 class WeakenedPassword(Password):
-    """In the place of ``appliance.core.handshake.Password``: the secret is a hash of the PIN alone."""
+    """In the place of ``appliance.core.handshake_frames.Password``: the secret is a hash of the PIN alone."""
 
     def side_a(self, id_a: bytes, id_b: bytes, random_bytes: RandomBytes) -> Pake:
         return _WeakenedPake(super().side_a(id_a, id_b, random_bytes), self._secret)

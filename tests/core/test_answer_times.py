@@ -61,7 +61,7 @@ class LeakyPassword(Password):
 
 
 def test_a_lookup_that_stops_where_it_finds_the_pin_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("appliance.core.handshake.Password", LeakyPassword)
+    monkeypatch.setattr("appliance.core.handshake_frames.Password", LeakyPassword)
     assert "challenge" in leaking(HANDSHAKES // 2, fixed="0000")
 
 

@@ -33,7 +33,7 @@ def test_no_pin_of_ten_thousand_fits_a_recorded_handshake() -> None:
 
 
 def test_the_search_finds_the_pin_of_a_weakened_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("appliance.core.handshake.Password", WeakenedPassword)
+    monkeypatch.setattr("appliance.core.handshake_frames.Password", WeakenedPassword)
     (recorded,) = handshakes_in(record())
     assert PIN in PINS
     assert find_pin(recorded) == [PIN]

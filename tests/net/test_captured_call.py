@@ -34,9 +34,9 @@ BYTES, DIGITS = (
 WEAK = f"""
 import sys
 sys.path.append({str(TESTS / "core")!r})
-import appliance.core.handshake
+import appliance.core.handshake_frames
 import pin_search
-appliance.core.handshake.Password = pin_search.WeakenedPassword
+appliance.core.handshake_frames.Password = pin_search.WeakenedPassword
 """
 """What makes a box weak: it is imported by the interpreter when it starts."""
 
