@@ -195,6 +195,7 @@ def status(box: Box) -> dict[str, Any]:
         muted=box.muted,
         echo_control=box.engine.echo_control,
         says=_says(box),
+        problems=tuple(str(problem.sentence) for problem in problems(box)),
         counters=counters(box),
     ).reply()
 

@@ -265,6 +265,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
     ``muted``: its own microphone. ``echo_control``: "on" or "off", and why if not as usual. ``says``: the
     sentences on its screen that tell what happened: why joining failed, and the notices of this moment.
+    ``problems``: what home says that a person has to put right, but for the devices'.
     """
 
     v: int = 1
@@ -279,6 +280,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     muted: bool = False
     echo_control: str = ""
     says: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
     strangers: StrangersStatus = StrangersStatus()
     counters: Mapping[str, int] = {}
 

@@ -148,12 +148,13 @@ class Boxes:
         identity: bytes = b"",
         mode: str = "headless",
         head: Sequence[str] = (),
+        options: Sequence[str] = (),
     ) -> TestBox:
         """Start a box. ``band``: of its test sound, else another one for each; ``size``: of its screen.
 
         ``extra``: further lines for the end of its configuration. ``environment``: of its process, on top.
         ``identity``: the seed of its key, else it makes one. ``mode``: of its display. ``head``: further
-        lines for the beginning of its configuration.
+        lines for the beginning of its configuration. ``options``: further ones of its command.
         """
         index = len(self.all)
         folder = self._folder / f"box-{index}"
@@ -178,6 +179,7 @@ class Boxes:
         argv = [
             *(sys.executable, "-m", "appliance", "run", "--config", str(config)),
             *("--socket", str(folder / "control.sock"), "--state-dir", str(folder / "state")),
+            *options,
         ]
 
         def launch() -> subprocess.Popen[bytes]:
