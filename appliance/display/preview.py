@@ -202,7 +202,7 @@ SCENES = (
     Scene("address-looking", HOME, f"{TO_ADDRESS} {TYPED} ok", replace(HOME, connect=LOOKING)),
     Scene("address-silent", HOME, f"{TO_ADDRESS} {TYPED} ok", replace(HOME, connect=SILENT)),
     Scene("keypad-too-often", HOME, "4 2 ok 1 7 4 0 2 ok", TOO_OFTEN),
-    Scene("keypad-shown", HOME, "4 2 ok S e a 7 up up up ok"),
+    Scene("keypad-shown", HOME, "4 2 ok S e a 7 up up up up ok"),
     Scene("joining", HOME, "4 2 ok 1 2 3 4 ok", JOINING),
     Scene("joining-proving", HOME, "4 2 ok 1 2 3 4 ok", PROVING),
     Scene("coming-back", replace(HOME, phase=Phase.JOINING, coming_back=42)),

@@ -132,7 +132,7 @@ def test_a_status_has_the_documented_shape() -> None:
     assert reply["ok"] is True
     assert list(reply) == [
         "v", "id", "name", "state", "room", "rooms", "joining", "boxes", "peers", "muted",
-        "echo_control", "says", "strangers", "counters", "ok",
+        "echo_control", "says", "problems", "strangers", "counters", "ok",
     ]  # fmt: skip
     assert reply["joining"] == {"open": True, "closes_in_s": 12.5}
     assert list(reply["peers"][0]) == [

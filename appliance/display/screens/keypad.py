@@ -234,7 +234,7 @@ class KeypadScreen:
         if pad is None:
             self._stage.go_home()
         else:
-            self._stage.focus("key:1")
+            self._stage.focus("next" if self._by_digits else "key:1")
 
     def _proceed(self, at: float) -> None:
         after = pads.proceed(self.pad)
