@@ -96,13 +96,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="the control socket; default: [control] socket of the configuration, else "
         "/run/meetingbox/control.sock, else one of this user's",
     )
-    parser.add_argument(
-        "--state-dir",
-        type=Path,
-        metavar="PATH",
-        help="where the box keeps its identity and what it learned; default: $MEETINGBOX_STATE_DIR, else "
-        "/var/lib/meetingbox, else one of this user's",
-    )
+    _add_state_dir_option(parser)
     parser.add_argument(
         "--last-good",
         action="store_true",
@@ -238,14 +232,16 @@ def _add_config(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "config",
         help="print the configuration in force",
         formatter_class=_FORMAT,
-        description="Print the configuration in force as TOML, every key, with secrets masked. A file that\n"
-        "is wrong is refused (exit 2) with its name, the key, what was expected and what was found.",
+        description="Print the configuration in force as TOML, every key, with secrets masked, and where\n"
+        "each value comes from: the file, the settings on the screen, or neither (the default). A file\n"
+        "that is wrong is refused (exit 2) with its name, the key, what was expected and what was found.",
         epilog="examples:\n"
         "  meetingbox config\n"
         "  meetingbox config --config box.toml          is this file right?\n"
         "  meetingbox config --defaults > box.toml      a commented file to start from",
     )
     _add_config_option(parser)
+    _add_state_dir_option(parser)
     parser.add_argument("--defaults", action="store_true", help="print the commented defaults instead")
     parser.set_defaults(run=_config)
 
@@ -256,9 +252,19 @@ def _config(arguments: argparse.Namespace) -> int:
     if arguments.defaults:
         print(config.default_text(), end="")
         return 0
+    from appliance import settings_file
+
     loaded = config.load(arguments.config)
+    state_dir = arguments.state_dir or config.state_dir()
+    changes = settings_file.load(state_dir, loaded.config)
     print(f"# from {loaded.path}" if loaded.path else "# no file: the defaults")
-    print(config.effective_toml(loaded.config), end="")
+    if changes.problem is not None:
+        print(f"# not used, because it is damaged: {state_dir / settings_file.SETTINGS}")
+        print(f"meetingbox: {changes.problem.sentence}", file=sys.stderr)
+    elif changes.values:
+        print(f"# and from {state_dir / settings_file.SETTINGS}, which the settings on the screen wrote")
+    sources = dict.fromkeys(loaded.given, "from the file") | dict.fromkeys(changes.values, "from the screen")
+    print(config.effective_toml(changes.over(loaded.config), sources=sources), end="")
     return 0
 
 
@@ -289,9 +295,10 @@ def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _doctor(arguments: argparse.Namespace) -> int:
     import shutil
 
-    from appliance import config, doctor, probes
+    from appliance import config, doctor, probes, settings_file
 
-    looks = probes.all_probes(config.load(arguments.config), sound=arguments.sound)
+    loaded = settings_file.in_force(config.load(arguments.config), config.state_dir())
+    looks = probes.all_probes(loaded, sound=arguments.sound)
     report = doctor.to_dict(doctor.examine(looks))
     if arguments.json:
         import json
@@ -345,6 +352,16 @@ def _add_config_option(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="the configuration; default: $MEETINGBOX_CONFIG, else /etc/meetingbox/meetingbox.toml, "
         "else the defaults",
+    )
+
+
+def _add_state_dir_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--state-dir",
+        type=Path,
+        metavar="PATH",
+        help="where the box keeps its identity, its settings and what it learned; default: "
+        "$MEETINGBOX_STATE_DIR, else /var/lib/meetingbox, else one of this user's",
     )
 
 

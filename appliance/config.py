@@ -66,8 +66,9 @@ class Audio(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class Display(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``mode``: auto, fullscreen, window or headless. ``width``, ``height``: pixels, 0 for the screen's.
 
-    ``dim_after_minutes``, ``off_after_minutes``: of an idle home screen, 0 for never. ``measure``: read the
-    time code of the test picture in every drawn picture.
+    ``theme``: dark or light. ``reduced_motion``: nothing moves by itself. ``language``: a code of
+    ``core/languages.py``. ``dim_after_minutes``, ``off_after_minutes``: of an idle home screen, 0 for never.
+    ``measure``: read the time code of the test picture in every drawn picture.
     """
 
     mode: str = "auto"
@@ -75,6 +76,9 @@ class Display(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     height: int = 0
     dim_after_minutes: float = 10.0
     off_after_minutes: float = 120.0
+    theme: str = "dark"
+    reduced_motion: bool = False
+    language: str = "en"
     measure: bool = False
 
 
@@ -82,6 +86,12 @@ class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """``joining_minutes``: how long a meeting stays open to newcomers after somebody joined."""
 
     joining_minutes: float = 10.0
+
+
+class Admin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """``pin``: what the settings ask for, empty for nothing. The box keeps a slow hash of it."""
+
+    pin: str = ""
 
 
 class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -111,15 +121,20 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     audio: Audio = Audio()
     display: Display = Display()
     call: Call = Call()
+    admin: Admin = Admin()
     control: Control = Control()
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration and the file it came from (None: no file, the defaults)."""
+    """A configuration and the file it came from (None: no file, the defaults).
+
+    ``given``: the keys that the file has, as ``table.key``.
+    """
 
     config: Config
     path: Path | None
+    given: frozenset[str] = frozenset()
 
 
 # --- Reading ------------------------------------------------------------------------------------
@@ -144,19 +159,29 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     found = find(path, environ)
     if found is None:
         return Loaded(Config(), None)
-    return Loaded(parse(_read(found), str(found)), found)
+    text = read(found)
+    return Loaded(parse(text, str(found)), found, keys_of(tomllib.loads(text)))
 
 
 def parse(text: str, file: str) -> Config:
     """Turn TOML text into a checked configuration; ``file`` names it in errors. Raises ConfigError."""
+    return convert(decode(text, file), file)
+
+
+def decode(text: str, file: str) -> dict[str, Any]:
+    """Turn TOML text into tables. Raises ConfigError."""
     try:
-        data = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _syntax_error(file, text, str(error)) from None
     except (RecursionError, ValueError) as error:
         deep = isinstance(error, RecursionError)
         found = "lists or tables nested too deep" if deep else "a number of thousands of digits"
         raise ConfigError("config.syntax", file, "", "TOML", found) from None
+
+
+def convert(data: dict[str, Any], file: str) -> Config:
+    """Turn the tables of a file into a checked configuration. Raises ConfigError."""
     _refuse_unknown(file, data, msgspec.inspect.type_info(Config), "")
     try:
         config = msgspec.convert(data, Config, strict=True)
@@ -166,7 +191,17 @@ def parse(text: str, file: str) -> Config:
     return config
 
 
-def _read(path: Path) -> str:
+def keys_of(data: dict[str, Any]) -> frozenset[str]:
+    """The keys that tables give a value, as ``table.key``."""
+    return frozenset(
+        f"{key}.{inner}" if inner else key
+        for key, value in data.items()
+        for inner in (value if isinstance(value, dict) else ("",))
+    )
+
+
+def read(path: Path) -> str:
+    """Return a configuration file's text. Raises ConfigError."""
     file = str(path)
     try:
         with path.open("rb") as stream:
@@ -270,11 +305,11 @@ def _type_error(file: str, data: Any, message: str) -> ConfigError:
 # --- Writing ------------------------------------------------------------------------------------
 
 
-def effective_toml(config: Config, masked: bool = True) -> str:
+def effective_toml(config: Config, masked: bool = True, sources: Mapping[str, str] | None = None) -> str:
     """Write a configuration as TOML that ``parse`` reads back; every key is there.
 
     ``masked`` hides what is nobody else's business: a token that is not the default, the key of
-    another server.
+    another server, the PIN. ``sources``: where a key's value comes from (``table.key``), as a comment.
     """
     if masked:
         token = config.signaling.token
@@ -282,24 +317,46 @@ def effective_toml(config: Config, masked: bool = True) -> str:
         config = msgspec.structs.replace(
             config,
             signaling=msgspec.structs.replace(config.signaling, token=hidden),
+            admin=Admin(pin=config_checks.MASK if config.admin.pin else ""),
             servers=tuple(config_checks.mask_url(url) for url in config.servers),
         )
     plain: list[str] = []
     tables: list[str] = []
+
+    def line(key: str, value: object, table: str = "") -> str:
+        source = (sources or {}).get(f"{table}.{key}" if table else key)
+        return f"{key} = {_toml(value)}" + (f"  # {source}" if source else "")
+
     for key, value in msgspec.to_builtins(config).items():
         if isinstance(value, dict):
-            tables += ["", f"[{key}]", *(f"{k} = {_toml(v)}" for k, v in value.items())]
+            tables += ["", f"[{key}]", *(line(k, v, key) for k, v in value.items())]
         elif value and isinstance(value[0], dict):
+            source = (sources or {}).get(key)
             for item in value:
-                tables += ["", f"[[{key}]]", *(f"{k} = {_toml(v)}" for k, v in item.items())]
+                tables += ["", f"[[{key}]]" + (f"  # {source}" if source else "")]
+                tables += [f"{k} = {_toml(v)}" for k, v in item.items()]
         else:
-            plain.append(f"{key} = {_toml(value)}")
+            plain.append(line(key, value))
+    return "\n".join(plain + tables) + "\n"
+
+
+def to_toml(data: Mapping[str, Any]) -> str:
+    """Write some keys of a configuration as TOML: tables last, as ``effective_toml`` does."""
+    plain = [f"{key} = {_toml(value)}" for key, value in data.items() if not isinstance(value, dict)]
+    tables = [
+        line
+        for key, value in data.items()
+        if isinstance(value, dict)
+        for line in ("", f"[{key}]", *(f"{k} = {_toml(v)}" for k, v in value.items()))
+    ]
     return "\n".join(plain + tables) + "\n"
 
 
 def _toml(value: object) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
     if isinstance(value, str):
         # JSON's escapes are TOML's, but TOML also wants DEL escaped.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

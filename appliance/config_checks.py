@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from appliance.core import limits
+from appliance.core import languages, limits
+from appliance.core.pin_entry import is_pin
 from appliance.errors import ConfigError
 
-SECRETS = frozenset({"signaling.token"})  # never quoted in an error
+SECRETS = frozenset({"signaling.token", "admin.pin"})  # never quoted in an error
 MASK = "********"
 
 # Bidirectional overrides can make one name look like another.
@@ -185,6 +186,15 @@ RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "display.off_after_minutes": (
         f"0 (never) or up to {limits.IDLE_MINUTES_MAX} minutes",
         _idle_minutes,
+    ),
+    "display.theme": ("dark or light", lambda text: text in ("dark", "light")),
+    "display.language": (
+        " or ".join((", ".join(list(languages.NAMES)[:-1]), list(languages.NAMES)[-1])),
+        lambda text: text in languages.NAMES,
+    ),
+    "admin.pin": (
+        f"{limits.PIN_DIGITS_MIN} to {limits.PIN_DIGITS_MAX} digits in quotes, or nothing",
+        lambda text: text == "" or is_pin(text),
     ),
     "call.joining_minutes": (
         f"minutes, more than 0 and at most {limits.JOINING_MINUTES_MAX}",

@@ -189,6 +189,30 @@ class TestConfig:
         assert 'name = "Bridge"' in done.stdout
         assert "hunter2" not in done.stdout
 
+    def test_what_was_changed_on_the_screen_wins_and_is_marked(self, tmp_path: Path) -> None:
+        file = tmp_path / "box.toml"
+        file.write_text('name = "Bridge"\n[admin]\npin = "4711"\n')
+        (tmp_path / "settings.toml").write_text('name = "Mess"\n[display]\ntheme = "light"\n')
+        done = meetingbox("config", "--config", file, "--state-dir", tmp_path)
+        assert done.returncode == 0
+        lines = done.stdout.splitlines()
+        assert lines[:2] == [
+            f"# from {file}",
+            f"# and from {tmp_path / 'settings.toml'}, which the settings on the screen wrote",
+        ]
+        assert 'name = "Mess"  # from the screen' in lines
+        assert 'theme = "light"  # from the screen' in lines
+        assert 'language = "en"' in lines
+        assert "4711" not in done.stdout
+
+    def test_broken_settings_are_said_and_not_used(self, tmp_path: Path) -> None:
+        (tmp_path / "settings.toml").write_text("name = 7\n")
+        done = meetingbox("config", MEETINGBOX_STATE_DIR=str(tmp_path))
+        assert done.returncode == 0
+        assert "not used" in done.stdout
+        assert "settings.toml: name: expected text in quotes, found 7" in done.stderr
+        assert (tmp_path / "settings.toml").exists()
+
     @pytest.mark.parametrize("command", ["config", "run", "doctor"])
     def test_a_wrong_file_exits_with_2_and_starts_nothing(self, command: str, tmp_path: Path) -> None:
         file = tmp_path / "box.toml"

@@ -331,10 +331,32 @@ class TestWriting:
         assert "x=1" in text
         assert servers[1] in text
 
+    def test_a_pin_is_masked_and_never_quoted(self) -> None:
+        assert "4711" not in effective_toml(Config(admin=config.Admin(pin="4711")))
+        with pytest.raises(ConfigError) as caught:
+            parse('[admin]\npin = "471x"', "x")
+        assert "471x" not in caught.value.sentence
+        assert "4 to 12 digits" in caught.value.sentence
+
+    def test_the_source_of_a_value_stands_beside_it_and_is_read_back(self) -> None:
+        given = Config(name="Bridge", presets=(config.PresetRoom(label="Board", room=42),))
+        sources = {"name": "from the file", "presets": "from the screen", "audio.speaker": "from the screen"}
+        text = effective_toml(given, sources=sources)
+        assert 'name = "Bridge"  # from the file' in text
+        assert "[[presets]]  # from the screen" in text
+        assert 'speaker = "auto"  # from the screen' in text
+        assert 'microphone = "auto"\n' in text
+        assert parse(text, "x") == given
+
     def test_every_key_has_a_rule(self) -> None:
         """A key that nobody wrote a rule for would take any value of its type."""
         # true or false, nothing to check
-        free = {"display.measure", "audio.noise_suppression", "audio.automatic_gain"}
+        free = {
+            "display.measure",
+            "display.reduced_motion",
+            "audio.noise_suppression",
+            "audio.automatic_gain",
+        }
         full = Config(interfaces=("a",), servers=("ws://a",), presets=(config.PresetRoom(label="a", room=1),))
         walked = config.config_checks._walk(msgspec.to_builtins(full), "")
         keys = {key.replace("[0]", "[]") for key, value in walked if not isinstance(value, dict)}

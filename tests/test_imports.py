@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "core": {"errors"},
     "config_checks": {"core", "errors"},
     "config": {"config_checks", "core", "errors"},
+    "settings_file": {"config", "core", "errors"},
     "bridge": {"core", "wake"},
     "signaling": {"core", "config", "errors"},
     "media": {"core", "config", "errors", "wake"},

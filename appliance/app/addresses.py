@@ -189,6 +189,11 @@ class AddressBook:
         self._unsaved = False
         state_files.save(self._state_dir, state_files.KNOWN, self._known.to_state())
 
+    def forget(self) -> None:
+        """Remember nothing, and read again what the state folder has."""
+        self._unsaved = False
+        self._known = state_files.load_known(self._state_dir)
+
     # --- an address that a person typed ---------------------------------------------------------
 
     async def connect(self, text: str) -> tuple[str, int]:

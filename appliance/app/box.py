@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Protocol
 
-from appliance.app import state_files, status
+from appliance.app import settings, state_files, status
 from appliance.app.abuse import AbuseReport
 from appliance.app.addresses import AddressBook
 from appliance.app.commands import Commands
@@ -38,6 +38,7 @@ from appliance.media.audio.engine import AudioEngine, EncodedSound
 from appliance.media.audio.processing import Wishes
 from appliance.media.camera_process import CameraProcess
 from appliance.media.fanout import Fanout, SoundFanout
+from appliance.settings_file import Changes
 from appliance.signaling.client import ServerAddress
 from appliance.signaling.discovery import Discovery, FoundBox
 from appliance.signaling.interfaces import Interface, InterfaceWatcher, host_addresses
@@ -68,13 +69,16 @@ class Box:
         runtime_dir: Path | None = None,
         mistake: ConfigError | None = None,
     ) -> None:
-        self.config = config
         self.mistake = mistake  # in the configuration file, in whose place ``config`` is the last good one
+        self.file_config = settings.without_pin(config)
         self.config_path = config_path
         self.state_dir = state_dir
         self.runtime_dir = runtime_dir
         self.bridge = bridge
         self.screen = screen
+        self.changes = settings.read_changes(self)
+        self._given_pin = config.admin.pin  # until it is kept as a hash
+        self.config = config = self.changes.over(self.file_config)
         self.configured_name = box_name(config)
         self.name = state_files.load_name(state_dir, self.configured_name)
         self.counters: Counter[str] = Counter()
@@ -119,6 +123,7 @@ class Box:
             on_state=lambda device: self._call_soon(self._device, device),
         )
         self.sound_checks = SoundChecks(self)
+        self.settings = settings.Settings(self)
         self.camera = CameraProcess(
             config.video.source,
             self.name,
@@ -161,7 +166,9 @@ class Box:
             self.engine.start()
             ends.add("sound", lambda: asyncio.to_thread(self.engine.stop))
             ends.add("tasks", self.tasks.end)
-            ends.add("sound check", self.sound_checks.close)
+            await asyncio.to_thread(self.settings.pin.adopt, self._given_pin)
+            self._given_pin = ""
+            ends.add("settings", self.settings.close)
             self.tasks.spawn(self.intents.follow(), "intents")
             ends.add("rooms", self.rooms.end_all)
             self.bridge.listen(lambda intent: self._call_soon(self.intents.put, intent))
@@ -171,7 +178,9 @@ class Box:
             await self.stop()
             raise
         self.tasks.spawn(self.rooms.come_back(), "rejoin")
-        self.changed()
+        if self.changes.problem is not None:
+            self.notify(settings.SET_ASIDE, Tone.WARNING)
+        self._publish()  # before anything is drawn: in the look and the language that were chosen
         log.info("box.started name=%r port=%d", self.name, self.server.port)
 
     async def stop(self, *, comes_back: bool = False) -> None:
@@ -220,6 +229,17 @@ class Box:
         self.pinned = peer_id
         self.changed()
 
+    def forget(self) -> None:
+        """Be another box: what was kept is gone, and read anew. It is in no room."""
+        self.identity = state_files.load_identity(self.state_dir)
+        self.records = Records(self.state_dir, self.now)
+        self.book.forget()
+        self.changes = Changes()
+        self.layout = "grid"
+        self.rooms.refusal = None
+        self.notices = []
+        self.set_media(muted=False, camera_on=True)
+
     @property
     def looks_for_same_room(self) -> bool:
         """Look for boxes that share a room with this one?"""
@@ -234,7 +254,7 @@ class Box:
         if camera_on is not None:
             self.camera_on = camera_on
             self._streams_wanted(self.video.wanted_streams())
-            self.camera.set_self_view(self._self_size if camera_on else None)
+            self.camera.set_self_view(self._self_size if self._seen_here else None)
             if not camera_on:
                 self.video.forget_recent()
                 self.show(SELF_TILE, None)
@@ -264,8 +284,13 @@ class Box:
         if self.session is not None:
             self.session.hearing.heard_here(sound.level_dbov, sound.captured_ns / 1e9)
 
+    @property
+    def _seen_here(self) -> bool:
+        """May our own picture be on our own screen?"""
+        return self.camera_on or self.settings.previewing
+
     def _self_view(self, picture: Picture) -> None:
-        if self.camera_on:
+        if self._seen_here:
             self.show(SELF_TILE, picture)
 
     def show(self, tile: str, picture: Picture | None) -> None:
@@ -275,7 +300,9 @@ class Box:
     def show_tiles(self, sizes: dict[str, tuple[int, int]], self_view: tuple[int, int] | None) -> None:
         """The sizes at which the peers and our own picture are drawn; one that is not named is hidden."""
         self.tiles, self._self_size = sizes, self_view
-        self.camera.set_self_view(self_view if self.camera_on else None)
+        self.camera.set_self_view(self_view if self._seen_here else None)
+        if self_view is None:
+            self.show(SELF_TILE, None)
         if self.session is not None:
             self.session.show_tiles(sizes)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from appliance.app import meeting
 from appliance.core import limits, view
+from appliance.core.settings_view import SettingsIntent
 from appliance.errors import ControlError
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ class Intents:
     async def _perform(self, intent: view.Intent) -> None:
         """Raises ControlError when it is not possible now."""
         box = self._box
+        if isinstance(intent, SettingsIntent):
+            box.settings.perform(intent)
+            return
         match intent:
             case view.Join(room, password, pressed_at):
                 await box.rooms.join(room, password, made_up=False, pressed_at=pressed_at)
@@ -82,12 +86,8 @@ class Intents:
                 box.rooms.in_call().close_peer(peer)
             case view.TilesShown(sizes, self_view):
                 box.show_tiles({peer: (width, height) for peer, width, height in sizes}, self_view)
-            case view.OpenSoundCheck():
-                box.sound_checks.open()
             case view.CheckSound():
                 box.tasks.spawn(box.sound_checks.run_for_screen(), "sound check")
-            case view.CloseSoundCheck():
-                box.sound_checks.close()
             case view.Connect(address):
                 box.tasks.spawn(self._connect_for_screen(address), "connect")
             case view.CloseConnect():

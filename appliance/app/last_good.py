@@ -8,6 +8,7 @@ from pathlib import Path
 
 from appliance import config
 from appliance.app import state_files
+from appliance.app.settings import without_pin
 from appliance.config import Config, Loaded
 from appliance.errors import ConfigError
 
@@ -42,8 +43,10 @@ def _last(state_dir: Path) -> Config:
 
 
 def _keep(state_dir: Path, good: Config) -> None:
-    """Written only when it is another one: a card that is not written to does not wear out."""
-    text = config.effective_toml(good, masked=False).encode()
+    """Written only when it is another one: a card that is not written to does not wear out. Without the admin
+    PIN, which is kept as a hash.
+    """
+    text = config.effective_toml(without_pin(good), masked=False).encode()
     try:
         if (state_dir / FILE).read_bytes() == text:
             return

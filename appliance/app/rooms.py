@@ -192,7 +192,7 @@ class Rooms:
             if (same := self._sessions.get(room)) is not None:
                 await self._end(same)
             self.refusal = None
-            self._box.sound_checks.close()  # before the session exists: its sound is the meeting's
+            self._box.settings.close()  # before the session exists: its sound is the meeting's
             session = Session(self._around(room), room, password, made_up=made_up, pressed_at=pressed_at)
             self._begin(session)
             if before is not None and before is not same:
@@ -310,7 +310,7 @@ class Rooms:
         box.pinned = None
         box.tiles_hidden = False
         if session is not None:
-            box.sound_checks.close()
+            box.settings.close()
             session.hold(False)
         if before is not None:
             # Only now: a layer that somebody watches in both rooms is encoded without a pause.

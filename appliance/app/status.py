@@ -32,6 +32,7 @@ from appliance.core.view import (
     CallView,
     JoiningView,
     JoinView,
+    LookView,
     NetworkView,
     Phase,
     Preset,
@@ -61,6 +62,7 @@ _ON_SCREEN = frozenset(_TILE_STATES)
 def snapshot(box: Box) -> Snapshot:
     """What the screen shows now."""
     session = box.session
+    look = box.config.display
     return Snapshot(
         name=box.name,
         phase=_PHASES[session.call.state] if session is not None else Phase.IDLE,
@@ -85,6 +87,8 @@ def snapshot(box: Box) -> Snapshot:
         connect=box.book.view,
         problems=problems(box),
         joining=_join(session),
+        look=LookView(look.theme, look.reduced_motion, look.language),
+        settings=box.settings.view,
     )
 
 

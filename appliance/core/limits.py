@@ -147,6 +147,28 @@ SERVER_URL_MAX_CHARS = 512  # a template with a long path; the request line of a
 SOURCE_MAX_CHARS = 4096  # file:PATH and the like: the kernel's PATH_MAX
 TEST_VOICE_MAX = 7  # test:N, from 0: eight known sounds can be told apart in one room
 
+# --- Settings and the admin PIN ----------------------------------------------------------------------
+PIN_DIGITS_MIN = 4  # typed on a number pad in front of everybody; five tries a minute protect it
+PIN_DIGITS_MAX = 12  # what people remember as a number
+PIN_TRIES = 5  # wrong PINs within PIN_TRIES_SPAN, then the screen waits
+PIN_TRIES_SPAN = 60.0
+PIN_WAIT = 60.0  # the first wait; each one after it in a row is twice as long ...
+PIN_WAIT_MAX = 960.0  # ... up to this: guessed day and night, a 4-digit PIN lasts eleven days on average
+PIN_FORGOTTEN_AFTER = 3600.0  # after a wait: the morning's errors are not held against the evening
+PIN_COST = (1 << 15, 8, 1)  # scrypt's N, r, p: 32 MB and a tenth of a second, on a Raspberry Pi half of one
+PIN_MEMORY = 64 << 20  # that scrypt may take: twice what these need
+PIN_PARALLEL_MAX = 4  # scrypt's p in a file: more is no file of ours, and takes seconds
+PIN_SALT_BYTES = 16
+PIN_HASH_BYTES = 32
+PIN_FILE_MAX_BYTES = 4096  # of the file with the hash, which has some 300
+CHOICES_MAX = 24  # cameras, microphones or loudspeakers to choose from: a computer has five
+DEVICES_LOOK_EVERY = 2.0  # while somebody chooses: what is plugged in then appears in the list
+SETTINGS_LEFT_AFTER = 180.0  # nobody touched the settings for so long: they close, and the camera with them
+RESET_ASKED_FOR = 10.0  # a question of the factory reset waits so long: two sentences are read in 5 s
+TEST_SOUND_SECONDS = 1.4  # of the loudspeaker's test: three notes that die away
+TEST_SOUND_TAIL = 0.3  # until it has left the sound card
+TEST_SOUND_PEAK = 0.25  # of full scale: as loud as a person who speaks
+
 # --- Control socket -----------------------------------------------------------------------------
 CONTROL_CLIENTS_MAX = 16  # connections at once: scripts, a monitor, a person at a terminal
 CONTROL_LINE_MAX = 16 * 1024  # a request: the longest is a screenshot's path of PATH_MAX bytes

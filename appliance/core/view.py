@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from appliance.core.settings_view import SettingsIntent, SettingsView
 from appliance.core.words import Text
 
 
@@ -218,7 +219,7 @@ class CallView:
 
 @dataclass(frozen=True, slots=True)
 class SoundCheckView:
-    """The sound check while its screen is open. ``level``: the microphone's, 0 to 1.
+    """The sound check while the settings' page about sound is open. ``level``: the microphone's, 0 to 1.
 
     ``sentence``: the last check's result or why there was none, empty before one; ``figures``: what
     was measured.
@@ -242,6 +243,15 @@ class ConnectView:
     busy: bool = False
     sentence: Text = ""
     tone: Tone = Tone.CALM
+
+
+@dataclass(frozen=True, slots=True)
+class LookView:
+    """``theme``: "dark" or "light". ``still``: nothing moves. ``language``: a code of ``core/languages``."""
+
+    theme: str = "dark"
+    still: bool = False
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +281,8 @@ class Snapshot:
     connect: ConnectView | None = None
     problems: tuple[Problem, ...] = ()
     joining: JoinView | None = None
+    look: LookView = LookView()
+    settings: SettingsView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,18 +412,8 @@ class TilesShown:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenSoundCheck:
-    """Show the microphone's level; not in a meeting."""
-
-
-@dataclass(frozen=True, slots=True)
 class CheckSound:
     """Play the sound check's tones and say what the microphone heard."""
-
-
-@dataclass(frozen=True, slots=True)
-class CloseSoundCheck:
-    """Nobody looks at it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,11 +448,10 @@ Intent = (
     | MutePeer
     | ClosePeer
     | TilesShown
-    | OpenSoundCheck
     | CheckSound
-    | CloseSoundCheck
     | Connect
     | CloseConnect
+    | SettingsIntent
     | Quit
 )
 

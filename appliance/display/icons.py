@@ -210,12 +210,67 @@ def _keyboard(pen: Pen) -> None:
     pen.line((7.5, 14.6), (16.5, 14.6))
 
 
+def _plus(pen: Pen) -> None:
+    pen.line((12, 4.5), (12, 19.5))
+    pen.line((4.5, 12), (19.5, 12))
+
+
+def _minus(pen: Pen) -> None:
+    pen.line((4.5, 12), (19.5, 12))
+
+
 def _settings(pen: Pen) -> None:
-    pen.frame(8.6, 8.6, 6.8, 6.8, 3.4)
-    pen.frame(5, 5, 14, 14, 7)
-    for angle in range(0, 360, 45):
-        x, y = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-        pen.line((12 + 7.4 * x, 12 + 7.4 * y), (12 + 9.6 * x, 12 + 9.6 * y), width=3.2)
+    for y, x in ((5.5, 15.5), (12, 8), (18.5, 13.5)):
+        pen.line((3, y), (x - 3.4, y))
+        pen.line((x + 3.4, y), (21, y))
+        pen.arc(x, y, 2.5, 0, 360)
+
+
+def _language(pen: Pen) -> None:
+    pen.arc(12, 12, 9.4, 0, 360)
+    pen.line((2.6, 12), (21.4, 12))
+    for side in (-1, 1):
+        pen.arc(12 - side * 8.2, 12, 12.4, *((-49, 49) if side > 0 else (131, 229)))
+
+
+def _look(pen: Pen) -> None:
+    pen.arc(12, 12, 9, 0, 360)
+    for x in (13.2, 15.2, 17.2):
+        high = (8.4**2 - (x - 12) ** 2) ** 0.5
+        pen.line((x, 12 - high), (x, 12 + high))
+    pen.line((12, 3), (12, 21))
+
+
+def _network(pen: Pen) -> None:
+    pen.frame(8.5, 2.5, 7, 6, 1.4)
+    pen.frame(2, 15.5, 7, 6, 1.4)
+    pen.frame(15, 15.5, 7, 6, 1.4)
+    pen.line((12, 8.5), (12, 12), (5.5, 12), (5.5, 15.5))
+    pen.line((12, 12), (18.5, 12), (18.5, 15.5))
+
+
+def _about(pen: Pen) -> None:
+    pen.arc(12, 12, 9.4, 0, 360)
+    pen.dot(12, 7.6, 1.4)
+    pen.line((12, 11.4), (12, 16.8))
+
+
+def _lock(pen: Pen) -> None:
+    pen.frame(4.5, 10.5, 15, 11, 2.4)
+    pen.line((7.8, 10.5), (7.8, 7))
+    pen.line((16.2, 10.5), (16.2, 7))
+    pen.arc(12, 7, 4.2, 180, 360)
+    pen.dot(12, 16, 1.5)
+
+
+def _name(pen: Pen) -> None:
+    pen.line((4, 20), (5.2, 15), (16.4, 3.8), (20.2, 7.6), (9, 18.8), (4, 20))
+    pen.line((13.6, 6.6), (17.4, 10.4))
+
+
+def _reset(pen: Pen) -> None:
+    pen.arc(12, 12.6, 8.4, -50, 235)
+    pen.line((3.2, 2.8), (6.6, 6.4), (2.6, 9.2))
 
 
 ICONS: dict[str, Callable[[Pen], None]] = {
@@ -242,8 +297,17 @@ ICONS: dict[str, Callable[[Pen], None]] = {
     "pin": _pin,
     "pin-off": _pin_off,
     "close": _close,
-    "settings": _settings,
     "keyboard": _keyboard,
+    "plus": _plus,
+    "minus": _minus,
+    "settings": _settings,
+    "language": _language,
+    "look": _look,
+    "network": _network,
+    "about": _about,
+    "lock": _lock,
+    "name": _name,
+    "reset": _reset,
 }
 
 

@@ -1,11 +1,11 @@
 """Which screen is shown, where the focus is, and what a key or a touch does. No pygame in here.
 
 the snapshot says       shown
-IDLE                    home, or the keypad, the sound check or the address when somebody opened it; the idle
+IDLE                    home, or the keypad, the settings or the address when somebody opened it; the idle
                         page, when nobody has done anything for long
 JOINING                 joining (also from the last key until the snapshot answers)
 IN_CALL                 start, while a meeting made up here waits for its first guest; else call; or the
-                        keypad, when somebody opened it to join another room
+                        keypad, when somebody opened it to join another room; or the settings' devices
 """
 
 from __future__ import annotations
@@ -16,15 +16,14 @@ from dataclasses import dataclass, replace
 
 from appliance.core import focus, keypad, limits
 from appliance.core.idle import Idleness, Light
+from appliance.core.settings_view import CALL_PAGES, CloseSettings, OpenSettings
 from appliance.core.view import (
     SELF_TILE,
     CloseConnect,
-    CloseSoundCheck,
     Intent,
     Join,
     Leave,
     Notice,
-    OpenSoundCheck,
     Phase,
     Snapshot,
     StartMeeting,
@@ -37,7 +36,7 @@ from appliance.display.screens.home import Home
 from appliance.display.screens.idle import IdlePage
 from appliance.display.screens.joining import Joining
 from appliance.display.screens.keypad import KeypadScreen
-from appliance.display.screens.sound_check import SoundCheckScreen
+from appliance.display.screens.settings.screen import PREFIX, SettingsScreen
 from appliance.display.screens.start import Start
 from appliance.display.stage import Key, Moment, Screen
 from appliance.display.theme import Ink
@@ -72,7 +71,7 @@ class Navigator:
         self._snapshot = Snapshot(snapshot.name)  # the real one is adopted like every later one
         self._send = send
         self._keypad_open = False
-        self._check_open = False  # the sound check's screen
+        self._settings_open = False
         self._address_open = False
         self._sent_at: float | None = None  # a join or a start that the snapshot does not show yet
         self._sent_from: int | None = None  # the room that was on the screen then
@@ -82,7 +81,7 @@ class Navigator:
         """How bright the screen was at the last ``build``."""
         self._home = Home(self)
         self._keypad = KeypadScreen(self)
-        self._check = SoundCheckScreen(self)
+        self._settings = SettingsScreen(self)
         self._address = AddressScreen(self)
         self._joining = Joining(self)
         self._start = Start(self)
@@ -114,19 +113,23 @@ class Navigator:
 
     def go_home(self) -> None:
         self._keypad_open = False
-        if self._check_open:
-            self._check_open = False
-            self._send(CloseSoundCheck())
+        self._close_settings()
         if self._address_open:
             self._address_open = False
             self._send(CloseConnect())
 
-    def open_sound_check(self) -> None:
-        self._check_open = True
-        self._send(OpenSoundCheck())
+    def open_settings(self, page: str = "") -> None:
+        self._settings.reset(page if not self.in_call or page in CALL_PAGES else CALL_PAGES[0])
+        self._settings_open = True
+        self._screen = self._settings
+        self._focus = f"{PREFIX}{self._settings.page}"
+        self._send(OpenSettings(self._settings.page))
 
-    def open_settings(self, page: str = "") -> None:  # noqa: ARG002 - the protocol's
-        self.open_sound_check()
+    def _close_settings(self) -> None:
+        if self._settings_open:
+            self._settings_open = False
+            self._settings.reset()  # a PIN that was typed is not kept
+            self._send(CloseSettings())
 
     def open_address(self) -> None:
         self._address.reset()
@@ -168,8 +171,9 @@ class Navigator:
         came_in = snapshot.phase is Phase.IN_CALL and self._room != self._sent_from
         if snapshot.phase is Phase.JOINING or came_in or refused:
             self._sent_at = None
+        if snapshot.phase is not before.phase or (before.settings and not snapshot.settings):
+            self._close_settings()  # a meeting begins or ends, or the box closed them
         if snapshot.phase is not Phase.IDLE:
-            self._check_open = False  # the box closed it: its sound is the meeting's
             self._address_open = False
         if snapshot.phase is Phase.IDLE and before.phase is not Phase.IDLE:
             self._joining.room = None
@@ -236,17 +240,25 @@ class Navigator:
         if snapshot.phase is Phase.IN_CALL and snapshot.call is not None:
             if self._sent_at is not None:
                 return self._joining
+            if self._settings_now(now):
+                return self._settings
             if self._keypad_open:
                 return self._keypad
             waiting = snapshot.call.password is not None and not snapshot.call.tiles
             return self._start if waiting else self._call
         if snapshot.phase is Phase.JOINING or self._sent_at is not None:
             return self._joining
-        if self._check_open:
-            return self._check
+        if self._settings_now(now):
+            return self._settings
         if self._address_open:
             return self._address
         return self._keypad if self._keypad_open else self._home
+
+    def _settings_now(self, now: float) -> bool:
+        """Are the settings open? Nobody touched them for a while: not any more."""
+        if self._settings_open and self._settings.left(now):
+            self.go_home()
+        return self._settings_open
 
     def _ring_of(self, view: View, moment: Moment) -> tuple[Box, ...]:
         target = view.target(self._focus)

@@ -18,7 +18,6 @@ import pygame
 
 from appliance import config
 from appliance.bridge import Bridge
-from appliance.core.sound_check import Outcome, Report
 from appliance.core.view import (
     SELF_TILE,
     BoxSeen,
@@ -37,13 +36,13 @@ from appliance.core.view import (
     RoomView,
     ShutOutView,
     Snapshot,
-    SoundCheckView,
     TilesShown,
     TileState,
     TileView,
     Tone,
 )
 from appliance.core.words import say
+from appliance.display import preview_settings
 from appliance.display.loop import Display
 
 SIZES = ((1280, 720), (1920, 1080), (800, 480))
@@ -118,17 +117,7 @@ TOO_OFTEN = replace(
 )
 JOINING = replace(HOME, phase=Phase.JOINING, joining=JoinView(42, NOW + 5.2, 3))
 PROVING = replace(JOINING, joining=JoinView(42, NOW + 5.2, 3, proving=True))
-TO_CHECK = "down down ok"  # from home to the sound check
 TO_ADDRESS = "right right ok"  # from home to another box's address
-CHECKING = replace(HOME, sound_check=SoundCheckView(0.45))
-CHECKED = SoundCheckView(
-    0.1,
-    sentence=Report(Outcome.GOOD).sentence,
-    figures=Report(Outcome.GOOD, -62.0, -31.0, 74.0, 38.0, -69.0).figures,
-)
-NOT_HEARD = SoundCheckView(
-    0.1, sentence=Report(Outcome.WRONG_DEVICE).sentence, figures="Noise -58 dB", tone=Tone.BAD
-)
 TYPED = " ".join("10.31.0.14")
 LOOKING = ConnectView("10.31.0.14", busy=True)
 SILENT = ConnectView(
@@ -194,10 +183,6 @@ SCENES = (
     Scene("keypad-range", HOME, "4 2 0 1"),
     Scene("keypad", HOME, "4 2 ok 1 7 4 0 2 ok", REFUSED),
     Scene("keyboard", HOME, "4 2 ok down ok S e a"),
-    Scene("sound-check", CHECKING, TO_CHECK),
-    Scene("sound-check-running", replace(CHECKING, sound_check=SoundCheckView(0.7, True)), TO_CHECK),
-    Scene("sound-check-good", replace(CHECKING, sound_check=CHECKED), TO_CHECK),
-    Scene("sound-check-bad", replace(CHECKING, sound_check=NOT_HEARD), TO_CHECK),
     Scene("address", HOME, TO_ADDRESS),
     Scene("address-looking", HOME, f"{TO_ADDRESS} {TYPED} ok", replace(HOME, connect=LOOKING)),
     Scene("address-silent", HOME, f"{TO_ADDRESS} {TYPED} ok", replace(HOME, connect=SILENT)),
@@ -225,6 +210,7 @@ SCENES = (
     Scene("home-rooms", replace(HOME, rooms=HELD)),
     Scene("call-held", in_call(replace(CALL, tiles=AWAY))),
     Scene("call-rooms", replace(in_call(CALL), rooms=ROOMS), TO_ROOMS),
+    *(Scene(*scene) for scene in preview_settings.scenes(HOME, NOW)),
     Scene("call-menu-close", in_call(replace(SPEAKER, tiles=MUTED_HERE)), "up up right ok down down ok"),
 )
 

@@ -54,6 +54,10 @@ class Stage(Protocol):
     @property
     def snapshot(self) -> Snapshot: ...
 
+    @property
+    def focused(self) -> str | None:
+        """The target that has the focus."""
+
     def send(self, intent: Intent) -> None:
         """Hand an intent to the box."""
 
@@ -62,10 +66,8 @@ class Stage(Protocol):
     def open_keypad(self, room: int | None = None, char: str = "") -> None:
         """Show the keypad, empty or with a preset's room, and type ``char`` if there is one."""
 
-    def open_sound_check(self) -> None: ...
-
     def open_settings(self, page: str = "") -> None:
-        """Show the settings, at one of their pages."""
+        """Show the settings; in a call only the pages of ``settings_view.CALL_PAGES``."""
 
     def open_address(self) -> None: ...
 

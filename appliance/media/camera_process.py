@@ -121,6 +121,21 @@ class CameraProcess:
             self._keyframe_timer.cancel()
             self._keyframe_timer = None
 
+    async def use(self, source: str, label: str) -> None:
+        """Have another camera, or another name on the test picture, from now on: a new process, which makes
+        what is wanted as after a failure. Returns within about two seconds. DeviceError if ``source`` makes
+        no sense.
+        """
+        spec = parse_source(source)
+        if (source, label) == (self._source, self._label):
+            return
+        await self.stop()
+        self._spec, self._source, self._label = spec, source, label
+        self._status = self._steady_since = None
+        self._failures = 0
+        self._tell(DeviceView(KIND, "None" if spec.kind == "none" else "Camera"))
+        await self.start()
+
     def want(self, streams: frozenset[Stream]) -> None:
         """Have exactly these streams encoded from now on; a new one begins with a keyframe."""
         for stream in self._want.streams - streams:

@@ -72,6 +72,12 @@ def test_what_is_kept_is_for_this_user_alone_and_written_once(file: Path) -> Non
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
+def test_the_pin_is_not_in_it(file: Path) -> None:
+    file.write_text('[admin]\npin = "739104"\n')
+    load(file)
+    assert "739104" not in (file.parent / "state" / last_good.FILE).read_text()
+
+
 def test_a_damaged_copy_is_no_reason_not_to_start(file: Path) -> None:
     (file.parent / "state" / last_good.FILE).write_text("name = [")
     file.write_text("name = 4")

@@ -12,20 +12,16 @@ from appliance.core.view import (
     AdmitStranger,
     AllowJoining,
     CallView,
-    CheckSound,
-    CloseSoundCheck,
     Connect,
     Join,
     JoiningView,
     Leave,
-    OpenSoundCheck,
     Phase,
     SetCamera,
     SetLayout,
     SetMuted,
     ShutOutView,
     Snapshot,
-    SoundCheckView,
     StartMeeting,
     TileState,
     TileView,
@@ -49,33 +45,6 @@ def joins(shown) -> list[tuple[int, str]]:
 def keydown(key: int, text: str = "", scancode: int = 0) -> pygame.Event:
     values = {"key": key, "mod": 0, "unicode": text, "scancode": scancode}
     return pygame.Event(pygame.KEYDOWN, values)
-
-
-class TestSoundCheck:
-    def test_arrows_and_ok_reach_it_and_play_and_back_closes_it(self, shower) -> None:
-        shown = shower(replace(HOME, sound_check=SoundCheckView(0.3)))
-        shown.press("down down ok")
-        assert shown.intents == [OpenSoundCheck()]
-        shown.press("ok")
-        assert shown.intents == [OpenSoundCheck(), CheckSound()]
-        shown.press("4 2 back")  # digits are no room number here
-        assert shown.intents == [OpenSoundCheck(), CheckSound(), CloseSoundCheck()]
-        shown.press("4 2 ok 1 2 3 4 ok")
-        assert joins(shown) == [(42, "1234")]
-
-    def test_while_it_plays_the_button_does_nothing(self, shower) -> None:
-        shown = shower(replace(HOME, sound_check=SoundCheckView(0.3, running=True)))
-        shown.press("down down ok ok")
-        assert shown.intents == [OpenSoundCheck()]
-
-    def test_a_meeting_ends_it_without_a_word(self, shower) -> None:
-        shown = shower(replace(HOME, sound_check=SoundCheckView()))
-        shown.press("down down ok")
-        shown.show(IN_CALL)
-        shown.show(HOME)
-        shown.press("ok")  # home again, its first button
-        assert isinstance(shown.intents[-1], StartMeeting)
-        assert CloseSoundCheck() not in shown.intents
 
 
 class TestJoining:

@@ -33,7 +33,8 @@ from appliance.core.view import (
 from appliance.display import theme as t
 from appliance.display.fonts import Fonts
 from appliance.display.navigator import Navigator
-from appliance.display.preview import HOME, NOW, SCENES, TO_CHECK, TROUBLE, WALL, Scene
+from appliance.display.preview import HOME, NOW, SCENES, TROUBLE, WALL, Scene
+from appliance.display.preview_settings import CHECK, SETTINGS
 from appliance.display.render import layout
 from appliance.display.scene import Box, Text, View
 from appliance.display.stage import Key, Moment
@@ -63,8 +64,9 @@ WORST = (
             sound_check=SoundCheckView(
                 1.0, True, max(SENTENCES.values(), key=len), Report(Outcome.GOOD, *[-100.4] * 5).figures
             ),
+            settings=SETTINGS,
         ),
-        TO_CHECK,
+        CHECK,
     ),
     Scene(
         "call-worst",

@@ -591,3 +591,41 @@ def received(sock: socket.socket) -> Iterator[EncodedFrame]:
             told = assembler.feed(message)
             if isinstance(told, EncodedFrame):
                 yield told
+
+
+class TestAnotherCamera:
+    def test_it_is_used_at_once_and_what_is_wanted_flows_on(self, tmp_path: Path) -> None:
+        path = clip(tmp_path / "clip.mp4")
+
+        async def life() -> None:
+            async with running() as watch:
+                watch.camera.want(frozenset((L,)))
+                await until(lambda: watch.of(L))
+                first = watch.camera.stats()["pid"]
+                await watch.camera.use(f"file:{path}", "Room 4")
+                changed = time.monotonic()
+                assert watch.camera.stats()["pid"] != first
+                await until(lambda: watch.of(L, changed))
+                assert watch.of(L, changed)[0].keyframe
+                assert watch.camera.stats()["restarts"] == 0  # it is no failure
+                assert watch.states[-1].label == path.name
+                await watch.camera.use("none", "Room 4")
+                assert watch.states[-1] == DeviceView("camera", "None")
+                assert watch.camera.stats()["pid"] is None
+                await watch.camera.use("test", "Room 4")
+                changed = time.monotonic()
+                await until(lambda: watch.of(L, changed))
+
+        asyncio.run(life())
+
+    def test_the_same_one_again_changes_nothing_and_nonsense_is_refused(self) -> None:
+        async def life() -> None:
+            async with running() as watch:
+                await until(lambda: watch.states)
+                first = watch.camera.stats()["pid"]
+                await watch.camera.use("test", "Room 4")
+                with pytest.raises(DeviceError):
+                    await watch.camera.use("webcam", "Room 4")
+                assert watch.camera.stats()["pid"] == first
+
+        asyncio.run(life())

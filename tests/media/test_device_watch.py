@@ -19,7 +19,7 @@ import numpy as np
 from appliance.core import limits
 from appliance.core.view import DeviceView
 from appliance.media.audio import microphone, speaker, streams
-from appliance.media.audio.devices import PortAudio, Spec
+from appliance.media.audio.devices import PortAudio, Spec, for_people
 from appliance.media.audio.microphone import Microphone
 from appliance.media.audio.speaker import Speaker
 from appliance.media.audio.streams import open_duplex
@@ -309,3 +309,40 @@ def test_the_budget_of_moving_the_sound() -> None:
     # A look comes after DEVICE_POLL at most; a card that fell silent while it still is in the list
     # was silent for DEVICE_SILENT before. What is left is for drivers.
     assert limits.DEVICE_POLL + limits.DEVICE_SILENT <= MOVED_WITHIN - 1.0
+
+
+def test_a_person_chooses_another_card_and_both_ends_go_on() -> None:
+    room = Room(Cards("Jabra", "Codec"))
+    with room.running():
+        room.until(lambda: room.sounds("Jabra"))
+        assert room.sd.opened == ["both"]
+        room._watch.choose("microphone", Spec("device", "Codec"))
+        room.until(lambda: room.heard == TONE["Codec"])
+        room.until(lambda: any(s.card == "Jabra" and s.played for s in room.sd.running))
+        room._watch.choose("speaker", Spec("device", "Codec"))
+        room.until(lambda: room.sounds("Codec"))
+        assert room.sd.opened[-1] == "both"  # of one clock again
+        room._watch.choose("microphone", Spec("none"))
+        room.until(lambda: room.heard == 0)
+        room._watch.choose("microphone", Spec("auto"))
+        room.until(lambda: room.heard == TONE["Jabra"])
+
+
+def test_a_card_that_is_not_there_is_waited_for() -> None:
+    cards = Cards("Jabra")
+    room = Room(cards)
+    with room.running():
+        room.until(lambda: room.sounds("Jabra"))
+        room._watch.choose("microphone", Spec("device", "Codec"))
+        room.until(lambda: "Codec is not connected" in room.told[-1].problem)
+        room.until(lambda: any(s.card == "Jabra" and s.played for s in room.sd.running))
+        cards.plugged.append("Codec")
+        room.until(lambda: room.heard == TONE["Codec"])
+
+
+def test_people_choose_among_cards_and_the_sound_server() -> None:
+    room = Room(Cards("Jabra", "Codec", server=True))
+    with room.running():
+        room.until(lambda: room.heard == TONE["server"])
+        found = for_people(room._watch.found())
+        assert [device.label for device in found] == ["Jabra", "Codec", "pipewire", "default"]

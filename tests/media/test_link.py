@@ -284,7 +284,7 @@ def test_a_peer_whose_network_takes_nothing_delays_no_other(monkeypatch):
 
     async def main():
         async with linked() as (a, b), linked() as (c, d):
-            c.link._video_fanout = a.camera.fanout  # one camera for both
+            c.link._pictures_out._fanout = a.camera.fanout  # one camera for both
             blocked.add(id(c.link._connection.path))
             for box in (a, b, c, d):
                 watch(box)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from appliance.core.words import say
+from appliance.core.words import Text, say
 from appliance.display import theme as t
 from appliance.display.screens.parts import Page as Draw
 from appliance.display.screens.parts import fitting
@@ -12,6 +12,7 @@ from appliance.display.theme import Ink
 
 GAP = 9.0
 KEY_HEIGHT_MAX = 100.0
+JOIN = say("Join")
 
 LETTERS = ("1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 SIGNS = ("1234567890", "@#$%&*-+=/", "!?:;'\"(),", ".<>[]{}")
@@ -47,8 +48,17 @@ def raised(row: str) -> str:
     return "".join(c.upper() if len(c.upper()) == 1 else c for c in row)
 
 
-def draw(page: Draw, keys: Page, area: tuple[float, float, float, float], *, ready: bool) -> None:
-    """Five rows of keys in an area (x, y, width, height; units). ``ready``: Join would be accepted."""
+def draw(
+    page: Draw,
+    keys: Page,
+    area: tuple[float, float, float, float],
+    *,
+    ready: bool,
+    go: Text = JOIN,
+) -> None:
+    """Five rows of keys in an area (x, y, width, height; units). ``go``: the label of the key that goes on,
+    ``ready``: it would be accepted.
+    """
     x, y, w, h = area
     h = min(h, 5 * KEY_HEIGHT_MAX + 4 * GAP)
     each = (w - 9 * GAP) / 10
@@ -79,6 +89,5 @@ def draw(page: Draw, keys: Page, area: tuple[float, float, float, float], *, rea
     )
     space = page.rect(x + wide + GAP, top, w - 2 * (wide + GAP), high)
     page.button("key: ", space, say("Space"), t.BODY, color=Ink.DIM, radius=12)
-    join = say("Join")
-    size = fitting(page, join, t.SUBHEAD, wide - 24)
-    page.go_button("next", page.rect(x + w - wide, top, wide, high), join, size, ready=ready)
+    size = fitting(page, go, t.SUBHEAD, wide - 24)
+    page.go_button("next", page.rect(x + w - wide, top, wide, high), go, size, ready=ready)

@@ -89,7 +89,7 @@ class SoundDevice:
     """``index``: PortAudio's, until it is begun again. ``inputs``, ``outputs``: channels.
 
     ``clock``: what paces it; two devices of one clock can share a stream. ``on_server``: behind it is a
-    sound server, which by itself moves our streams when a device comes or goes.
+    sound server, which by itself moves our streams when a device comes or goes. ``card``: it is a sound card.
     """
 
     id: str
@@ -102,6 +102,7 @@ class SoundDevice:
     on_server: bool = False
     default_input: bool = False
     default_output: bool = False
+    card: bool = False
 
     def serves(self, kind: Kind) -> bool:
         return (self.inputs if kind == "microphone" else self.outputs) > 0
@@ -138,6 +139,7 @@ def describe(
                 name in leading,
                 index == default[0],
                 index == default[1],
+                card is not None,
             )
         )
     return devices
@@ -160,6 +162,16 @@ def choose(devices: Sequence[SoundDevice], spec: Spec, kind: Kind) -> SoundDevic
     if any(device.id in _SERVERS for device in able):
         return default or next(device for device in able if device.id in _SERVERS)
     return next((device for device in able if device.usb), default)
+
+
+def for_people(devices: Sequence[SoundDevice]) -> list[SoundDevice]:
+    """Of the devices those that a person knows: sound cards, and what the sound server chose.
+
+    ALSA has a dozen names more for each card, which differ in what its libraries do to the sound; they are
+    shown only where there is nothing else.
+    """
+    known = [device for device in devices if device.on_server or device.card]
+    return known or list(devices)
 
 
 class Stream:

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from appliance.core.view import DeviceView
+from appliance.errors import DeviceError
 from appliance.media.audio import devices, microphone, speaker, streams
 from appliance.media.audio.capture import Capture, EncodedSound
-from appliance.media.audio.devices import Spec
+from appliance.media.audio.chime import Chime
+from appliance.media.audio.devices import Kind, SoundDevice, Spec
 from appliance.media.audio.microphone import Microphone
 from appliance.media.audio.playout import Playout
 from appliance.media.audio.processing import Processing, Wishes, plan
@@ -109,6 +111,23 @@ class AudioEngine:
     def set_expected_loss(self, percent: int) -> None:
         """Tune the FEC to the worst loss that a receiver reports, 0 to 100."""
         self._capture.expect_loss(percent)
+
+    def choose(self, kind: Kind, spec: str) -> None:
+        """Use another microphone or speaker from now on. Raises DeviceError for a spec that means nothing."""
+        self._watch.choose(kind, devices.parse_spec(spec, kind))
+
+    def found(self) -> list[SoundDevice]:
+        """The sound cards to choose from, none without a sound system; may take as long as a driver likes,
+        and may be called on any thread.
+        """
+        try:
+            return devices.for_people(self._watch.found())
+        except DeviceError:
+            return []
+
+    def chime(self, on: bool) -> None:
+        """Play the loudspeaker's test from its beginning, in a call beside the others; or end it."""
+        self._playout.set_chime(Chime() if on else None)
 
     def add_peer(self, peer: str) -> PeerSound:
         """Have a peer in the mix; push its packets into what is returned."""

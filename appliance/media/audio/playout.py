@@ -41,6 +41,7 @@ class Playout:
         self._mixer = Mixer()
         self._peers: tuple[Voice, ...] = ()  # replaced as a whole: the thread needs no lock
         self._solo: Voice | None = None  # heard instead of the peers
+        self._chime: Voice | None = None  # heard beside them
         self._active = False
         self._running = True
         self._wake = threading.Event()
@@ -68,8 +69,13 @@ class Playout:
         self._solo = voice
         self._wake_or_sleep()
 
+    def set_chime(self, voice: Voice | None) -> None:
+        """Play this beside the others from now on, active or not; None: not any more."""
+        self._chime = voice
+        self._wake_or_sleep()
+
     def _wake_or_sleep(self) -> None:
-        if self._active or self._solo is not None:
+        if self._active or self._solo is not None or self._chime is not None:
             self._wake.set()
         else:
             self._wake.clear()
@@ -114,6 +120,8 @@ class Playout:
         delay = speaker.delay
         solo = self._solo
         voices = self._peers if solo is None else (solo,)
+        if (chime := self._chime) is not None and solo is None:
+            voices = (*voices, chime)
         pulled = [voice.pull(now, delay) for voice in voices]
         mix = self._mixer.mix([frame for frame in pulled if frame is not None])
         busy = time.perf_counter() - started

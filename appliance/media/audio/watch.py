@@ -79,6 +79,13 @@ class Side(Generic[End]):
 
     # --- the watch ----------------------------------------------------------------------------
 
+    def want(self, spec: Spec) -> None:
+        """Something else is wanted from now on: go over to the stand-in until it is there."""
+        self.drop(None)
+        self.spec = spec
+        self.is_device = spec.how in ("auto", "device")
+        self.view = DeviceView(self.kind, spec.what or spec.how)
+
     @property
     def alive(self) -> bool:
         """Is the wanted one in use, and does it work?"""
@@ -150,6 +157,8 @@ class DeviceWatch:
         self._apart: set[str] = set()  # clocks whose devices don't work as one stream
         self._try_at = 0.0  # what is missing is looked for again then, if nothing happens before
         self._told: dict[Kind, DeviceView] = {}
+        self._wanted: dict[Kind, Spec] = {}  # chosen by a person and not wanted of its side yet
+        self._due = threading.Event()  # the next look is not to wait
         self._looked = threading.Event()
         self._poked = threading.Event()
         self._stopped = threading.Event()
@@ -164,6 +173,7 @@ class DeviceWatch:
     def stop(self) -> None:
         """Close the sound cards and end."""
         self._stopped.set()
+        self._due.set()
         self._poked.set()
         self._thread.join(limits.SOUND_STOP)
 
@@ -171,21 +181,48 @@ class DeviceWatch:
         """Something failed (any thread): say so soon. It is tried again at the usual pace."""
         self._poked.set()
 
+    def choose(self, kind: Kind, spec: Spec) -> None:
+        """Use another device from now on (any thread)."""
+        self._wanted = self._wanted | {kind: spec}
+        self._due.set()
+        self._poked.set()
+
+    def found(self) -> list[SoundDevice]:
+        """The sound cards that are there, as far as could be seen with those in use open; may take as long
+        as a driver likes (any thread). Raises DeviceError.
+        """
+        return self._portaudio.devices()
+
     def _run(self) -> None:
         while not self._stopped.is_set():
             self._look()
             self._looked.set()
-            if all(side.alive and not side.is_device for side in self._sides):
+            if not self._wanted and all(side.alive and not side.is_device for side in self._sides):
                 self._poked.wait()  # nothing here comes and goes
                 self._drop_failed()
                 self._tell()
             self._poked.clear()
-            self._stopped.wait(limits.DEVICE_POLL)
+            self._due.wait(limits.DEVICE_POLL)
+            self._due.clear()
         for side in self._sides:
             if side.is_device:
                 side.drop(None)
 
+    def _choose(self) -> None:
+        wanted, self._wanted = self._wanted, {}
+        chosen = [side for side in self._sides if wanted.get(side.kind, side.spec) != side.spec]
+        if not chosen:
+            return
+        for side in self._sides:
+            if side in chosen:
+                side.want(wanted[side.kind])
+            elif side.is_device:  # the two may share a stream, or share one now
+                side.drop(None)
+        self._try_at = 0.0
+        self._apart.clear()
+
     def _look(self) -> None:
+        self._choose()
         self._drop_failed()
         for side in self._sides:
             if not side.is_device and side.opened is None:

@@ -1,0 +1,117 @@
+"""The admin PIN, as a salted slow hash in the state folder: the PIN itself is nowhere.
+
+The configuration may give one; the box takes it over at its first start with it. What is set on the screen
+wins until another one stands in the configuration, so who forgot it helps himself there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import logging
+import os
+from pathlib import Path
+
+import msgspec
+
+from appliance.app import state_files
+from appliance.core import limits
+
+log = logging.getLogger("meetingbox")
+
+PIN = "pin.json"
+
+
+class _Hash(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``cost``: scrypt's N, r and p when it was made."""
+
+    salt: bytes
+    digest: bytes
+    cost: tuple[int, int, int]
+
+    def fits(self, pin: str) -> bool:
+        """Is it this PIN? Takes a tenth of a second, whatever the answer."""
+        return hmac.compare_digest(_scrypt(pin, self.salt, self.cost), self.digest)
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``pin``: the one in force. ``configured``: the one that stood in the configuration last."""
+
+    v: int = 1
+    pin: _Hash | None = None
+    configured: _Hash | None = None
+
+
+class AdminPin:
+    """Kept in the state folder. What hashes takes a tenth of a second: call it on a thread of its own."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._state_dir = state_dir
+        self._kept = _read(state_dir / PIN)
+
+    @property
+    def is_set(self) -> bool:
+        return self._kept.pin is not None
+
+    def adopt(self, configured: str) -> None:
+        """Take over the configuration's PIN, unless it is the one that was taken over before."""
+        before = self._kept.configured
+        if configured and (before is None or not before.fits(configured)):
+            made = _make(configured)
+            self._keep(_File(pin=made, configured=made))
+            log.info("pin.adopted from the configuration: take it out of there")
+
+    def fits(self, pin: str) -> bool:
+        """Is it this PIN? True where there is none."""
+        return self._kept.pin is None or self._kept.pin.fits(pin)
+
+    def set(self, pin: str) -> None:
+        """Keep another one; an empty one: none."""
+        self._keep(_File(pin=_make(pin) if pin else None, configured=self._kept.configured))
+
+    def forget(self) -> None:
+        """Be as on the first day: the configuration's, or none."""
+        configured = self._kept.configured
+        with contextlib.suppress(OSError):
+            (self._state_dir / PIN).unlink()
+        self._kept = _File()
+        if configured is not None:
+            self._keep(_File(pin=configured, configured=configured))
+
+    def _keep(self, file: _File) -> None:
+        self._kept = file
+        state_files.save(self._state_dir, PIN, msgspec.json.encode(file))
+
+
+def _make(pin: str) -> _Hash:
+    salt = os.urandom(limits.PIN_SALT_BYTES)
+    return _Hash(salt, _scrypt(pin, salt, limits.PIN_COST), limits.PIN_COST)
+
+
+def _scrypt(pin: str, salt: bytes, cost: tuple[int, int, int]) -> bytes:
+    n, r, p = cost
+    return hashlib.scrypt(
+        pin.encode(), salt=salt, n=n, r=r, p=p, maxmem=limits.PIN_MEMORY, dklen=limits.PIN_HASH_BYTES
+    )
+
+
+def _affordable(n: int, r: int, p: int) -> bool:
+    """Can this machine pay scrypt's cost?"""
+    sound = n > 1 and n & (n - 1) == 0 and min(r, p) >= 1
+    return sound and 128 * r * (n + p) < limits.PIN_MEMORY and p <= limits.PIN_PARALLEL_MAX
+
+
+def _read(path: Path) -> _File:
+    try:
+        with path.open("rb") as stream:
+            kept = msgspec.json.decode(stream.read(limits.PIN_FILE_MAX_BYTES), type=_File)
+        for made in (kept.pin, kept.configured):
+            if made is not None and not _affordable(*made.cost):
+                raise ValueError("no hash of ours")
+    except FileNotFoundError:
+        return _File()
+    except (OSError, ValueError) as error:
+        log.warning("state.damaged %s %s", PIN, type(error).__name__)
+        return _File()
+    return kept
