@@ -14,13 +14,12 @@ from display_helpers import Shown
 
 from appliance import config
 from appliance.bridge import Bridge
+from appliance.core.settings_view import CloseSettings, OpenSettings
 from appliance.core.view import (
     CallView,
-    CloseSoundCheck,
     Join,
     JoiningView,
     Notice,
-    OpenSoundCheck,
     Phase,
     StartMeeting,
     Tone,
@@ -201,9 +200,9 @@ def test_what_was_typed_is_forgotten(night: Night) -> None:
 
 def test_what_is_open_is_closed(night: Night) -> None:
     night.press("down down ok")
-    assert night.intents == [OpenSoundCheck()]
+    assert [type(intent) for intent in night.intents] == [OpenSettings]
     night.wait(6)
-    assert night.intents == [OpenSoundCheck(), CloseSoundCheck()]
+    assert [type(intent) for intent in night.intents] == [OpenSettings, CloseSettings]
 
 
 def test_it_is_looked_at_once_a_minute_and_no_more(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
