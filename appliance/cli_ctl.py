@@ -111,6 +111,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     sub.add_argument("action", choices=("mute", "close", "pin"))
     sub.add_argument("peer", metavar="PEER", help="its id or its name, see `meetingbox ctl status`")
     sub = add(
+        "move-tile",
+        "put one remote picture at another place",
+        lambda a: {"peer": a.peer, "place": a.place},
+        epilog='example:\n  meetingbox ctl move-tile "Reading room" 1',
+    )
+    sub.add_argument("peer", metavar="PEER", help="its id or its name, see `meetingbox ctl status`")
+    sub.add_argument("place", metavar="PLACE", type=int, help="1 for the first one")
+    sub = add(
         "layout",
         "all tiles alike (grid), or the one who speaks large (speaker)",
         lambda a: {"layout": a.layout},

@@ -229,6 +229,11 @@ class Box:
         self.pinned = peer_id
         self.changed()
 
+    def move_tile(self, peer_id: str, place: int) -> None:
+        """Put a peer's tile at another place, from 0. Raises ControlError outside of a meeting."""
+        session = self.rooms.in_call()
+        session.move_tile(peer_id, place, status.tiles_in_order(session))
+
     def forget(self) -> None:
         """Be another box: what was kept is gone, and read anew. It is in no room."""
         self.identity = state_files.load_identity(self.state_dir)

@@ -52,6 +52,8 @@ class Commands:
                 box.rooms.in_call().admit()
             case p.Peer(peer=peer, action=action):
                 self._peer(peer, action)
+            case p.MoveTile(peer=peer, place=place):
+                box.move_tile(self._find(peer).machine.peer_id, place - 1)
             case p.Layout(layout=layout):
                 box.set_layout(layout)
             case p.Tiles(state=tiles):

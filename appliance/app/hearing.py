@@ -56,7 +56,8 @@ class Hearing:
         if self._one_room is not None:
             self._one_room.look(self._peers, muted=self._muted, now=now)
         speaking = [peer for peer, shell in self._peers.items() if shell.speaking.now]
-        self.speaker.update([peer for peer in speaking if not self._peers[peer].muted_here], self._peers)
+        heard = [peer for peer in speaking if not self._peers[peer].muted_here]
+        self.speaker.update(heard, self._peers, now)
         meters = [self.own.meter, *(shell.speaking.meter for shell in self._peers.values())]
         self._told = (speaking, self.speaker.peer, meters)
         return self._told != before

@@ -82,6 +82,8 @@ class Intents:
                 box.pin(peer)
             case view.MutePeer(peer, muted):
                 box.rooms.in_call().mute_peer(peer, muted)
+            case view.MoveTile(peer, place):
+                box.move_tile(peer, place)
             case view.ClosePeer(peer):
                 box.rooms.in_call().close_peer(peer)
             case view.TilesShown(sizes, self_view):

@@ -27,7 +27,7 @@ from appliance.core.line_gate import LineGate
 from appliance.core.rejoin import Kept, restore
 from appliance.core.view import Tone
 from appliance.core.whereabouts import Me
-from appliance.core.words import Text, Words, say
+from appliance.core.words import Text, say
 from appliance.errors import ControlError, StartError
 from appliance.signaling.client import ServerAddress
 from appliance.signaling.interfaces import may_dial
@@ -363,8 +363,4 @@ class Rooms:
     def _notify(self, room: int, text: Text, tone: Tone) -> None:
         """What happens in a room on hold is told with its number."""
         away = self.active is None or self.active.room != room
-        self._box.notify(_in_room(room, text) if away else text, tone)
-
-
-def _in_room(room: int, text: Text) -> Words:
-    return say("Room {room}: {text}", room=room, text=text)
+        self._box.notify(say("Room {room}: {what}", room=room, what=text) if away else text, tone)

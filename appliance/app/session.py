@@ -11,13 +11,14 @@ import asyncio
 import os
 import random
 from collections import Counter
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any
 
 from appliance.app.doorway import Doorway
 from appliance.app.healing import Healing
 from appliance.app.hearing import Hearing
 from appliance.app.lines import Lines
+from appliance.app.mesh_links import MeshLinks
 from appliance.app.peer_shell import PeerShell
 from appliance.app.sentences import REFUSAL, UNPROVEN, farewell, greeting, too_often
 from appliance.app.surroundings import Surroundings
@@ -39,6 +40,7 @@ from appliance.core.recognition import acquaintance_key
 from appliance.core.rejoin import Again, Joined
 from appliance.core.room import Roster
 from appliance.core.sending import decide
+from appliance.core.tile_order import TileOrder
 from appliance.core.view import Tone
 from appliance.core.words import say
 from appliance.signaling.client import RelayPool, ServerAddress
@@ -109,6 +111,17 @@ class Session:
         self.muted = False
         self.camera_on = True
         self.hearing = Hearing(around, self.peers, lambda: self._me.identity.box_id_hex)
+        self.mesh = MeshLinks(
+            self.peer_id,
+            self.peers,
+            lambda peer_id: peer_id in self._sizes and not self.held,
+            lambda peer_id: around.media.show(peer_id, None),
+            around.count,
+            around.notify,
+            around.changed,
+        )
+        self.order = TileOrder()
+        self._muted_boxes: set[str] = set()  # by box id: who comes back is not loud all at once
         self._timer: asyncio.TimerHandle | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._over = False
@@ -258,7 +271,13 @@ class Session:
         shell = self.peers.get(peer_id)
         if shell is not None:
             shell.mute_here(muted)
+            (self._muted_boxes.add if muted else self._muted_boxes.discard)(shell.machine.box_id)
             self._around.changed()
+
+    def move_tile(self, peer_id: str, place: int, here: Sequence[str]) -> None:
+        """A person wants a peer's tile at another place among those that are ``here``."""
+        self.order.move(peer_id, place, here)
+        self._around.changed()
 
     def close_peer(self, peer_id: str) -> None:
         """A person closes one remote picture: that pair is over, for both."""
@@ -443,6 +462,8 @@ class Session:
         self.roster.back(peer.peer_id)
         self._tell_roster()
         shell = self.peers[peer.peer_id]
+        if peer.box_id in self._muted_boxes:
+            shell.mute_here(True)
         shell.run(peer.say_guesses(self._handshakes.wrong_told(self._around.now())))
         shell.run(peer.say_door(self.door.message))
         if peer.is_resumed:
@@ -532,6 +553,8 @@ class Session:
         was_away = peer.peer_id in self._lost
         self._lost.discard(peer.peer_id)
         self._let_go(peer)
+        self.mesh.forget(peer.peer_id)
+        self.order.forget(peer.peer_id)
         self._healing.forget(peer.peer_id)
         self._around.count("peer.forgotten" if was_away else reason.value)
         self.roster.remove(peer.peer_id)
@@ -563,6 +586,9 @@ class Session:
         self.roster.heard(peer.peer_id, peers, self._around.now())
         known = [named for named in peers if not self.roster.is_over(named)]
         self._follow(self._handshakes.introduce(known, self._around.now()))
+
+    def heard_links(self, peer: Peer, links: tuple[m.Link, ...]) -> None:
+        self.mesh.heard(peer.peer_id, links, self._around.now())
 
     def heard_guesses(self, wrong: tuple[tuple[bytes, float], ...]) -> None:
         """A member tells of strangers' wrong proofs: the room has one budget for them."""
@@ -620,6 +646,7 @@ class Session:
         now = self._around.now()
         for shell in list(self.peers.values()):
             shell.run(shell.machine.tick(now))
+        self.mesh.tick(now)
         self._follow(self._handshakes.tick(now))
         if self.roster.wants_hello(now) and self._knocks:
             self._handshakes.renew(now)

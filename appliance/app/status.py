@@ -22,10 +22,6 @@ from appliance.core.layers import Layer
 from appliance.core.limits import (
     FPS_WINDOW,
     NOTICE_KEPT_FOR,
-    QUALITY_FAIR_LOSS,
-    QUALITY_FAIR_RTT_MS,
-    QUALITY_GOOD_LOSS,
-    QUALITY_GOOD_RTT_MS,
 )
 from appliance.core.peer_table import PeerState
 from appliance.core.view import (
@@ -98,9 +94,15 @@ def _join(session: Session | None) -> JoinView | None:
     return JoinView(session.room, session.call.give_up_at, session.asked, session.proving)
 
 
+def tiles_in_order(session: Session) -> list[str]:
+    """The peers that have a tile, in the order of their tiles."""
+    here = [peer_id for peer_id, shell in session.peers.items() if shell.machine.state in _ON_SCREEN]
+    return session.order.sorted(here)
+
+
 def _here(session: Session) -> list[PeerShell]:
-    """The peers that have a tile."""
-    return [shell for shell in session.peers.values() if shell.machine.state in _ON_SCREEN]
+    """The same, with what owns them."""
+    return [session.peers[peer_id] for peer_id in tiles_in_order(session)]
 
 
 def _network(box: Box) -> NetworkView:
@@ -119,7 +121,7 @@ def _call(box: Box) -> CallView | None:
         room=session.room,
         since=session.since,
         joining=JoiningView(window.open, window.closes_at if window.open else None),
-        tiles=tuple(_tile(shell) for shell in _here(session)),
+        tiles=tuple(_tile(shell, session) for shell in _here(session)),
         muted=box.muted,
         camera_on=box.camera_on,
         password=session.made_up_password,
@@ -130,6 +132,8 @@ def _call(box: Box) -> CallView | None:
         meter=session.hearing.own.meter,
         shut_out=_shut_out(session),
         unanswered=session.unanswered,
+        away=session.mesh.away(),
+        mesh=session.mesh.view(box.name, box.now()),
     )
 
 
@@ -139,7 +143,7 @@ def _shut_out(session: Session) -> ShutOutView | None:
     return ShutOutView(out.until, out.admitted) if out is not None else None
 
 
-def _tile(shell: PeerShell) -> TileView:
+def _tile(shell: PeerShell, session: Session) -> TileView:
     machine = shell.machine
     stats = shell.media.stats() if shell.media is not None else None
     return TileView(
@@ -149,22 +153,14 @@ def _tile(shell: PeerShell) -> TileView:
         muted=machine.muted,
         camera_on=machine.camera_on,
         speaking=shell.speaking.now,
-        quality=_quality(stats, machine.rtt_ms),
+        quality=session.mesh.quality(machine.peer_id),
         layer=stats.layer if stats is not None else "",
         muted_here=shell.muted_here,
         held=machine.held,
         meter=shell.speaking.meter,
+        since=machine.milestones.get("identified", session.since),
+        no_picture=session.mesh.no_picture(machine.peer_id),
     )
-
-
-def _quality(stats: LinkStats | None, rtt: float | None) -> int:
-    """3 good, 2 fair, 1 bad, 0 not known yet."""
-    loss = _loss(stats)
-    if loss is None or rtt is None:
-        return 0
-    if loss <= QUALITY_GOOD_LOSS and rtt <= QUALITY_GOOD_RTT_MS:
-        return 3
-    return 2 if loss <= QUALITY_FAIR_LOSS and rtt <= QUALITY_FAIR_RTT_MS else 1
 
 
 def _loss(stats: LinkStats | None) -> float | None:
@@ -195,6 +191,8 @@ def status(box: Box) -> dict[str, Any]:
             for found in box.found
         ),
         peers=tuple(_peer_status(box, shell) for shell in (_here(session) if session is not None else ())),
+        away=tuple(away.name for away in session.mesh.away()) if session is not None else (),
+        links=_links(box, session) if session is not None and in_room else (),
         strangers=_strangers(session, box.now()),
         muted=box.muted,
         echo_control=box.engine.echo_control,
@@ -202,6 +200,23 @@ def status(box: Box) -> dict[str, Any]:
         problems=tuple(str(problem.sentence) for problem in problems(box)),
         counters=counters(box),
     ).reply()
+
+
+def _links(box: Box, session: Session) -> tuple[protocol.LinkStatus, ...]:
+    mesh = session.mesh.view(box.name, box.now())
+    names = {one.peer: one.name for one in mesh.boxes}
+    return tuple(
+        protocol.LinkStatus(
+            one=names[link.one],
+            other=names[link.other],
+            state=link.state.value,
+            quality=link.quality,
+            loss=link.loss,
+            rtt_ms=link.rtt_ms,
+            layer=link.layer,
+        )
+        for link in mesh.links
+    )
 
 
 def _says(box: Box) -> tuple[str, ...]:
@@ -263,6 +278,7 @@ def _peer_status(box: Box, shell: PeerShell) -> protocol.PeerStatus:
         rtt_ms=round(machine.rtt_ms, 2) if machine.rtt_ms is not None else None,
         loss=_loss(stats),
         muted=machine.muted,
+        muted_here=shell.muted_here,
         speaking=shell.speaking.now,
         held=machine.held,
         skew_ms=stats.skew_ms if stats is not None else None,

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from appliance.core import limits
 from appliance.errors import ControlError
@@ -94,6 +95,13 @@ class Peer(_Request, frozen=True, tag="peer"):
     action: Literal["mute", "close", "pin"]
 
 
+class MoveTile(_Request, frozen=True, tag="move-tile"):
+    """Put one remote picture at another place, from 1; it stays there while this box is in the room."""
+
+    peer: PeerName
+    place: Annotated[int, Meta(ge=1, le=limits.PEERS_MAX)]
+
+
 class Layout(_Request, frozen=True, tag="layout"):
     """All tiles alike, or the active speaker large."""
 
@@ -160,6 +168,7 @@ Request = (
     | AllowJoining
     | Admit
     | Peer
+    | MoveTile
     | Layout
     | Tiles
     | Press
@@ -172,8 +181,8 @@ Request = (
 )
 
 REQUESTS: tuple[type[_Request], ...] = (
-    GetStatus, Join, Leave, SwitchRoom, Mute, Camera, AllowJoining, Admit, Peer, Layout, Tiles, Press,
-    Screenshot, GetStats, RestartSignaling, RunDoctor, CheckSound, Connect,
+    GetStatus, Join, Leave, SwitchRoom, Mute, Camera, AllowJoining, Admit, Peer, MoveTile, Layout, Tiles,
+    Press, Screenshot, GetStats, RestartSignaling, RunDoctor, CheckSound, Connect,
 )  # fmt: skip
 VERBS: tuple[str, ...] = tuple(str(request.__struct_config__.tag) for request in REQUESTS)
 
@@ -234,7 +243,8 @@ class SendingStatus(msgspec.Struct, frozen=True, kw_only=True):
 class PeerStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One remote peer and its picture as drawn here.
 
-    ``state``: connecting, live or reconnecting. ``held``: its person is in another room just now.
+    ``state``: connecting, live or reconnecting. ``muted_here``: nobody at this box hears it.
+    ``held``: its person is in another room just now.
     ``layer``: H, M, L or "" (no picture). ``width``, ``height``: pixels of the last picture drawn.
     ``loss``: share of packets, 0 to 1. ``skew_ms``: how much
     later a sound is heard than the picture of its moment is seen; ``picture_wait_ms``: how long pictures
@@ -252,6 +262,7 @@ class PeerStatus(msgspec.Struct, frozen=True, kw_only=True):
     rtt_ms: float | None = None
     loss: float | None = None
     muted: bool = False
+    muted_here: bool = False
     speaking: bool = False
     held: bool = False
     skew_ms: float | None = None
@@ -259,13 +270,30 @@ class PeerStatus(msgspec.Struct, frozen=True, kw_only=True):
     sending: SendingStatus = SendingStatus()
 
 
+class LinkStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The link of two boxes of the active room, by their names; of what both ends say, the worse.
+
+    ``state``: live, connecting, lost, none (they do not see each other), away or unknown.
+    ``quality``: 3 good, 2 fair, 1 bad, 0 not known. ``loss``: 0 to 1. ``layer``: of the smaller picture.
+    """
+
+    one: str
+    other: str
+    state: str
+    quality: int = 0
+    loss: float = 0.0
+    rtt_ms: int = 0
+    layer: str = ""
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The box at one moment. ``state``: idle, joining or in-call. ``room``: the active one. ``state``,
     ``room``, ``joining`` and ``peers`` are about the active room, ``rooms`` are all that the box is in.
 
-    ``muted``: its own microphone. ``echo_control``: "on" or "off", and why if not as usual. ``says``: the
-    sentences on its screen that tell what happened: why joining failed, and the notices of this moment.
-    ``problems``: what home says that a person has to put right, but for the devices'.
+    ``away``: the names of members that are out of reach. ``links``: every link of the active room, those
+    between others too. ``muted``: its own microphone. ``echo_control``: "on" or "off", and why if not as
+    usual. ``says``: the sentences on its screen that tell what happened: why joining failed, and the notices
+    of this moment. ``problems``: what home says that a person has to put right, but for the devices'.
     """
 
     v: int = 1
@@ -277,6 +305,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     joining: JoiningStatus = JoiningStatus()
     boxes: tuple[BoxStatus, ...] = ()
     peers: tuple[PeerStatus, ...] = ()
+    away: tuple[str, ...] = ()
+    links: tuple[LinkStatus, ...] = ()
     muted: bool = False
     echo_control: str = ""
     says: tuple[str, ...] = ()

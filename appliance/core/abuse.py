@@ -2,7 +2,7 @@
 
 The rules:
 
-* A wrong password of a stranger is worth a line at once.
+* A wrong password of a stranger is worth a line at once, and so is a newcomer for whom there is no room.
 * What a limit drops or holds back happens to honest boxes too, a little. It is a *flood* from
   ``FLOOD_FROM`` in ``FLOOD_SPAN`` seconds on.
 * Two boxes that are the same one, or have one name, are a *clash*: logged and in ``stats`` here; who finds it
@@ -51,6 +51,12 @@ KINDS = (
         "abuse.wrong-proofs",
         "Somebody tried to join with a wrong password",
         frozenset({"join.wrong-proof"}),
+        1,
+    ),
+    Kind(
+        "abuse.full",
+        "A newcomer was refused: this room is full",
+        frozenset({"room.full"}),
         1,
     ),
     Kind(

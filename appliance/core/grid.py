@@ -71,7 +71,7 @@ PICTURE_ASPECT = 16 / 9  # of every camera layer
 NARROWEST = 1.5  # width / height of a tile: 16 % of the picture's sides are cut, people sit in the middle
 WIDEST = 2.0  # 11 % is cut, above and below
 UNTIDY = 0.08  # what a last row of almost only gaps costs: a tidy grid wins when sizes are close
-ROWS_MAX = 6  # more rows never win, on any screen from portrait to ultra-wide, with 16 tiles
+ROWS_MAX = 8  # rows of two on a portrait screen, with 16 tiles
 STRIP_SMALLEST = 0.14  # side of a strip's picture / side of the area, both as square roots: a face is known
 
 

@@ -52,6 +52,7 @@ from appliance.core.peer_effects import (
     HeardDoor,
     HeardGuesses,
     HeardIntroduction,
+    HeardLinks,
     HeardRoster,
     HeardSameRoom,
     Identified,
@@ -590,6 +591,8 @@ class Peer:
                 effects += self._obey(self._their_constraints.want(message, now))
             case m.SameRoom():
                 effects.append(HeardSameRoom())
+            case m.Links():
+                effects.append(HeardLinks(tuple(message.links)))
             case m.Leaving():
                 effects += self._end(GoneReason.LEFT)
         return effects
@@ -609,6 +612,10 @@ class Peer:
     def say_same_room(self) -> list[Effect]:
         """Tell the other box that both are in one room."""
         return [self._to_control(m.SameRoom())] if self._links.bound is not None else []
+
+    def say_links(self, links: tuple[m.Link, ...]) -> list[Effect]:
+        """Tell the other box of every link that we have."""
+        return [self._to_control(m.Links(links=list(links)))] if self._links.bound is not None else []
 
     def say_constraints(self, max_height: int, max_fps: int, visible: bool, now: float) -> list[Effect]:
         """Tell the other box how large its picture is drawn here; changes in quick succession are merged."""

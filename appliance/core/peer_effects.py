@@ -160,6 +160,13 @@ class HeardSameRoom:
 
 
 @dataclass(frozen=True, slots=True)
+class HeardLinks:
+    """A member tells of every link that it has."""
+
+    links: tuple[m.Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """A frame of this peer was dropped; count it under its code."""
 
@@ -195,6 +202,7 @@ Effect = (
     | HeardGuesses
     | HeardIntroduction
     | HeardSameRoom
+    | HeardLinks
     | Refused
     | Ended
 )

@@ -5,7 +5,8 @@ when it was quiet for ``SPEAKING_HOLD`` (a pause between words is shorter). Wher
 silence is not sent.
 
 And of several peers, the active speaker: it stays while it speaks, whoever else does, and stays on when
-nobody does. Only when it is silent and somebody else speaks does it change, to who spoke up first.
+nobody does. Only when it is silent and somebody else speaks for ``LARGE_AFTER`` does it change, to who spoke
+up first; and it stays for ``LARGE_FOR``, so that quick words to and fro do not make pictures jump.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from appliance.core.limits import (
+    LARGE_AFTER,
+    LARGE_FOR,
     METER_FROM_DBOV,
     METER_STEP_DB,
     METER_STEPS,
@@ -64,18 +67,27 @@ class Speaking:
 
 
 class ActiveSpeaker:
-    """Of one meeting. ``peer``: the id of the one to show large, None until somebody spoke."""
+    """Of one meeting. ``peer``: the id of the one to show large, None until somebody spoke.
+
+    Times are monotonic seconds.
+    """
 
     def __init__(self) -> None:
         self.peer: str | None = None
-        self._floor: list[str] = []  # who speaks, the one who has done so longest first
+        self._since = float("-inf")  # it is the one
+        self._floor: dict[str, float] = {}  # who speaks, and since when; the longest first
 
-    def update(self, speaking: Collection[str], here: Collection[str]) -> str | None:
+    def update(self, speaking: Collection[str], here: Collection[str], now: float) -> str | None:
         """Take who speaks and who is in the meeting at this moment; return ``peer``."""
-        self._floor = [peer for peer in self._floor if peer in speaking]
-        self._floor += [peer for peer in speaking if peer not in self._floor]
+        self._floor = {peer: since for peer, since in self._floor.items() if peer in speaking}
+        for peer in speaking:
+            self._floor.setdefault(peer, now)
         if self.peer not in here:
             self.peer = None
-        if self._floor and self.peer not in self._floor:
-            self.peer = self._floor[0]
+        if not self._floor or self.peer in self._floor:
+            return self.peer
+        first, since = next(iter(self._floor.items()))
+        claimed = now - since >= LARGE_AFTER and now - self._since >= LARGE_FOR
+        if self.peer is None or claimed:
+            self.peer, self._since = first, now
         return self.peer

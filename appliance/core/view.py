@@ -113,6 +113,7 @@ class Notice:
 class TileView:
     """One remote peer. ``quality``: 0 unknown, 1 bad, 2 fair, 3 good. ``layer``: "H", "M", "L" or "".
 
+    ``since``: when it came. ``no_picture``: its camera is on, but no picture came for ``NO_PICTURE_AFTER``.
     ``muted``: its own microphone is off. ``held``: its person is in another room just now.
     ``muted_here``: somebody at this box doesn't want to hear it.
     ``meter``: how loud it is, 0 to ``METER_STEPS``.
@@ -129,6 +130,8 @@ class TileView:
     muted_here: bool = False
     meter: int = 0
     held: bool = False
+    since: float = 0.0
+    no_picture: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,60 @@ class ShutOutView:
 
 
 @dataclass(frozen=True, slots=True)
+class AwayView:
+    """A member that is out of reach, and may come back without a password. ``since``: when it was lost."""
+
+    peer: str
+    name: str
+    since: float
+
+
+class LinkState(enum.Enum):
+    """How two boxes of a meeting are connected, as both ends say."""
+
+    LIVE = "live"
+    CONNECTING = "connecting"
+    LOST = "lost"  # no heartbeat: a new connection is being made
+    NONE = "none"  # they never met, or have given each other up
+    AWAY = "away"  # one of them is out of reach for the other for long
+    UNKNOWN = "unknown"  # neither has told
+
+
+@dataclass(frozen=True, slots=True)
+class MeshBox:
+    """A box of a meeting. ``away``: nobody reaches it."""
+
+    peer: str
+    name: str
+    away: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MeshLink:
+    """The link of two boxes, by their peer ids; of what both ends say, the worse.
+
+    ``quality``: 0 not known, 1 bad, 2 fair, 3 good. ``loss``: 0 to 1; ``rtt_ms``: the round trip; ``layer``:
+    the smaller one of the two pictures, "" where none comes.
+    """
+
+    one: str
+    other: str
+    state: LinkState
+    quality: int = 0
+    loss: float = 0.0
+    rtt_ms: int = 0
+    layer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MeshView:
+    """Every link of a meeting, those between others included. ``boxes``: this one first."""
+
+    boxes: tuple[MeshBox, ...]
+    links: tuple[MeshLink, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CallView:
     """A meeting this box is in.
 
@@ -186,6 +243,7 @@ class CallView:
     speaks, or did last. ``hidden``: no pictures are shown, of nobody, the self-view included. ``meter``: how
     loud we are, 0 to ``METER_STEPS``. ``shut_out``: newcomers are not let in, None: they are.
     ``unanswered``: others are in this room and answer this box nothing: they let no newcomers in.
+    ``away``: members without a tile. ``mesh``: all links, those between others too.
     """
 
     room: int
@@ -202,6 +260,8 @@ class CallView:
     meter: int = 0
     shut_out: ShutOutView | None = None
     unanswered: bool = False
+    away: tuple[AwayView, ...] = ()
+    mesh: MeshView | None = None
 
     @property
     def large(self) -> str | None:
@@ -394,6 +454,14 @@ class MutePeer:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveTile:
+    """Put a peer's tile at another place, from 0, among those of this room; it stays while the room lasts."""
+
+    peer: str
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClosePeer:
     """End the connection to one peer, for both."""
 
@@ -446,6 +514,7 @@ Intent = (
     | HideTiles
     | PinPeer
     | MutePeer
+    | MoveTile
     | ClosePeer
     | TilesShown
     | CheckSound

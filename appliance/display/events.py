@@ -10,6 +10,7 @@ import enum
 
 import pygame
 
+from appliance.core.limits import DRAG_FROM
 from appliance.display import controls
 from appliance.display.navigator import SLOP, Navigator
 from appliance.display.theme import Theme
@@ -21,6 +22,7 @@ WANTED = (
     pygame.TEXTINPUT,
     pygame.FINGERDOWN,
     pygame.FINGERUP,
+    pygame.FINGERMOTION,
     pygame.MOUSEBUTTONDOWN,
     pygame.MOUSEBUTTONUP,
     pygame.MOUSEMOTION,
@@ -83,8 +85,9 @@ class Input:
             case pygame.MOUSEMOTION:
                 if not getattr(event, "touch", False):
                     window.show_cursor(True)
-                    if navigator.somebody(now):
-                        return Outcome.CHANGED
+                    return self._moved(float(event.pos[0]), float(event.pos[1]), theme, now)
+            case pygame.FINGERMOTION:
+                return self._moved(event.x * theme.size[0], event.y * theme.size[1], theme, now)
             case pygame.WINDOWLEAVE:
                 navigator.cancel_pointer()
                 return Outcome.CHANGED
@@ -126,3 +129,8 @@ class Input:
         else:
             self._navigator.pointer_up(x, y, slop, now)
         return Outcome.CHANGED
+
+    def _moved(self, x: float, y: float, theme: Theme, now: float) -> Outcome:
+        woken = self._navigator.somebody(now)
+        changed = self._navigator.pointer_moved(x, y, theme.px(DRAG_FROM), now)
+        return Outcome.CHANGED if woken or changed else Outcome.NOTHING

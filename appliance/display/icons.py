@@ -210,6 +210,37 @@ def _keyboard(pen: Pen) -> None:
     pen.line((7.5, 14.6), (16.5, 14.6))
 
 
+def _people(pen: Pen) -> None:
+    pen.frame(5.2, 3.6, 7.2, 7.2, 3.6)
+    pen.arc(8.8, 21.8, 7.2, 203, 337)
+    pen.arc(15.4, 7.2, 3.6, -95, 95)
+    pen.arc(15.2, 21.8, 7.2, 292, 337)
+
+
+def _mesh(pen: Pen) -> None:
+    points = ((12, 4), (4, 18.5), (20, 18.5))
+    for one, other in ((0, 1), (1, 2), (2, 0)):
+        pen.line(points[one], points[other], width=1.5)
+    for x, y in points:
+        pen.dot(x, y, 2.7)
+
+
+def _move(pen: Pen) -> None:
+    pen.line((12, 2.8), (12, 21.2))
+    pen.line((2.8, 12), (21.2, 12))
+    for x, y, dx, dy in ((12, 2.8, 1, 0), (12, 21.2, 1, 0), (2.8, 12, 0, 1), (21.2, 12, 0, 1)):
+        inward_x, inward_y = (3 if x < 12 else -3 if x > 12 else 0), (3 if y < 12 else -3 if y > 12 else 0)
+        for side in (-3, 3):
+            pen.line((x, y), (x + inward_x + side * dx, y + inward_y + side * dy))
+
+
+def _switch(pen: Pen) -> None:
+    pen.line((4, 8), (20, 8))
+    pen.line((16, 4), (20, 8), (16, 12))
+    pen.line((20, 17), (4, 17))
+    pen.line((8, 13), (4, 17), (8, 21))
+
+
 def _plus(pen: Pen) -> None:
     pen.line((12, 4.5), (12, 19.5))
     pen.line((4.5, 12), (19.5, 12))
@@ -298,6 +329,10 @@ ICONS: dict[str, Callable[[Pen], None]] = {
     "pin-off": _pin_off,
     "close": _close,
     "keyboard": _keyboard,
+    "people": _people,
+    "mesh": _mesh,
+    "move": _move,
+    "switch": _switch,
     "plus": _plus,
     "minus": _minus,
     "settings": _settings,

@@ -94,6 +94,7 @@ class Navigator:
         self._ring = True  # a key was used last; after a touch the ring would only distract
         self._keyed_at = -math.inf
         self._pressed: str | None = None
+        self._down_at = (0.0, 0.0)  # where, in pixels
         self._tiles: tuple[tuple[str, int, int], ...] = ()
 
     # --- what screens use (Stage) -----------------------------------------------------------------
@@ -204,6 +205,7 @@ class Navigator:
                 self._focus = None
             self._pressed = None
             self._screen = screen
+            self._call.moved(now)  # who comes back to it finds its bar
         moment = replace(moment, pressed=self._pressed, notices=tuple(n.notice for n in shown))
         view = screen.view(moment)
         if view.target(self._focus) is None:
@@ -308,12 +310,33 @@ class Navigator:
         """A finger or the mouse button went down at a point, in pixels."""
         target = self._view.target_at(x, y, slop)
         self._ring = False
+        self._down_at = (x, y)
         self._pressed = target.name if target else self._view.outside or None
         if target:
             self._focus = target.name
 
+    def pointer_moved(self, x: float, y: float, far: int, at: float) -> bool:
+        """The mouse moved, or a finger that is down; return whether the view may look different.
+
+        What is pressed is dragged once it was moved ``far`` pixels.
+        """
+        if self._screen is not self._call:
+            return False
+        woke = self._call.moved(at)
+        if self._pressed is None:
+            return woke
+        away = math.hypot(x - self._down_at[0], y - self._down_at[1])
+        if not self._call.dragging and away < far:
+            return woke
+        over = self._view.target_at(x, y)
+        return self._call.drag(self._pressed, over.name if over else None, at) or woke
+
     def pointer_up(self, x: float, y: float, slop: int, at: float) -> None:
-        """It went up: a press, when that is still on the same target."""
+        """It went up: a press, when that is still on the same target; or the end of a drag."""
+        if self._call.dragging:
+            self._pressed = None
+            self._call.drop(at)
+            return
         pressed, self._pressed = self._pressed, None
         target = self._view.target_at(x, y, slop)
         name = target.name if target else self._view.outside
@@ -323,3 +346,4 @@ class Navigator:
     def cancel_pointer(self) -> None:
         """The touch ended elsewhere (the window lost it): nothing was pressed."""
         self._pressed = None
+        self._call.cancel_drag()

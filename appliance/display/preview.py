@@ -6,20 +6,23 @@ The display is the real one, headless, and its keys are real ones; only the box 
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import pygame
 
 from appliance import config
 from appliance.bridge import Bridge
+from appliance.core import limits
 from appliance.core.view import (
     SELF_TILE,
+    AwayView,
     BoxSeen,
     CallView,
     ConnectView,
@@ -27,6 +30,10 @@ from appliance.core.view import (
     Intent,
     JoiningView,
     JoinView,
+    LinkState,
+    MeshBox,
+    MeshLink,
+    MeshView,
     NetworkView,
     Notice,
     Phase,
@@ -155,15 +162,16 @@ NOTICES = (
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A picture to be taken: what the box says, then keys, then what the box says after them, and then
-    nothing happens for some minutes.
+    """A picture to be taken: what the box says, then keys, then what the box says after them.
+
+    ``idle``: seconds that pass after all of it.
     """
 
     name: str
     snapshot: Snapshot
     keys: str = ""
     after: Snapshot | None = None
-    idle_minutes: float = 0.0
+    idle: float = 0.0
 
 
 ROOMS = (RoomView(42, True, 5), RoomView(7, False, 1), RoomView(417, False, 3))
@@ -171,14 +179,52 @@ HELD = ROOMS[1:]
 AWAY = tuple(replace(peer, held=i == 1) for i, peer in enumerate(PEERS[:4]))
 TO_ROOMS = "right right right right right ok"  # the first only shows the focus
 
+
+def mesh(tiles: tuple[TileView, ...], **odd: tuple[LinkState, int]) -> MeshView:
+    """All connections of a meeting with these peers; ``odd``: those that are not good, as ``p1_p2``."""
+    boxes = (MeshBox("me", HOME.name), *(MeshBox(tile.peer, tile.name) for tile in tiles))
+    links = []
+    for one, other in itertools.combinations(boxes, 2):
+        state, quality = odd.get(f"{one.peer}_{other.peer}", (LinkState.LIVE, 3))
+        links.append(MeshLink(one.peer, other.peer, state, quality))
+    return MeshView(boxes, tuple(links))
+
+
+def gone(view: MeshView, peer: str) -> MeshView:
+    """The same with one box that nobody reaches."""
+    boxes = tuple(replace(box, away=box.away or box.peer == peer) for box in view.boxes)
+    links = tuple(
+        replace(link, state=LinkState.AWAY) if peer in (link.one, link.other) else link for link in view.links
+    )
+    return MeshView(boxes, links)
+
+
+APART = (LinkState.NONE, 0)
+HALF_BROKEN = replace(
+    CALL,
+    tiles=PEERS[1:5],
+    away=(AwayView("p1", "Bridge", NOW - 70),),
+    mesh=gone(
+        mesh(PEERS[:5], p4_p5=APART, me_p5=(LinkState.LIVE, 1), p2_p3=(LinkState.LIVE, 2)),
+        "p1",
+    ),
+)
+FULL_MESH = replace(
+    CALL,
+    tiles=PEERS,
+    mesh=mesh(PEERS, p4_p5=APART, me_p9=(LinkState.LIVE, 1), p2_p11=(LinkState.LIVE, 2), p8_p15=APART),
+)
+STAYED_AWAY = tuple(replace(peer, since=NOW - 90 * i, no_picture=i == 1) for i, peer in enumerate(PEERS[:5]))
+TO_PEOPLE = "right right right right right right ok"  # the first only shows the focus
+
 SCENES = (
     Scene("home", HOME),
     Scene("home-trouble", TROUBLE),
     Scene("home-namesake", NAMESAKE),
     Scene("home-elsewhere", ELSEWHERE),
     Scene("home-new", replace(HOME, boxes=(), presets=(), network=NetworkView("wireless", "10.20.0.14"))),
-    Scene("idle", HOME, idle_minutes=30),
-    Scene("idle-off", HOME, idle_minutes=300),
+    Scene("idle", HOME, idle=30 * 60.0),
+    Scene("idle-off", HOME, idle=300 * 60.0),
     Scene("keypad-room", HOME, "4 2"),
     Scene("keypad-range", HOME, "4 2 0 1"),
     Scene("keypad", HOME, "4 2 ok 1 7 4 0 2 ok", REFUSED),
@@ -211,7 +257,15 @@ SCENES = (
     Scene("call-held", in_call(replace(CALL, tiles=AWAY))),
     Scene("call-rooms", replace(in_call(CALL), rooms=ROOMS), TO_ROOMS),
     *(Scene(*scene) for scene in preview_settings.scenes(HOME, NOW)),
-    Scene("call-menu-close", in_call(replace(SPEAKER, tiles=MUTED_HERE)), "up up right ok down down ok"),
+    Scene("call-peace", in_call(CALL, NOTICES), idle=limits.BAR_FOR),
+    Scene("call-people", in_call(replace(HALF_BROKEN, tiles=STAYED_AWAY[1:])), TO_PEOPLE),
+    Scene("call-people-16", in_call(FULL_MESH), TO_PEOPLE),
+    Scene("call-mesh", in_call(HALF_BROKEN), "h"),
+    Scene("call-mesh-2", in_call(replace(CALL, tiles=PEERS[:1], mesh=mesh(PEERS[:1]))), "h"),
+    Scene("call-mesh-16", in_call(FULL_MESH), "h"),
+    Scene("call-move", in_call(CALL), "up up ok down down ok right"),
+    Scene("call-no-picture", in_call(replace(CALL, tiles=STAYED_AWAY), NOTICES)),
+    Scene("call-menu-close", in_call(replace(SPEAKER, tiles=MUTED_HERE)), "up up right ok down down down ok"),
 )
 
 
@@ -235,11 +289,11 @@ def render(scenes: list[Scene], size: tuple[int, int], outdir: Path) -> Iterator
         bridge = Bridge(scene.snapshot)
         bridge.listen(_camera(bridge))
         settings = config.Display(mode="headless", width=size[0], height=size[1])
-        clock = _Clock()
-        display = Display(bridge, settings, clock=clock.now, wall=lambda: WALL)
+        time = [NOW]
+        display = Display(bridge, settings, clock=partial(time.__getitem__, 0), wall=lambda: WALL)
         display.open()
         path = outdir / f"{scene.name}-{size[0]}x{size[1]}.png"
-        script = threading.Thread(target=_act, args=(scene, bridge, display, clock, path), name="preview")
+        script = threading.Thread(target=_act, args=(scene, bridge, display, path, time), name="preview")
         script.start()
         display.run()
         script.join()
@@ -247,17 +301,7 @@ def render(scenes: list[Scene], size: tuple[int, int], outdir: Path) -> Iterator
         yield path
 
 
-class _Clock:
-    """Stands still, until it is set forward."""
-
-    def __init__(self) -> None:
-        self.passed = 0.0
-
-    def now(self) -> float:
-        return NOW + self.passed
-
-
-def _act(scene: Scene, bridge: Bridge, display: Display, clock: _Clock, path: Path) -> None:
+def _act(scene: Scene, bridge: Bridge, display: Display, path: Path, time: list[float]) -> None:
     try:
         display.screenshot(path)
         for key in scene.keys.split():
@@ -265,10 +309,9 @@ def _act(scene: Scene, bridge: Bridge, display: Display, clock: _Clock, path: Pa
         if scene.after is not None:
             display.screenshot(path)  # the keys have been handled when it is there
             bridge.publish(scene.after)
-        if scene.idle_minutes:
-            display.screenshot(path)
-            clock.passed += 60 * scene.idle_minutes
-            bridge.wake()
+        if scene.idle:
+            display.screenshot(path)  # what there was before is shown
+            time[0] += scene.idle
         display.screenshot(path)
     finally:
         display.stop()

@@ -15,7 +15,8 @@ from appliance.core import limits
 from appliance.core.grid import Rect, covering
 from appliance.core.view import Picture
 from appliance.display import icons, shapes
-from appliance.display.scene import Bars, Box, Icon, Node, Spinner, Text, Video, View
+from appliance.display.lines import drawing
+from appliance.display.scene import Bars, Box, Icon, Lines, Node, Spinner, Text, Video, View
 from appliance.display.text import Typesetter, cap_height, line_height
 from appliance.display.theme import RGB, Ink, Theme
 
@@ -131,6 +132,9 @@ class Renderer:
                     self._surface.blit(drawn, node.rect[:2])
                 case Video():
                     self._draw_video(node)
+                case Lines():
+                    lines = tuple((line, self._theme.color(line.color)) for line in node.lines)
+                    self._surface.blit(drawing(node.rect.w, node.rect.h, lines), node.rect[:2])
         except Exception as error:  # one node must never take the screen down
             self._fault(type(node).__name__.lower(), error)
 

@@ -7,7 +7,7 @@ the one before and redraws only where nodes differ. No node draws outside its ``
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from appliance.core.grid import Rect
 from appliance.display.theme import Ink
@@ -75,7 +75,38 @@ class Video:
     behind: Ink
 
 
-Node = Box | Text | Icon | Bars | Spinner | Video
+@dataclass(frozen=True, slots=True)
+class Line:
+    """From one point to another, in pixels from the corner of its ``Lines``.
+
+    ``dash``, ``gap``: lengths of its strokes and of what is between them, in pixels; no gap: a whole line.
+    """
+
+    x1: int
+    y1: int
+    x2: int
+    y2: int
+    color: Ink
+    width: int
+    dash: int = 0
+    gap: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Straight lines with round ends, drawn in their order."""
+
+    rect: Rect
+    lines: tuple[Line, ...]
+
+    def mirrored(self, rect: Rect) -> Lines:
+        """The same the other way round, left and right, at another place."""
+        wide = self.rect.w
+        turned = (replace(line, x1=wide - line.x1, x2=wide - line.x2) for line in self.lines)
+        return Lines(rect, tuple(turned))
+
+
+Node = Box | Text | Icon | Bars | Spinner | Video | Lines
 
 
 @dataclass(frozen=True, slots=True)

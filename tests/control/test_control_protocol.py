@@ -23,6 +23,7 @@ EXAMPLES: list[tuple[dict[str, object], protocol.Request]] = [
     ({"verb": "allow-joining", "state": "on"}, protocol.AllowJoining(state="on")),
     ({"verb": "admit"}, protocol.Admit()),
     ({"verb": "peer", "peer": "Bridge", "action": "pin"}, protocol.Peer(peer="Bridge", action="pin")),
+    ({"verb": "move-tile", "peer": "Bridge", "place": 1}, protocol.MoveTile(peer="Bridge", place=1)),
     ({"verb": "layout", "layout": "speaker"}, protocol.Layout(layout="speaker")),
     ({"verb": "tiles", "state": "hide"}, protocol.Tiles(state="hide")),
     ({"verb": "press", "key": "ok"}, protocol.Press(key="ok")),
@@ -131,13 +132,13 @@ def test_a_status_has_the_documented_shape() -> None:
     reply = json.loads(protocol.encode_reply(status.reply()))
     assert reply["ok"] is True
     assert list(reply) == [
-        "v", "id", "name", "state", "room", "rooms", "joining", "boxes", "peers", "muted",
-        "echo_control", "says", "problems", "strangers", "counters", "ok",
+        "v", "id", "name", "state", "room", "rooms", "joining", "boxes", "peers", "away",
+        "links", "muted", "echo_control", "says", "problems", "strangers", "counters", "ok",
     ]  # fmt: skip
     assert reply["joining"] == {"open": True, "closes_in_s": 12.5}
     assert list(reply["peers"][0]) == [
         "id", "name", "state", "layer", "width", "height", "fps", "latency_ms", "rtt_ms", "loss", "muted",
-        "speaking", "held", "skew_ms", "picture_wait_ms", "sending",
+        "muted_here", "speaking", "held", "skew_ms", "picture_wait_ms", "sending",
     ]  # fmt: skip
 
 

@@ -95,6 +95,59 @@ def test_a_grid_without_tiles_is_refused() -> None:
         arrange(0, AREA, 16)
 
 
+def plans(count: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Every tidy arrangement: (tiles of each row, tiles that each row would have room for).
+
+    Rows of one width whose lengths differ by one at most; or equal tiles, of which the last row may lack
+    some.
+    """
+    found = []
+    for rows in range(1, count + 1):
+        short, longer = divmod(count, rows)
+        if short >= 2 or rows == count:
+            lengths = (short,) * (rows - longer) + (short + 1,) * longer
+            found.append((lengths, lengths))
+    for columns in range(1, count + 1):
+        full, rest = divmod(count, columns)
+        lengths = (columns,) * full + ((rest,) if rest else ())
+        found.append((lengths, (columns,) * len(lengths)))
+    return found
+
+
+def best(count: int, area: Rect, gap: int) -> tuple[float, float]:
+    """By trying all of it, in every aspect allowed: the most that can be seen of everybody together, and the
+    most that can be seen of who is seen least.
+    """
+    most, least = 0.0, 0.0
+    for rows, room in plans(count):
+        height = area.h - gap * (len(rows) - 1)
+        widths = [(area.w - gap * (n - 1)) / n for n in room]
+        if height <= 0 or min(widths) <= 0:
+            continue
+        for step in range(51):
+            ratio = NARROWEST + (WIDEST - NARROWEST) * step / 50
+            shrink = min(1.0, height * ratio / sum(widths))
+            cut = min(ratio, PICTURE_ASPECT) / max(ratio, PICTURE_ASPECT)
+            sides = [width * shrink * math.sqrt(cut / ratio) for width in widths]
+            most = max(most, sum(n * side for n, side in zip(rows, sides, strict=True)))
+            least = max(least, min(sides))
+    return most, least
+
+
+@pytest.mark.parametrize(
+    "screen",
+    [(1024, 768), (1280, 720), (1920, 1080), (2560, 1080), (1080, 1920)],
+    ids=lambda s: f"{s[0]}x{s[1]}",
+)
+@pytest.mark.parametrize("count", range(1, limits.PEERS_MAX + 2))
+def test_no_tidy_arrangement_shows_more_of_everybody(screen: tuple[int, int], count: int) -> None:
+    area = Rect(24, 52, screen[0] - 48, screen[1] - 68)
+    sides = [seen(tile) for tile in arrange(count, area, 14)]
+    most, least = best(count, area, 14)
+    assert sum(sides) >= 0.95 * most  # a last row with gaps costs 8 % at most, even numbers some pixels
+    assert min(sides) >= 0.7 * least  # and nobody is small for it
+
+
 screens = st.sampled_from(
     [AREA, Rect(17, 32, 766, 356), Rect(40, 52, 1840, 806), Rect(40, 78, 2480, 795), Rect(23, 44, 1034, 1600)]
 )

@@ -44,8 +44,16 @@ CONTROL: list[m.Control] = [
     m.MediaState(muted=True, camera_on=False),
     m.MediaState(muted=True, camera_on=False, held=True),
     m.SameRoom(),
+    m.Links(links=[]),
+    m.Links(
+        links=[
+            m.Link(peer=ID, name="Brücke 7", state="live", quality=3, loss_pm=4, rtt_ms=2, layer="H"),
+            m.Link(peer=ID[::-1], name="", state="away", quality=0, loss_pm=0, rtt_ms=0, layer=""),
+        ]
+    ),
     m.Leaving(),
 ]
+LINK = json.loads(msgspec.json.encode(CONTROL[7]))["links"][0]
 FAMILIES = [
     ("outer", m.decode_outer, limits.RELAY_MESSAGE_MAX),
     ("sealed", m.decode_sealed, limits.SEALED_MAX_BYTES),
@@ -143,6 +151,16 @@ def test_nonsense_is_malformed(family: str, decode: Any, most: int, data: bytes 
         (CONTROL[1], "heldMs", 60_001),
         (CONTROL[2], "stream", "smell"),
         (CONTROL[2], "maxHeight", -1),
+        (CONTROL[7], "links", [dict(LINK, peer=ID[:-1])]),
+        (CONTROL[7], "links", [dict(LINK, quality=4)]),
+        (CONTROL[7], "links", [dict(LINK, lossPm=1001)]),
+        (CONTROL[7], "links", [dict(LINK, rttMs=60_001)]),
+        (CONTROL[7], "links", [dict(LINK, layer="X")]),
+        (CONTROL[7], "links", [dict(LINK, state="asleep")]),
+        (CONTROL[7], "links", [dict(LINK, name="two\nlines")]),
+        (CONTROL[7], "links", [dict(LINK, key="")]),
+        (CONTROL[7], "links", [LINK, LINK]),
+        (CONTROL[7], "links", [dict(LINK, peer=f"{i:032x}") for i in range(limits.PEERS_MAX + 1)]),
     ],
 )
 def test_a_value_out_of_range_is_malformed(message: Any, field: str, value: Any) -> None:

@@ -19,7 +19,7 @@ from appliance.core.identity import BoxIdentity
 from appliance.core.introduction import Acquaintance
 from appliance.core.keys import PairKeys
 from appliance.core.peer import Peer
-from appliance.core.peer_effects import GoneReason, HeardSameRoom
+from appliance.core.peer_effects import GoneReason, HeardLinks, HeardSameRoom
 from appliance.core.peer_table import TABLE, PeerState
 from appliance.core.whereabouts import Me
 
@@ -354,6 +354,15 @@ class TestLive:
 
     def test_one_room_is_not_told_before_the_bind(self) -> None:
         assert Pair().a.machine.say_same_room() == []
+
+    def test_links_are_told_to_the_other_side(self, live: Pair) -> None:
+        link = m.Link(peer="ab" * 16, name="C", state="live", quality=2, loss_pm=1, rtt_ms=3, layer="M")
+        live.a.run(live.a.machine.say_links((link,)))
+        live.settle()
+        assert live.b.did(HeardLinks) == [HeardLinks((link,))]
+
+    def test_links_are_not_told_before_the_bind(self) -> None:
+        assert Pair().a.machine.say_links(()) == []
 
     def test_what_was_said_before_the_bind_is_told_after_it(self) -> None:
         pair = Pair()

@@ -103,10 +103,11 @@ class TestActiveSpeaker:
     HERE = ("a", "b", "c")
 
     def after(self, *moments: str) -> str | None:
-        """Who is large after these moments; each names those who speak in it."""
+        """Who is large after these moments of five seconds; each names those who speak in it."""
         active = ActiveSpeaker()
-        for speaking in moments:
-            active.update(speaking, self.HERE)
+        for i, speaking in enumerate(moments):
+            for look in range(25):
+                active.update(speaking, self.HERE, 5.0 * i + look * LOOK)
         return active.peer
 
     def test_nobody_until_somebody_spoke(self) -> None:
@@ -130,15 +131,34 @@ class TestActiveSpeaker:
 
     def test_who_left_is_not_shown_any_more(self) -> None:
         active = ActiveSpeaker()
-        active.update({"b"}, {"a", "b", "c"})
-        assert active.update(set(), {"a", "c"}) is None
-        assert active.update({"c"}, {"a", "c"}) == "c"
+        active.update({"b"}, {"a", "b", "c"}, 0.0)
+        assert active.update(set(), {"a", "c"}, 0.2) is None
+        assert active.update({"c"}, {"a", "c"}, 0.4) == "c"
+
+    def test_a_word_in_between_makes_nobody_large(self) -> None:
+        active = ActiveSpeaker()
+        for look in range(100):
+            now = look * LOOK
+            says_yes = 10.0 < now < 10.0 + limits.LARGE_AFTER
+            active.update({"c"} if says_yes else {"b"} if now < 8 else set(), self.HERE, now)
+            assert active.peer == "b"
+
+    def test_quick_words_to_and_fro_do_not_make_pictures_jump(self) -> None:
+        active, changes, before = ActiveSpeaker(), 0, None
+        for look in range(round(60 / LOOK)):
+            now = look * LOOK
+            active.update({"b" if now % 2.4 < 1.2 else "c"}, self.HERE, now)
+            changes += active.peer != before
+            before = active.peer
+        assert 2 <= changes <= 60 / limits.LARGE_FOR
 
     @given(st.lists(st.sets(st.sampled_from("abc"))))
     def test_it_changes_only_from_somebody_silent_to_somebody_who_speaks(self, moments) -> None:
-        active = ActiveSpeaker()
-        for speaking in moments:
-            before = active.peer
-            after = active.update(speaking, self.HERE)
+        active, changed_at = ActiveSpeaker(), float("-inf")
+        for i, speaking in enumerate(moments):
+            before, now = active.peer, i * LOOK
+            after = active.update(speaking, self.HERE, now)
             assert after == before or (before not in speaking and after in speaking)
-            assert after in speaking or not speaking
+            if after != before:
+                assert before is None or now - changed_at >= limits.LARGE_FOR
+                changed_at = now

@@ -42,6 +42,18 @@ def joins(shown) -> list[tuple[int, str]]:
     return [(i.room, i.password) for i in shown.intents if isinstance(i, Join)]
 
 
+def find(shown, target: str) -> tuple[float, float]:
+    """Where a target is on the screen."""
+    found = shown.display._view.target(target)
+    assert found is not None, target
+    return found.rect.center
+
+
+def finger(shown, kind: int, target: str) -> pygame.Event:
+    x, y = find(shown, target)
+    return pygame.Event(kind, {"x": x / 1280, "y": y / 720, "finger_id": 1, "touch_id": 1})
+
+
 def keydown(key: int, text: str = "", scancode: int = 0) -> pygame.Event:
     values = {"key": key, "mod": 0, "unicode": text, "scancode": scancode}
     return pygame.Event(pygame.KEYDOWN, values)
@@ -241,10 +253,8 @@ class TestCall:
 
     def test_a_fingers_bounce_does_not_leave(self, shower) -> None:
         shown = shower(IN_CALL, size=(1280, 720))
-        down = pygame.Event(
-            pygame.FINGERDOWN, {"x": 1030 / 1280, "y": 648 / 720, "finger_id": 1, "touch_id": 1}
-        )
-        up = pygame.Event(pygame.FINGERUP, {"x": 1030 / 1280, "y": 648 / 720, "finger_id": 1, "touch_id": 1})
+        down = finger(shown, pygame.FINGERDOWN, "leave")
+        up = finger(shown, pygame.FINGERUP, "leave")
         shown.post(down, up, down, up)
         assert shown.intents == []
         time.sleep(0.35)
@@ -263,32 +273,34 @@ class TestPointer:
 
     def test_a_touch_that_sdl_echoes_as_a_mouse_is_one_press(self, shower) -> None:
         shown = shower(IN_CALL, size=(1280, 720))
-        finger = {"x": 323 / 1280, "y": 648 / 720, "finger_id": 1, "touch_id": 1}
+        x, y = find(shown, "mute")
         shown.post(
-            pygame.Event(pygame.FINGERDOWN, finger),
-            self.at(pygame.MOUSEBUTTONDOWN, 323, 648, touch=True),
-            pygame.Event(pygame.FINGERUP, finger),
-            self.at(pygame.MOUSEBUTTONUP, 323, 648, touch=True),
+            finger(shown, pygame.FINGERDOWN, "mute"),
+            self.at(pygame.MOUSEBUTTONDOWN, x, y, touch=True),
+            finger(shown, pygame.FINGERUP, "mute"),
+            self.at(pygame.MOUSEBUTTONUP, x, y, touch=True),
         )
         assert shown.intents == [SetMuted(True)]
 
     def test_a_touch_that_slides_off_presses_nothing(self, shower) -> None:
         shown = shower(IN_CALL, size=(1280, 720))
-        shown.post(self.at(pygame.MOUSEBUTTONDOWN, 323, 648), self.at(pygame.MOUSEBUTTONUP, 460, 648))
+        down, up = find(shown, "mute"), find(shown, "camera")
+        shown.post(self.at(pygame.MOUSEBUTTONDOWN, *down), self.at(pygame.MOUSEBUTTONUP, *up))
         assert shown.intents == []
 
     def test_the_other_mouse_buttons_do_nothing(self, shower) -> None:
         shown = shower(IN_CALL, size=(1280, 720))
         shown.post(
-            self.at(pygame.MOUSEBUTTONDOWN, 323, 648, button=3),
-            self.at(pygame.MOUSEBUTTONUP, 323, 648, button=3),
+            self.at(pygame.MOUSEBUTTONDOWN, *find(shown, "mute"), button=3),
+            self.at(pygame.MOUSEBUTTONUP, *find(shown, "mute"), button=3),
         )
         assert shown.intents == []
 
     def test_a_finger_beside_a_small_target_hits_it(self, shower) -> None:
         shown = shower(IN_CALL, size=(1280, 720))
-        shown.click(323, 608)  # a little above the button
-        assert shown.intents == [SetMuted(True)]
+        x, y = find(shown, "joining")
+        shown.click(x, y + 45)  # a little below the button
+        assert shown.intents == [AllowJoining(False)]
 
 
 def test_an_unknown_key_is_refused_by_name(shower) -> None:

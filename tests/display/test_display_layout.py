@@ -174,8 +174,8 @@ def stand(scene: Scene, size: tuple[int, int], typesetter: Typesetter) -> Stand:
     made.press(scene.keys)
     if scene.after is not None:
         made.adopt(scene.after)
-    if scene.idle_minutes:
-        made.now += 60 * scene.idle_minutes
+    if scene.idle and scene.snapshot.phase is Phase.IDLE:
+        made.now += scene.idle
         made.view()
     return made
 
@@ -246,7 +246,7 @@ def test_arrows_reach_every_target(scene, size, typesetter) -> None:
     made = stand(scene, size, typesetter)
     names = {target.name for target in made.view().targets}
     if not names:
-        assert scene.idle_minutes  # there is nothing to press where nobody is
+        assert scene.idle  # there is nothing to press where nobody is
         return
     made.press("up")  # the focus is visible from here on
     reached, edge = set(), [made.navigator.focused]

@@ -101,13 +101,13 @@ def test_a_peer_whose_camera_is_off_or_who_is_away_keeps_its_size(shower) -> Non
 
 
 def test_a_picture_covers_its_tile_and_only_its_tile(shower) -> None:
-    shown = shower(IN_CALL)
+    shown = shower(IN_CALL, size=(1280, 720))
     shown.bridge.slot("p1").put(plain(RED, sizes(shown)["p1"]))
     shown.bridge.slot(SELF_TILE).put(plain(GREEN, sizes(shown)[SELF_TILE]))
     surface = shown.settle()
     assert middle_of(surface, left=True) == RED
     assert middle_of(surface, left=False) == GREEN
-    assert tuple(surface.get_at((400, 240)))[:3] == DARK[Ink.STAGE]  # the gap between the tiles
+    assert tuple(surface.get_at((640, 360)))[:3] == DARK[Ink.STAGE]  # the gap between the tiles
     assert tuple(surface.get_at((2, 2)))[:3] == DARK[Ink.STAGE]
 
 
@@ -126,8 +126,10 @@ def test_a_wide_picture_is_cut_not_stretched(shower) -> None:
     pygame.draw.circle(surface, (255, 255, 255), (w // 2, h // 2), 80)
     shown.bridge.slot("p1").put(Picture(pygame.image.tobytes(surface, "RGB"), w, h, 1))
     screen = shown.settle()
-    row = [screen.get_at((x, 317))[0] > 128 for x in range(60, 600)]
-    column = [screen.get_at((329, y))[0] > 128 for y in range(120, 500)]
+    (rect,) = [video.rect for video in shown.display._view.videos() if video.tile == "p1"]
+    x0, y0 = rect.x + rect.w // 2, rect.y + rect.h // 2
+    row = [screen.get_at((x, y0))[0] > 128 for x in range(x0 - 120, x0 + 120)]
+    column = [screen.get_at((x0, y))[0] > 128 for y in range(y0 - 120, y0 + 120)]
     assert abs(sum(row) - sum(column)) <= 3
 
 
@@ -192,7 +194,8 @@ def test_what_stands_above_a_picture_survives_the_next_one(shower) -> None:
     assert pygame.image.tobytes(first.subsurface(tile), "RGB") == pygame.image.tobytes(
         second.subsurface(tile), "RGB"
     )
-    ring = {tuple(second.get_at((28, y)))[:3] for y in range(200, 400)}
+    left = shown.display._view.target("tile:p1").rect.x
+    ring = {tuple(second.get_at((left + 1, y)))[:3] for y in range(200, 400)}
     assert ring == {DARK[Ink.ACCENT]}
 
 

@@ -118,6 +118,11 @@ def _control_messages() -> list[bytes]:
             m.Constraints(max_height=360, max_fps=30, visible=True),
             m.MediaState(muted=True, camera_on=False),
             m.SameRoom(),
+            m.Links(
+                links=[
+                    m.Link(peer="00" * 16, name="A", state="live", quality=3, loss_pm=0, rtt_ms=2, layer="M")
+                ]
+            ),
             m.Leaving(),
         )
     ]

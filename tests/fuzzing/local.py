@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from types import SimpleNamespace
-from typing import Any
 
 import msgspec
 from fuzzing.target import Reader, Target, pieces
@@ -13,16 +11,8 @@ from appliance import config
 from appliance.control import protocol
 from appliance.core import limits
 from appliance.errors import ConfigError, ControlError
-from appliance.signaling import client, discovery
+from appliance.signaling import access, client, discovery
 from appliance.signaling.client import ServerAddress
-from appliance.signaling.server import SignalingServer
-
-
-async def _no_line(line: object) -> None:
-    del line
-
-
-_SERVER = SignalingServer("a secret", 8787, allow_room=lambda room: True, on_line=_no_line)
 
 
 def mdns(data: bytes) -> None:
@@ -37,8 +27,7 @@ def mdns(data: bytes) -> None:
 def server_url(data: bytes) -> None:
     """The path and query of a client's request: a room, or one of the ancestor's errors."""
     path, _, query = data.decode("utf-8", "surrogateescape").partition("?")
-    connection: Any = SimpleNamespace(local_address=("10.0.0.1", 8787))
-    room, refusal = _SERVER._check(connection, path, query)
+    room, refusal = access.room_of(path, query, "a secret", "10.0.0.1", 8787)
     assert bool(refusal) == (room == 0)
     assert 0 <= room <= limits.ROOM_MAX
 

@@ -24,7 +24,7 @@ def test_a_peer_is_made_large_pinned_and_closed_by_keys(tmp_path: Path) -> None:
         boxes.wait(lambda: bool(a.drawn() and b.drawn()))
         alike = width(a)
 
-        a.press("back", "back", "left", "left", "left", "ok")  # the focus is on "leave" after the first
+        a.press("back", "back", *["left"] * 5, "ok")  # the focus is on "leave" after the first
         boxes.wait(lambda: width(a) > alike * 1.3)
         a.press("ok")
         boxes.wait(lambda: width(a) == alike)

@@ -70,9 +70,7 @@ def test_a_key_hides_the_pictures_and_a_button_brings_them_back(tmp_path: Path) 
         boxes.wait(lambda: bool(a.drawn() and b.drawn()))
         a.ask("tiles", state="hide")
         boxes.wait(lambda: encoders(b) == 0)
-        a.press(
-            "back", "back", "left", "left", "left", "ok"
-        )  # the focus is on "leave" after the first; then "layout"
+        a.press("back", "back", *["left"] * 5, "ok")  # the focus is on "leave" after the first; then "layout"
         boxes.wait(lambda: encoders(b) == 1)
         drawn = came(a)[0][1]
         boxes.wait(lambda: came(a)[0][1] > drawn)

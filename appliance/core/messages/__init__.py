@@ -22,7 +22,16 @@ from appliance.core.messages.codec import (
     encode_outer,
     encode_sealed,
 )
-from appliance.core.messages.control import Bind, Constraints, Control, Heartbeat, MediaState, SameRoom
+from appliance.core.messages.control import (
+    Bind,
+    Constraints,
+    Control,
+    Heartbeat,
+    Link,
+    Links,
+    MediaState,
+    SameRoom,
+)
 from appliance.core.messages.fields import VERSION, Address, Key, PeerId, Port, Room
 from appliance.core.messages.introductions import Introduce, IntroduceConfirm, IntroduceReply, Introduction
 from appliance.core.messages.outer import Accept, Challenge, Hello, Outer, Proof, Reject, RejectCode, Seal
@@ -61,6 +70,8 @@ __all__ = [
     "Introduction",
     "Key",
     "Leaving",
+    "Link",
+    "Links",
     "MediaState",
     "Offer",
     "Outer",

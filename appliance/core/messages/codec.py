@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from appliance.core import limits
-from appliance.core.messages.control import Control
+from appliance.core.messages.control import Control, Links
 from appliance.core.messages.introductions import Presented
 from appliance.core.messages.outer import Outer
 from appliance.core.messages.sealed import Addresses, Door, Identity, Sealed
@@ -43,7 +43,7 @@ def _check(message: Any, raw: bytes) -> None:
         # The decoder ignores the unused bits of the last base64 digit; nobody else should have to.
         if isinstance(value, bytes) and b'"' + base64.b64encode(value) + b'"' not in raw:
             raise ValueError(name)
-    if isinstance(message, Identity | Door | Addresses | Presented):
+    if isinstance(message, Identity | Door | Addresses | Links | Presented):
         message.check()
 
 

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from appliance.core.messages.fields import U32, Mac, Message
+from appliance.core import limits
+from appliance.core.messages.fields import U32, Mac, Message, PeerId, check_name
 from appliance.core.messages.sealed import Leaving
 
 
@@ -52,4 +53,33 @@ class SameRoom(Message, frozen=True, kw_only=True, tag_field="type", tag="sameRo
     """Both our microphones hear the same people: one of us must be silent (``core/same_room.py``)."""
 
 
-Control = Bind | Heartbeat | Constraints | MediaState | SameRoom | Leaving
+class Link(Message, frozen=True, kw_only=True):
+    """One of the sender's links, as its own end knows it. ``peer``, ``name``: who is at the other end.
+
+    ``quality``: 0 not known, 1 bad, 2 fair, 3 good. ``loss_pm``: of the packets that came lately, in
+    thousandths. ``layer``: of the picture that comes, "" for none.
+    """
+
+    peer: PeerId
+    name: Annotated[str, Meta(max_length=limits.NAME_MAX_BYTES)]
+    state: Literal["connecting", "live", "silent", "away"]
+    quality: Annotated[int, Meta(ge=0, le=3)]
+    loss_pm: Annotated[int, Meta(ge=0, le=1000)]
+    rtt_ms: Annotated[int, Meta(ge=0, le=limits.LINK_RTT_MAX_MS)]
+    layer: Literal["", "H", "M", "L"]
+
+
+class Links(Message, frozen=True, kw_only=True, tag_field="type", tag="links"):
+    """Every link of the sender in this room (``core/mesh.py``). Hints, not authority."""
+
+    links: Annotated[list[Link], Meta(max_length=limits.PEERS_MAX)]
+
+    def check(self) -> None:
+        """Raise ValueError for a name that no box has, or a peer that is named twice."""
+        for link in self.links:
+            check_name(link.name)
+        if len({link.peer for link in self.links}) < len(self.links):
+            raise ValueError("peer")
+
+
+Control = Bind | Heartbeat | Constraints | MediaState | SameRoom | Links | Leaving

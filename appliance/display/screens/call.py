@@ -1,38 +1,51 @@
-"""In a call: everybody's tiles, and a bar with what one does in a meeting."""
+"""In a call: everybody's tiles, a bar with what one does in a meeting, a panel beside the tiles on demand.
+
+The bar lies over the tiles and hides in peace, so that no picture changes its place or size when it comes or
+goes. The first touch or key then only shows it; keys that mean one thing (m, v, h, back) act at once.
+"""
 
 from __future__ import annotations
 
-from appliance.core import grid
+from appliance.core import grid, limits
 from appliance.core.view import (
     AdmitStranger,
     AllowJoining,
     CallView,
     HideTiles,
     Leave,
+    MoveTile,
     PinPeer,
     SetCamera,
     SetLayout,
     SetMuted,
 )
-from appliance.display import theme as t
+from appliance.core.words import say
 from appliance.display.scene import View
-from appliance.display.screens import shut_out, tile, unanswered
-from appliance.display.screens.parts import Page, Question, clock_text, countdown, duration
+from appliance.display.screens import (
+    call_bar,
+    call_header,
+    call_tiles,
+    mesh_panel,
+    people,
+    shut_out,
+    side_panel,
+    tile,
+    tile_move,
+)
+from appliance.display.screens.call_bar import Plan
+from appliance.display.screens.call_header import EDGE, HIGH
+from appliance.display.screens.call_tiles import Places
+from appliance.display.screens.parts import Page, Question
 from appliance.display.screens.room_menu import ANOTHER, RoomMenu
 from appliance.display.screens.room_menu import PREFIX as ROOMS
-from appliance.display.screens.start import joining_line
-from appliance.display.screens.tile_menu import TileMenu
+from appliance.display.screens.tile_menu import MOVE, TileMenu
+from appliance.display.screens.tile_move import TileMove
+from appliance.display.screens.toasts import Toasts
 from appliance.display.stage import Key, Moment, Stage
 from appliance.display.theme import Ink
 
-EDGE = 27.0
-TOP = 52.0
-BAR_HEIGHT = 96.0
-BAR_BOTTOM = 24.0
-GAP = 16.0
-BUTTON = (136.0, 72.0)
-WIDE_BUTTON = 186.0
-BUTTON_GAP = 10.0
+BOTTOM = 16.0  # below the tiles, units
+WAKE = "call:wake"  # a touch anywhere while the bar is hidden
 
 
 class Call:
@@ -41,12 +54,19 @@ class Call:
         self._leave = Question()
         self._menu = TileMenu()
         self._rooms = RoomMenu()
+        self._move = TileMove()
+        self._toasts = Toasts()
+        self._panel = ""  # "people" or "mesh"
+        self._used_at: float | None = None  # the last key, touch or move of the mouse; None: not shown yet
 
     def reset(self) -> None:
         """Another meeting is on the screen."""
         self._leave.close()
         self._menu.close()
         self._rooms.close()
+        self._move.end()
+        self._panel = ""
+        self._used_at = None
 
     # --- drawing --------------------------------------------------------------------------------
 
@@ -55,153 +75,73 @@ class Call:
         call = moment.snapshot.call
         if call is None:
             return page.done()
-        self._header(page, call)
-        places: dict[str, grid.Rect] = {}
+        if self._used_at is None:
+            self._used_at = moment.now
+        self._move.look(call, moment.now)
+        clear = [call_header.draw(page, call)]
+        area = self._area(page)
+        panel = None
+        if self._panel:
+            wide = people.width(page, call) if self._panel == "people" else mesh_panel.WIDTH * page.w
+            area, panel = side_panel.split(page, area, wide)
+        bar = self._bar(page, call)
+        shown = bar if self._shows_bar(page, call) else None
+        hint = self._move.hint(page, call)
+        places: Places = {}
         if call.tiles:
-            places = self._tiles(page, call)
+            over = hint.place if hint is not None else shown.rect if shown is not None else None
+            below = bar.rect if panel is None else None
+            places, names = call_tiles.draw(page, call, area, over, below)
+            clear += names
         else:
-            self._alone(page, call)
-        self._bar(page, call)
-        page.toasts(page.w - EDGE - 10, TOP + 10)
+            call_tiles.draw_alone(page, call, area, shown.rect if shown is not None else None)
+        if hint is not None:
+            self._move.draw(page, places, hint)
+            clear.append(hint.place)
+        elif shown is not None:
+            call_bar.draw(page, shown)
+            clear.append(shown.rect)
+        self._toasts.draw(page, area, clear)
         chosen = self._menu.tile(call, moment.now)
-        if chosen is not None:
+        if panel is not None:
+            self._side(page, panel, call)
+        elif chosen is not None:
             self._menu.draw(page, self._area(page), places[chosen.peer], chosen, call)
-        elif self._rooms.open(moment.now):
-            self._rooms.draw(page, page.w / 2, page.h - BAR_BOTTOM - BAR_HEIGHT - 12)
+        elif self._rooms.open(moment.now) and shown is not None:
+            self._rooms.draw(page, page.w / 2, shown.rect.y / page.theme.scale - 12)
+        elif shown is None and hint is None:
+            page.targets.clear()
+            page.outside = WAKE
         return page.done()
 
-    def _header(self, page: Page, call: CallView) -> None:
-        now = page.moment.now
-        x = EDGE
-        boxes = len(call.tiles) + 1
-        passed = now - call.since
-        for text, color in (
-            (f"Room {call.room}", Ink.TEXT),
-            (f"{boxes} boxes" if boxes > 1 else "1 box", Ink.DIM),
-            (duration(passed), Ink.DIM),
-        ):
-            wide = page.measure(text, t.BODY) + 1
-            page.text(page.rect(x, 12, wide, 34), text, t.BODY, color)
-            x += wide + 20
-        page.until(now + 1.0 - passed % 1.0)
-        clock = clock_text(page.moment)
-        wide = page.measure(clock, t.BODY) + 1
-        page.text(page.rect(page.w - EDGE - wide, 12, wide, 34), clock, t.BODY, Ink.DIM, align="right")
-        page.until_next_minute()
-        shut_out.draw(page, call, page.w - EDGE - wide - 24, 0.5)
-
     def _area(self, page: Page) -> grid.Rect:
-        height = page.h - TOP - BAR_HEIGHT - BAR_BOTTOM - 18
-        return page.rect(EDGE, TOP, page.w - 2 * EDGE, height)
+        return page.rect(EDGE, HIGH, page.w - 2 * EDGE, page.h - HIGH - BOTTOM)
 
-    def _tiles(self, page: Page, call: CallView) -> dict[str, grid.Rect]:
-        """Everybody, the self-view last; return where each peer's tile is."""
-        arrange = grid.arrange if call.large is None else grid.arrange_speaker
-        rects = arrange(len(call.tiles) + 1, self._area(page), page.theme.px(GAP))
-        order = sorted(call.tiles, key=lambda peer: peer.peer != call.large)  # the others stay in order
-        places = {}
-        for peer, rect in zip(order, rects, strict=False):
-            tile.draw_peer(page, rect, peer, pinned=peer.peer == call.pinned, hidden=call.hidden)
-            places[peer.peer] = rect
-        tile.draw_self(page, rects[-1], page.moment.snapshot, call)
-        return places
-
-    def _alone(self, page: Page, call: CallView) -> None:
-        area = self._area(page)
-        scale = page.theme.scale
-        wide = min(0.6 * page.w, area.h / scale * grid.PICTURE_ASPECT)
-        high = wide / grid.PICTURE_ASPECT
-        top = TOP + (area.h / scale - high) / 2
-        tile.draw_self(page, page.rect(EDGE, top, wide, high), page.moment.snapshot, call)
-        x = EDGE + wide + 44
-        width = page.w - EDGE - 20 - x
-        middle = top + high / 2
-        if call.unanswered:
-            unanswered.draw(page, call, x, width, middle)
-            return
-        page.text(
-            page.rect(x, middle - 132, width, 116),
-            "You are the first one here",
-            t.DISPLAY,
-            bold=True,
-            lines=2,
-            top=True,
-        )
-        page.text(
-            page.rect(x, middle - 6, width, 100),
-            f"The others type room {call.room} and the same password on their box.",
-            t.LEAD,
-            lines=3,
-            top=True,
-        )
-        page.text(
-            page.rect(x, middle + 100, width, 64),
-            joining_line(page, call, ""),
-            t.LEAD,
-            Ink.DIM,
-            lines=2,
-            top=True,
-        )
-
-    def _bar(self, page: Page, call: CallView) -> None:
+    def _bar(self, page: Page, call: CallView) -> Plan:
+        """Where the bar is, or would be."""
         asked = self._leave.open(page.moment.now)
         page.until(self._leave.stale_at(page.moment.now))
-        widths = [BUTTON[0], BUTTON[0], BUTTON[0], WIDE_BUTTON, BUTTON[0], BUTTON[0]]
-        others = len(page.moment.snapshot.rooms) - 1
-        total = sum(widths) + (len(widths) - 1) * BUTTON_GAP
-        y = page.h - BAR_BOTTOM - BAR_HEIGHT
-        x = (page.w - total) / 2
-        page.box(page.rect(x - 12, y, total + 24, BAR_HEIGHT), Ink.BACKGROUND, 20, Ink.LINE, 1)
-        y += (BAR_HEIGHT - BUTTON[1]) / 2
-        for (name, icon, label, look), wide in zip(
-            (
-                ("mute", "microphone-off", "Unmute", "warning")
-                if call.muted
-                else ("mute", "microphone", "Mute", "plain"),
-                ("camera", "camera", "Stop camera", "plain")
-                if call.camera_on
-                else ("camera", "camera-off", "Start camera", "warning"),
-                ("layout", "grid", "Show pictures", "warning")
-                if call.hidden
-                else ("layout", "speaker-view" if _speaker_layout(call) else "grid", "Layout", "plain"),
-                self._joining_button(page, call),
-                ("rooms", "keypad", f"{others} on hold", "on")
-                if others > 0
-                else ("rooms", "keypad", "Rooms", "plain"),
-                ("leave", "hang-up", "Press again" if asked else "Leave", "leave"),
-            ),
-            widths,
-            strict=True,
-        ):
-            self._button(page, name, icon, label, look, x, y, wide)
-            x += wide + BUTTON_GAP
+        return call_bar.plan(page, call_bar.buttons(page, call, asked))
 
-    def _joining_button(self, page: Page, call: CallView) -> tuple[str, str, str, str]:
-        joining, now = call.joining, page.moment.now
-        if not joining.open:
-            return "joining", "door-closed", "Joining closed", "dim"
-        if joining.closes_at is None:
-            return "joining", "door-open", "Joining open", "on"
-        left = joining.closes_at - now
-        page.until(now + (left % 1.0 or 1.0))
-        return "joining", "door-open", f"Joining open {countdown(left)}", "on"
+    def _shows_bar(self, page: Page, call: CallView) -> bool:
+        if self._panel or self._move.peer is not None or self.hidden(call, page.moment.now):
+            return False
+        if call.tiles and self._used_at is not None:
+            page.until(self._used_at + limits.BAR_FOR)
+        return True
 
-    def _button(
-        self, page: Page, name: str, icon: str, label: str, look: str, x: float, y: float, w: float
-    ) -> None:
-        fill, fill_pressed, color, border = {
-            "plain": (Ink.BUTTON, Ink.BUTTON_PRESSED, Ink.TEXT, None),
-            "dim": (Ink.BUTTON, Ink.BUTTON_PRESSED, Ink.DIM, None),
-            "on": (Ink.BUTTON, Ink.BUTTON_PRESSED, Ink.TEXT, Ink.ACCENT),
-            "warning": (Ink.WARNING_BACK, Ink.BUTTON_PRESSED, Ink.WARNING_TEXT, Ink.WARNING),
-            "leave": (Ink.BAD, Ink.BAD_PRESSED, Ink.ON_BAD, None),
-        }[look]
-        rect = page.rect(x, y, w, BUTTON[1])
-        page.box(rect, fill_pressed if page.pressed(name) else fill, 14, border)
-        page.target(name, rect, 14, first=name == "mute")
-        page.icon((x + w / 2, y + 24), 27, icon, color)
-        bold = look == "leave"
-        page.text(page.rect(x + 6, y + 40, w - 12, 28), label, t.NOTE, color, bold=bold, align="center")
+    def hidden(self, call: CallView, now: float) -> bool:
+        """Is the bar hidden, because nobody uses it and there is somebody to look at?"""
+        busy = self._leave.open(now) or self._menu.tile(call, now) is not None or self._rooms.open(now)
+        idle = self._used_at is not None and now - self._used_at >= limits.BAR_FOR
+        return idle and not busy and bool(call.tiles)
+
+    def _side(self, page: Page, panel: grid.Rect, call: CallView) -> None:
+        if self._panel == "people":
+            side_panel.draw(page, panel, say("Who is here"), lambda area: people.draw(page, area, call))
+        elif (mesh := call.mesh) is not None:
+            title = say("All connections")
+            side_panel.draw(page, panel, title, lambda area: mesh_panel.draw(page, area, mesh))
 
     # --- acting ---------------------------------------------------------------------------------
 
@@ -209,13 +149,18 @@ class Call:
         call = self._stage.snapshot.call
         if call is None:
             return
+        self._used_at = at
+        if target == WAKE:
+            return
+        if self._move.peer is not None:
+            self._put(self._move.press(target), call)
+            return
+        if self._panel:
+            self._press_panel(target)
+            return
         chosen = self._menu.tile(call, at)
         if chosen is not None and target.startswith("menu:"):
-            intent = self._menu.press(target, chosen, call, at, touched)
-            if intent is not None:
-                self._stage.send(intent)
-            if self._menu.tile(call, at) is None:
-                self._stage.focus(tile.target_of(chosen.peer))
+            self._press_menu(target, chosen.peer, call, at, touched)
             return
         if target.startswith(ROOMS) and self._rooms.open(at):
             self._choose_room(target, at, touched)
@@ -237,8 +182,33 @@ class Call:
             self._stage.send(AllowJoining(not call.joining.open))
         elif target == "rooms":
             self._rooms.toggle(at)
+        elif target == "people":
+            self._panel = "people"
+        elif target == "settings":
+            self._stage.open_settings("sound")
         elif (peer := tile.peer_of(target)) is not None:
             self._menu.open(peer, at)
+
+    def _press_menu(self, target: str, peer: str, call: CallView, at: float, touched: bool) -> None:
+        chosen = self._menu.tile(call, at)
+        assert chosen is not None
+        intent = self._menu.press(target, chosen, call, at, touched)
+        if intent is not None:
+            self._stage.send(intent)
+        if self._menu.tile(call, at) is None:
+            if target == MOVE:
+                self._move.begin(peer, at)
+                self._stage.focus(tile_move.target_of(peer))
+            else:
+                self._stage.focus(tile.target_of(peer))
+
+    def _press_panel(self, target: str) -> None:
+        if target == people.MESH:
+            self._panel = "mesh"
+            self._stage.focus(side_panel.CLOSE)
+        elif target == side_panel.CLOSE:
+            self._panel = ""
+            self._stage.focus("people")
 
     def _choose_room(self, target: str, at: float, touched: bool) -> None:
         intent = self._rooms.press(target, at, touched)
@@ -256,7 +226,7 @@ class Call:
         if call.hidden:
             self._stage.send(HideTiles(False))
             return
-        if not _speaker_layout(call):
+        if call.layout != "speaker" and call.large is None:
             self._stage.send(SetLayout("speaker"))
             return
         if call.large == call.pinned and call.pinned is not None:
@@ -264,40 +234,113 @@ class Call:
         if call.layout != "grid":
             self._stage.send(SetLayout("grid"))
 
+    def _put(self, moved: tuple[str, str] | None, call: CallView) -> None:
+        """A tile was put at the place of another one's; at the large one's, it becomes that."""
+        if moved is None:
+            return
+        peer, there = moved
+        self._stage.focus(tile.target_of(peer))
+        order = [tile.peer for tile in call.tiles]
+        if peer == there or peer not in order or there not in order:
+            return
+        if there == call.large:
+            self._stage.send(PinPeer(peer))
+        else:
+            self._stage.send(MoveTile(peer, order.index(there)))
+
     def key(self, key: Key) -> bool:
-        """Back closes a menu, or asks whether to leave and takes the question back; m mutes, v hides
-        pictures and shows them again.
+        """Back closes what is open, or asks whether to leave and takes the question back; m mutes, v hides
+        pictures and shows them again, h shows all connections.
         """
         call = self._stage.snapshot.call
+        self._used_at = key.at
+        self._move.used(key.at)
+        if key.name == "back":
+            self._back(call, key.at)
+            return True
         chosen = self._menu.tile(call, key.at) if call is not None else None
         if chosen is not None:
             self._menu.used(key.at)
-            if key.name == "back":
-                self._menu.close()
-                self._stage.focus(tile.target_of(chosen.peer))
-                return True
         if self._rooms.open(key.at):
             self._rooms.used(key.at)
-            if key.name == "back":
-                self._rooms.close()
-                self._stage.focus("rooms")
-                return True
-        if key.name == "back":
-            if self._leave.open(key.at):
-                self._leave.close()
-            else:
-                self._leave.press(key.at, False)
-                self._stage.focus("leave")
-            return True
         if key.text == "m":
-            self.press("mute", key.at, False)
+            if call is not None:
+                self._leave.close()
+                self._stage.send(SetMuted(not call.muted))
             return True
         if key.text == "v" and call is not None:
             self._stage.send(HideTiles(not call.hidden))
             return True
+        if key.text == "h":
+            self._toggle_mesh()
+            return True
         return False
 
+    def _back(self, call: CallView | None, at: float) -> None:
+        chosen = self._menu.tile(call, at) if call is not None else None
+        if self._move.peer is not None:
+            self._stage.focus(tile.target_of(self._move.peer))
+            self._move.end()
+        elif self._panel:
+            self._press_panel(side_panel.CLOSE)
+        elif chosen is not None:
+            self._menu.close()
+            self._stage.focus(tile.target_of(chosen.peer))
+        elif self._rooms.open(at):
+            self._rooms.close()
+            self._stage.focus("rooms")
+        elif self._leave.open(at):
+            self._leave.close()
+        else:
+            self._leave.press(at, False)
+            self._stage.focus("leave")
 
-def _speaker_layout(call: CallView) -> bool:
-    """Whether one tile is large, or will be as soon as somebody is here."""
-    return call.layout == "speaker" or call.large is not None
+    def _toggle_mesh(self) -> None:
+        self._menu.close()
+        self._rooms.close()
+        self._move.end()
+        self._leave.close()
+        opened = self._panel == "mesh"
+        self._panel = "" if opened else "mesh"
+        self._stage.focus("people" if opened else side_panel.CLOSE)
+
+    # --- a finger or the mouse moves ----------------------------------------------------------------
+
+    def moved(self, at: float) -> bool:
+        """The mouse moved: show the bar; return whether it was hidden."""
+        call = self._stage.snapshot.call
+        was_hidden = call is not None and self._used_at is not None and self.hidden(call, at)
+        if self._used_at is not None:
+            self._used_at = max(self._used_at, at)
+        return was_hidden
+
+    @property
+    def dragging(self) -> bool:
+        return self._move.dragging
+
+    def drag(self, pressed: str, over: str | None, at: float) -> bool:
+        """What a finger ``pressed`` is dragged, and is ``over`` another target now; return whether that shows
+        something new.
+        """
+        self._used_at = at
+        call = self._stage.snapshot.call
+        peer = tile.peer_of(pressed)
+        if not self._move.dragging:
+            if call is None or peer is None or peer == call.large or len(call.tiles) < 2:
+                return False
+            self._leave.close()
+            self._move.begin(peer, at, dragging=True)
+        return self._move.over(over)
+
+    def drop(self, at: float) -> None:
+        """The finger went up."""
+        self._used_at = at
+        call = self._stage.snapshot.call
+        moved = self._move.dropped()
+        if call is not None:
+            self._put(moved, call)
+
+    def cancel_drag(self) -> None:
+        """The finger is gone elsewhere: nothing was moved."""
+        if self._move.dragging:
+            self._move.end()

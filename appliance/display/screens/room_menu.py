@@ -6,7 +6,7 @@ import math
 
 from appliance.core import limits
 from appliance.core.view import Intent, RoomView, Snapshot, SwitchRoom
-from appliance.core.words import Text, Words, say, say_n
+from appliance.core.words import Text, say, say_n
 from appliance.display import theme as t
 from appliance.display.screens.parts import Page
 from appliance.display.theme import Ink
@@ -18,6 +18,7 @@ WIDTH = 340.0
 PAD = 12.0
 ROW = 64.0
 ROW_GAP = 10.0
+BESIDE = 76.0  # what is beside the words of a row
 
 
 class RoomMenu:
@@ -55,36 +56,43 @@ class RoomMenu:
         rooms = page.moment.snapshot.rooms
         rows = len(rooms) + 1
         high = 2 * PAD + rows * ROW + (rows - 1) * ROW_GAP
-        x, y = max(PAD, min(middle - WIDTH / 2, page.w - WIDTH - PAD)), max(PAD, bottom - high)
-        page.targets.clear()
-        page.outside = AWAY
-        page.box(page.rect(x, y, WIDTH, high), Ink.PANEL, 16, Ink.FAINT, 1)
-        y += PAD
-        for room in rooms:
-            self._row(page, f"{PREFIX}{room.room}", "grid", *words(room), x, y, on=room.active)
-            y += ROW + ROW_GAP
         full = len(rooms) >= limits.ROOMS_MAX
         line = say("Leave one first") if full else say("This one is put on hold")
-        self._row(page, ANOTHER, "keypad", say("Join another"), line, x, y, on=False, first=len(rooms) < 2)
+        another = say("Join another"), line
+        titles = [*map(words, rooms), another]
+        said = max(max(page.measure(a, t.BODY, True), page.measure(b, t.NOTE)) for a, b in titles)
+        wide = min(max(WIDTH, said + BESIDE + 2 * PAD), page.w - 2 * PAD)
+        x, y = max(PAD, min(middle - wide / 2, page.w - wide - PAD)), max(PAD, bottom - high)
+        page.targets.clear()
+        page.outside = AWAY
+        page.box(page.rect(x, y, wide, high), Ink.PANEL, 16, Ink.FAINT, 1)
+        y += PAD
+        for room in rooms:
+            self._row(page, f"{PREFIX}{room.room}", "grid", *words(room), x, y, wide, on=room.active)
+            y += ROW + ROW_GAP
+        self._row(page, ANOTHER, "keypad", *another, x, y, wide, on=False, first=len(rooms) < 2)
 
     def _row(
-        self, page: Page, name: str, icon: str, title: Text, line: Text, x: float, y: float, *, on: bool,
+        self, page: Page, name: str, icon: str, title: Text, line: Text, x: float, y: float, wide: float, *,
+        on: bool,
         first: bool = False,
     ) -> None:  # fmt: skip
-        rect = page.rect(x + PAD, y, WIDTH - 2 * PAD, ROW)
+        rect = page.rect(x + PAD, y, wide - 2 * PAD, ROW)
         fill = Ink.BUTTON_PRESSED if page.pressed(name) else Ink.BUTTON
         page.box(rect, fill, 12, Ink.ACCENT if on else None)
         page.target(name, rect, 12, first=first or (not on and name != ANOTHER))
         page.icon((x + PAD + 32, y + ROW / 2), 25, icon, Ink.TEXT)
-        inner = WIDTH - 2 * PAD - 74
+        inner = wide - 2 * PAD - BESIDE + 2
         page.text(page.rect(x + PAD + 62, y + 6, inner, 30), title, t.BODY, bold=True)
         page.text(page.rect(x + PAD + 62, y + 34, inner, 24), line, t.NOTE, Ink.DIM)
 
 
-def words(room: RoomView) -> tuple[Words, Words]:
+def words(room: RoomView) -> tuple[Text, Text]:
     """What a room is called, and how it is there."""
-    boxes = say_n("{n} box", "{n} boxes", room.boxes)
-    return say("Room {room}", room=room.room), boxes if room.active else say("On hold · {boxes}", boxes=boxes)
+    title = say("Room {room}", room=room.room)
+    if room.active:
+        return title, say_n("{n} box", "{n} boxes", room.boxes)
+    return title, say_n("On hold · {n} box", "On hold · {n} boxes", room.boxes)
 
 
 def held(snapshot: Snapshot) -> tuple[RoomView, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from appliance.core.view import CallView, ShutOutView
+from appliance.core.words import Text, say
 from appliance.display import theme as t
 from appliance.display.screens.parts import Page, countdown
 from appliance.display.theme import Ink
@@ -12,13 +13,13 @@ HEIGHT = 51.0
 _PAD = 18.0
 
 
-def words(out: ShutOutView, now: float) -> str:
+def words(out: ShutOutView, now: float) -> Text:
     """What happens to newcomers, and how long."""
     if out.admitted:
-        return "One newcomer may try now"
+        return say("One newcomer may try now")
     if out.until is None:
-        return "Wrong passwords: newcomers only by hand"
-    return f"Wrong passwords: newcomers wait {countdown(out.until - now)}"
+        return say("Wrong passwords: newcomers only by hand")
+    return say("Wrong passwords: newcomers wait {left}", left=countdown(out.until - now))
 
 
 def draw(page: Page, call: CallView, right: float, y: float) -> None:
@@ -29,7 +30,7 @@ def draw(page: Page, call: CallView, right: float, y: float) -> None:
     now = page.moment.now
     if out.until is not None and not out.admitted:
         page.until(now + ((out.until - now) % 1.0 or 1.0))
-    text, label = words(out, now), "Let one in"
+    text, label = words(out, now), say("Let one in")
     wide = page.measure(label, t.NOTE, True) + 2 * _PAD
     x = right - wide
     if not out.admitted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from appliance.core.view import AdmitStranger, CallView, Leave
+from appliance.core.words import Text, say
 from appliance.display import theme as t
 from appliance.display.scene import View
 from appliance.display.screens import shut_out, tile
@@ -33,19 +34,19 @@ class Start:
             return page.done()
         width = page.w - 2 * MARGIN
         room_width = width * 0.39
-        self._card(page, MARGIN, room_width, "Room", str(call.room))
+        self._card(page, MARGIN, room_width, say("Room"), str(call.room))
         password = grouped(call.password)
         if self._hidden:
             password = "".join(c if c == " " else "•" for c in password)
         x = MARGIN + room_width + 22
-        self._card(page, x, width - room_width - 22, "Password", password)
+        self._card(page, x, width - room_width - 22, say("Password"), password)
         self._below(page, call)
         self._buttons(page)
         shut_out.draw(page, call, page.w - MARGIN, page.h - 85)
         page.toasts(page.w - MARGIN, 92)
         return page.done()
 
-    def _card(self, page: Page, x: float, w: float, label: str, value: str) -> None:
+    def _card(self, page: Page, x: float, w: float, label: Text, value: str) -> None:
         y, h = CARDS
         page.box(page.rect(x, y, w, h), Ink.PANEL)
         page.text(page.rect(x + 38, y + 24, w - 76, 40), label, t.LEAD, Ink.DIM)
@@ -64,14 +65,14 @@ class Start:
         text_width = page.w - 2 * MARGIN - wide - 36
         page.text(
             page.rect(MARGIN, top - 2, text_width, 80),
-            "Read these out to the others.\nThey type them on their box.",
+            say("Read these out to the others.\nThey type them on their box."),
             t.TITLE - 2,
             lines=2,
             top=True,
         )
         page.text(
             page.rect(MARGIN, top + 86, text_width, 64),
-            joining_line(page, call, "Nobody has joined yet."),
+            joining_line(page, call, alone=True),
             t.LEAD,
             Ink.DIM,
             lines=2,
@@ -82,7 +83,7 @@ class Start:
         y = page.h - 96
         asked = self._leave.open(page.moment.now)
         page.until(self._leave.stale_at(page.moment.now))
-        label = "Press again to leave" if asked else "Leave"
+        label = say("Press again to leave") if asked else say("Leave")
         wide = page.measure(label, t.LEAD, True) + 54
         page.button(
             "leave",
@@ -94,7 +95,7 @@ class Start:
             color=Ink.ON_BAD,
             bold=True,
         )
-        hide = "Show password" if self._hidden else "Hide password"
+        hide = say("Show password") if self._hidden else say("Hide password")
         rect = page.rect(MARGIN + wide + 14, y, page.measure(hide, t.LEAD) + 54, BUTTON_HEIGHT)
         page.button("hide", rect, hide, t.LEAD, first=True)
 
@@ -127,13 +128,15 @@ def grouped(password: str) -> str:
     return " ".join(password[i : i + 3] for i in range(0, len(password), 3))
 
 
-def joining_line(page: Page, call: CallView, then: str) -> str:
-    """How long others can join, kept up to date."""
+def joining_line(page: Page, call: CallView, *, alone: bool = False) -> Text:
+    """How long others can join, kept up to date; and that nobody has, while this box is ``alone``."""
     joining, now = call.joining, page.moment.now
     if not joining.open:
-        return "Joining is closed."
+        return say("Joining is closed.")
     if joining.closes_at is None:
-        return f"Joining is open. {then}"
+        return say("Joining is open. Nobody has joined yet.") if alone else say("Joining is open.")
     left = joining.closes_at - now
     page.until(now + (left % 1.0 or 1.0))
-    return f"Joining stays open for {countdown(left)}. {then}"
+    if alone:
+        return say("Joining stays open for {left}. Nobody has joined yet.", left=countdown(left))
+    return say("Joining stays open for {left}.", left=countdown(left))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from appliance.core.grid import Rect, covering
 from appliance.core.limits import METER_STEPS
 from appliance.core.view import SELF_TILE, CallView, Snapshot, TileState, TileView
+from appliance.core.words import Text, say
 from appliance.display import theme as t
 from appliance.display.scene import Bars, Box, Video
 from appliance.display.screens.parts import Page
@@ -19,37 +20,52 @@ METER_HEIGHT = 3.0
 SMALL = 250.0  # units of width; below this a tile has small letters
 TINY = 200.0  # below this a chip is as tight as can be, and the self-view says "You" and no more
 NAME_LEAST = 6.0  # em: where less of a longer name would be left, a sign stands for the words after it
-HIDDEN = "Pictures are hidden"
 LOW = 192.0  # units of height; below this there is no room for a sentence in the middle
+ABOVE_BAR = 8.0  # units between what a tile says and the bar that lies on it
 
 
-def draw_peer(page: Page, rect: Rect, peer: TileView, *, pinned: bool, hidden: bool) -> None:
-    """The tile of a remote peer. ``hidden``: with its name, but without its picture."""
-    page.target(target_of(peer.peer), rect, RADIUS)
+def free(page: Page, rect: Rect, bar: Rect | None) -> Rect:
+    """The part of a tile that the bar does not lie on."""
+    if bar is None or not rect.overlaps(bar):
+        return rect
+    return Rect(rect.x, rect.y, rect.w, max(0, bar.y - page.theme.px(ABOVE_BAR) - rect.y))
+
+
+def draw_peer(
+    page: Page, rect: Rect, peer: TileView, *, pinned: bool, hidden: bool, bar: Rect | None = None
+) -> Rect:
+    """The tile of a remote peer; return where its name stands. What it says is not below the ``bar``.
+
+    ``hidden``: with its name, but without its picture.
+    """
+    seen = free(page, rect, bar)
+    page.target(target_of(peer.peer), seen, RADIUS)
     page.box(rect, Ink.PANEL, RADIUS)
     if not hidden:
         page.tiles.append((peer.peer, *covering(rect)))
     has_picture = peer.peer in page.moment.pictures
     away = peer.state is TileState.RECONNECTING
-    label = peer.name
+    label: Text = peer.name
     if away:
-        label = _waiting(page, rect, f"Reconnecting to {peer.name}", peer.name)
+        label = _waiting(page, seen, say("Reconnecting to {name}", name=peer.name), peer.name)
     elif peer.held:
-        _poster(page, rect, peer.name, "On hold")
+        _poster(page, seen, peer.name, say("On hold"))
     elif not peer.camera_on:
-        _poster(page, rect, peer.name, "Camera off")
+        _poster(page, seen, peer.name, say("Camera off"))
     elif hidden:
-        _poster(page, rect, peer.name, HIDDEN)
+        _poster(page, seen, peer.name, say("Pictures are hidden"))
     else:
-        if not has_picture:
-            label = _waiting(page, rect, f"Connecting to {peer.name}", peer.name)
+        if peer.no_picture and not has_picture:
+            _poster(page, seen, peer.name, say("No picture"))
+        elif not has_picture:
+            label = _waiting(page, seen, say("Connecting to {name}", name=peer.name), peer.name)
         _video(page, rect, peer.peer)
     if peer.speaking and not away:
         page.box(rect, None, RADIUS, Ink.ACCENT, 4)
     live = peer.state is TileState.LIVE
     mute = "on hold" if peer.held else "muted here" if peer.muted_here else "muted" if peer.muted else ""
     quality = peer.quality if live else 0
-    _chip(page, rect, label, mute=mute, quality=quality, meter=peer.meter, pinned=pinned)
+    return _chip(page, seen, label, mute=mute, quality=quality, meter=peer.meter, pinned=pinned)
 
 
 def target_of(peer: str) -> str:
@@ -62,22 +78,25 @@ def peer_of(target: str) -> str | None:
     return target.removeprefix(PREFIX) if target.startswith(PREFIX) else None
 
 
-def draw_self(page: Page, rect: Rect, snapshot: Snapshot, call: CallView) -> None:
-    """The self-view."""
+def draw_self(page: Page, rect: Rect, snapshot: Snapshot, call: CallView, bar: Rect | None = None) -> Rect:
+    """The self-view; return where its name stands."""
+    seen = free(page, rect, bar)
     page.box(rect, Ink.PANEL, RADIUS)
     if not call.hidden:
         page.tiles.append((SELF_TILE, *covering(rect)))
     if call.hidden and call.camera_on:
-        _poster(page, rect, snapshot.name, HIDDEN)
+        _poster(page, seen, snapshot.name, say("Pictures are hidden"))
     elif call.camera_on:
         if SELF_TILE not in page.moment.pictures:
             broken = any(d.kind == "camera" and d.problem for d in snapshot.devices)
-            _poster(page, rect, snapshot.name, "No picture from the camera" if broken else "")
+            _poster(page, seen, snapshot.name, say("No picture from the camera") if broken else "")
         _video(page, rect, SELF_TILE)
     else:
-        _poster(page, rect, snapshot.name, "Your camera is off")
-    label = f"You · {snapshot.name}" if rect.w / page.theme.scale >= TINY else "You"
-    _chip(page, rect, label, mute="muted" if call.muted else "", quality=0, meter=call.meter)
+        _poster(page, seen, snapshot.name, say("Your camera is off"))
+    wide = rect.w / page.theme.scale >= TINY
+    label = say("You · {name}", name=snapshot.name) if wide else say("You")
+    mute = "muted" if call.muted else ""
+    return _chip(page, seen, label, mute=mute, quality=0, meter=call.meter)
 
 
 def initials(name: str) -> str:
@@ -93,7 +112,7 @@ def _video(page: Page, rect: Rect, name: str) -> None:
     page.add(Video(rect, name, page.theme.px(RADIUS), page.background))
 
 
-def _waiting(page: Page, rect: Rect, sentence: str, name: str) -> str:
+def _waiting(page: Page, rect: Rect, sentence: Text, name: str) -> Text:
     """A spinner with its sentence; return what the chip says (the sentence, where the tile is too low)."""
     scale = page.theme.scale
     x, y = rect.center
@@ -115,7 +134,7 @@ def _waiting(page: Page, rect: Rect, sentence: str, name: str) -> str:
     return name
 
 
-def _poster(page: Page, rect: Rect, name: str, line: str) -> None:
+def _poster(page: Page, rect: Rect, name: str, line: Text) -> None:
     """Initials in a disc, and why there is no picture where there is room to say it."""
     scale = page.theme.scale
     x, y = rect.center
@@ -144,10 +163,29 @@ def _chip_measures(width: float) -> tuple[float, float, float, float]:
     return t.BODY, CHIP_INSET, CHIP_HEIGHT, 13.0
 
 
+def _with(mute: str, name: Text) -> Text:
+    """A name, and why nobody is heard there."""
+    match mute:
+        case "muted":
+            return say("{name} · muted", name=name)
+        case "muted here":
+            return say("{name} · muted here", name=name)
+        case "on hold":
+            return say("{name} · on hold", name=name)
+    return name
+
+
 def _chip(
-    page: Page, rect: Rect, label: str, *, mute: str, quality: int, meter: int, pinned: bool = False
-) -> None:
-    """At the bottom left: a pin, the name, ``mute`` (why nobody is heard), the link's quality.
+    page: Page,
+    rect: Rect,
+    label: Text,
+    *,
+    mute: str,
+    quality: int,
+    meter: int,
+    pinned: bool = False,
+) -> Rect:
+    """At the bottom left: a pin, the name, ``mute`` (why nobody is heard), the link's quality; return where.
 
     Along its lower edge a line is as long as the voice is loud.
     """
@@ -158,20 +196,23 @@ def _chip(
     color = Ink.WARNING_TEXT if mute else Ink.TEXT
     before = sign + 6 if pinned else 0.0
     after = bars[0] + 8 if quality else 0.0
-    suffix = f" · {mute}" if mute else ""
-    tail = page.measure(f"x{suffix}", size) - page.measure("x", size)
+    tail = page.measure(_with(mute, "x"), size) - page.measure("x", size)
     room = rect.w / scale - 2 * inset - 2 * pad - before - after - 1
-    sign_only = bool(mute) and room - tail < min(NAME_LEAST * size, page.measure(label, size))
+    said = clean(page.tr(label))
+    sign_only = bool(mute) and room - tail < min(NAME_LEAST * size, page.measure(said, size))
     if sign_only:
-        suffix, tail = "", 0.0
+        tail = 0.0
         after += sign + 6
         room -= sign + 6
     px = page.theme.font_px(size)
-    text = page.typesetter.fit(clean(label), px, False, int((room - tail) * scale)) + suffix
+    fitted = page.typesetter.fit(said, px, False, int((room - tail) * scale))
+    text = _with("" if sign_only else mute, label if fitted == said else fitted)
     wide = page.measure(text, size) + 1
     x, bottom = rect.x / scale + inset, rect.bottom / scale - inset
+    whole = 2 * pad + before + wide + after
+    place = page.rect(x, bottom - high, whole, high)
     middle = bottom - high / 2
-    page.box(page.rect(x, bottom - high, 2 * pad + before + wide + after, high), Ink.CHIP, 9)
+    page.box(place, Ink.CHIP, 9)
     x += pad
     if pinned:
         page.icon((x + sign / 2, middle), sign, "pin", color)
@@ -186,10 +227,8 @@ def _chip(
         lit = {1: Ink.BAD, 2: Ink.WARNING}.get(quality, Ink.ACCENT)
         page.add(Bars(page.rect(x + 8, middle - bars[1] / 2, *bars), quality, lit, Ink.FAINT))
     if meter and not mute:
-        x = rect.x / scale + inset + pad
-        whole = before + wide + after
+        loud = (whole - 2 * pad) * meter / METER_STEPS
         page.box(
-            page.rect(x, bottom - METER_HEIGHT - 3, whole * meter / METER_STEPS, METER_HEIGHT),
-            Ink.ACCENT,
-            1.5,
+            page.rect(place.x / scale + pad, bottom - METER_HEIGHT - 3, loud, METER_HEIGHT), Ink.ACCENT, 1.5
         )
+    return place

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from appliance.core import limits
 from appliance.core.grid import Rect
 from appliance.core.view import CallView, ClosePeer, Intent, MutePeer, PinPeer, TileView
+from appliance.core.words import Text, say
 from appliance.display import theme as t
 from appliance.display.screens.parts import Page, Question
 from appliance.display.theme import Ink
 
 AWAY = "menu:away"  # pressed by a touch beside the menu
+MOVE = "menu:move"  # what comes of it is the call's business
 WIDTH = 280.0
 PAD = 12.0
 TITLE_HIGH = 44.0
 ROW = 60.0
 ROW_GAP = 10.0
-ROWS = 3
-HEIGHT = 2 * PAD + TITLE_HIGH + ROWS * ROW + (ROWS - 1) * ROW_GAP
+BESIDE = 68.0  # what is beside the words of a row
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """``may``: what else it may say; the menu is as wide as that needs."""
+
+    name: str
+    icon: str
+    label: Text
+    may: tuple[Text, ...] = ()
+    color: Ink = Ink.TEXT
 
 
 class TileMenu:
@@ -73,34 +86,49 @@ class TileMenu:
         now = page.moment.now
         page.until(self._used_at + limits.MENU_FOR)
         page.until(self._close.stale_at(now))
+        rows = _rows(tile, call, self._close.open(now))
+        said = max(page.measure(text, t.BODY) for row in rows for text in (row.label, *row.may))
         scale = page.theme.scale
-        x = _between(area.x / scale, over.center[0] / scale - WIDTH / 2, area.right / scale - WIDTH)
-        y = _between(area.y / scale, over.center[1] / scale - HEIGHT / 2, area.bottom / scale - HEIGHT)
+        wide = min(max(WIDTH, said + 2 * PAD + BESIDE), area.w / scale)
+        high = 2 * PAD + TITLE_HIGH + len(rows) * ROW + (len(rows) - 1) * ROW_GAP
+        x = _between(area.x / scale, over.center[0] / scale - wide / 2, area.right / scale - wide)
+        y = _between(area.y / scale, over.center[1] / scale - high / 2, area.bottom / scale - high)
         page.targets.clear()
         page.outside = AWAY
-        page.box(page.rect(x, y, WIDTH, HEIGHT), Ink.PANEL, 16, Ink.FAINT, 1)
+        page.box(page.rect(x, y, wide, high), Ink.PANEL, 16, Ink.FAINT, 1)
         page.text(
-            page.rect(x + PAD + 6, y + PAD - 2, WIDTH - 2 * PAD - 12, TITLE_HIGH - 6),
+            page.rect(x + PAD + 6, y + PAD - 2, wide - 2 * PAD - 12, TITLE_HIGH - 6),
             tile.name,
             t.BODY,
             bold=True,
         )
         y += PAD + TITLE_HIGH
-        pinned = call.pinned == tile.peer
-        asked = self._close.open(now)
-        for name, icon, label, color in (
-            ("menu:mute", "sound", "Unmute here", Ink.TEXT)
-            if tile.muted_here
-            else ("menu:mute", "sound-off", "Mute here", Ink.TEXT),
-            ("menu:pin", "pin-off", "Unpin", Ink.TEXT) if pinned else ("menu:pin", "pin", "Pin", Ink.TEXT),
-            ("menu:close", "close", "Press again to close" if asked else "Close", Ink.BAD_TEXT),
-        ):
-            rect = page.rect(x + PAD, y, WIDTH - 2 * PAD, ROW)
-            page.box(rect, Ink.BUTTON_PRESSED if page.pressed(name) else Ink.BUTTON, 12)
-            page.target(name, rect, 12, first=name == "menu:mute")
-            page.icon((x + PAD + 30, y + ROW / 2), 25, icon, color)
-            page.text(page.rect(x + PAD + 56, y, WIDTH - 2 * PAD - 64, ROW), label, t.BODY, color)
+        for row in rows:
+            rect = page.rect(x + PAD, y, wide - 2 * PAD, ROW)
+            page.box(rect, Ink.BUTTON_PRESSED if page.pressed(row.name) else Ink.BUTTON, 12)
+            page.target(row.name, rect, 12, first=row.name == "menu:mute")
+            page.icon((x + PAD + 30, y + ROW / 2), 25, row.icon, row.color)
+            inner = wide - 2 * PAD - BESIDE + 4
+            page.text(page.rect(x + PAD + 56, y, inner, ROW), row.label, t.BODY, row.color)
             y += ROW + ROW_GAP
+
+
+def _rows(tile: TileView, call: CallView, asked: bool) -> tuple[_Row, ...]:
+    """What can be done. ``asked``: whether to close is the question."""
+    mute, unmute, pin, unpin = say("Mute here"), say("Unmute here"), say("Pin"), say("Unpin")
+    close, again = say("Close"), say("Press again to close")
+    rows = [
+        _Row("menu:mute", "sound", unmute, (mute,))
+        if tile.muted_here
+        else _Row("menu:mute", "sound-off", mute, (unmute,)),
+        _Row("menu:pin", "pin-off", unpin, (pin,))
+        if call.pinned == tile.peer
+        else _Row("menu:pin", "pin", pin, (unpin,)),
+    ]
+    if len(call.tiles) > 1 and tile.peer != call.large:
+        rows.append(_Row(MOVE, "move", say("Move")))
+    question = (again, (close,)) if asked else (close, (again,))
+    return *rows, _Row("menu:close", "close", *question, Ink.BAD_TEXT)
 
 
 def _between(low: float, value: float, high: float) -> float:
