@@ -147,6 +147,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         words=lambda reply: f"Written: {reply['file']}" if "file" in reply else "Done.",
     )
     sub.add_argument("file", metavar="FILE", help="written by the box's own user")
+    sub = add(
+        "screen",
+        "open the screen or window again, or close it; a meeting goes on meanwhile",
+        lambda a: {"state": a.state},
+        words=lambda reply: f"The screen is {reply.get('screen', 'as you said')}.",
+        epilog="A screen that is not there yet opens when it appears.",
+    )
+    sub.add_argument("state", choices=("open", "close"))
     add("stats", "print the numbers behind status", words=_stats)
     add(
         "restart-signaling",

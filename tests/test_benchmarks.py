@@ -14,6 +14,8 @@ import _delay
 import _engine
 import _engine_process
 import _figures
+import draw
+import join
 import loss
 import soak
 
@@ -67,6 +69,34 @@ class TestLatencyBack:
     def test_in_spite_of_a_hiccup(self) -> None:
         seen = steady(0, 6000, 5.0) + steady(6000, 6600, 40.0) + steady(6600, 9000, 5.0)
         assert loss.back_s(seen, 0, 2000, 5000, 9000) == 0.5
+
+
+class TestJoinPhases:
+    def test_they_add_up_to_the_whole(self) -> None:
+        milestones = {"proven": 10.1, "identified": 10.15, "line": 10.2, "connected": 10.4, "bound": 10.45}
+        found = join.took({"milestones": milestones, "first_drawn_at": 10.6}, 10.0)
+        assert round(found.whole) == 600
+        assert round(sum(found.phases.values())) == 600
+        assert round(found.phases["connected"]) == 200
+
+    def test_what_came_before_its_turn_took_no_time(self) -> None:
+        milestones = {"proven": 9.9, "line": 10.3, "identified": 10.2, "connected": 10.25, "bound": 10.5}
+        found = join.took({"milestones": milestones, "first_drawn_at": 10.6}, 10.0)
+        assert found.phases["proven"] == found.phases["connected"] == 0
+        assert round(sum(found.phases.values())) == 600
+
+
+class TestDrawRows:
+    def test_medians_over_rounds_and_percentiles_of_all(self) -> None:
+        rounds = [{"cores": c, "times_ms": [30.0] * 10 + [ms]} for c, ms in ((0.1, 35), (0.3, 36), (0.2, 90))]
+        row = draw.row("call-9", "dummy", rounds, [])
+        assert row == {"screen": "call-9", "driver": "dummy", "cores": 0.2, "frame_p95_ms": 36}
+
+    def test_a_key_costs_no_cores_and_an_idle_home_shows_no_pictures(self) -> None:
+        key = draw.row("key", "dummy", [{"cores": 0.0, "times_ms": [20.0]}], [])
+        idle = draw.row("home-idle", "dummy", [{"cores": 0.004, "times_ms": []}], [])
+        assert (key["cores"], key["frame_p95_ms"]) == (None, 20.0)
+        assert (idle["cores"], idle["frame_p95_ms"]) == (0.004, None)
 
 
 class TestGrowth:

@@ -63,6 +63,9 @@ class Commands:
             case p.Screenshot(file=file):
                 await asyncio.to_thread(box.screen.screenshot, Path(file))
                 return {"file": file}
+            case p.Screen(state=shown):
+                there = await asyncio.to_thread(box.screen.show_screen, shown == "open")
+                return {"screen": "open" if there else "closed"}
             case p.RestartSignaling():
                 await box.server.restart()
             case p.CheckSound():

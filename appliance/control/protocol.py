@@ -126,6 +126,12 @@ class Screenshot(_Request, frozen=True, tag="screenshot"):
     file: FilePath
 
 
+class Screen(_Request, frozen=True, tag="screen"):
+    """Close the screen or window, or open it; the meeting goes on either way, drawn on nothing."""
+
+    state: Literal["open", "close"]
+
+
 class GetStats(_Request, frozen=True, tag="stats"):
     """The long list of numbers behind ``status``.
 
@@ -173,6 +179,7 @@ Request = (
     | Tiles
     | Press
     | Screenshot
+    | Screen
     | GetStats
     | RestartSignaling
     | RunDoctor
@@ -182,7 +189,7 @@ Request = (
 
 REQUESTS: tuple[type[_Request], ...] = (
     GetStatus, Join, Leave, SwitchRoom, Mute, Camera, AllowJoining, Admit, Peer, MoveTile, Layout, Tiles,
-    Press, Screenshot, GetStats, RestartSignaling, RunDoctor, CheckSound, Connect,
+    Press, Screenshot, Screen, GetStats, RestartSignaling, RunDoctor, CheckSound, Connect,
 )  # fmt: skip
 VERBS: tuple[str, ...] = tuple(str(request.__struct_config__.tag) for request in REQUESTS)
 

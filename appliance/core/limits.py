@@ -329,7 +329,9 @@ LINE_SENDS_MAX = 64  # frames that wait for one line; one that takes none of the
 
 # --- Display --------------------------------------------------------------------------------------
 INPUT_EVERY = 0.015  # SDL's events are looked at so often: a key waits 20 ms at most, idle costs < 1 % CPU
-REDRAW_EVERY = 0.016  # pictures that arrive within this are drawn together: 60 updates a second
+# Pictures that arrive within this are drawn together. A little more than half of 1/30 s: of 30 pictures a
+# second each is seen two updates after the one before, now and then one, never three.
+REDRAW_EVERY = 0.0175
 REDRAW_SLOWEST = 0.032  # ... where all pictures are slow: 30, or keys would wait too long as well
 REDRAW_SAME = 0.001  # what came in a pause is there when it ends
 REDRAW_MEASURED_OVER = 0.5  # seconds of pictures from which their rate is told
@@ -350,6 +352,8 @@ INPUT_EVERY_IDLE = 0.1  # SDL's events on an idle screen: what comes first only 
 ANSWER_WITHIN = 3.0  # from an intent to a snapshot that shows it; then the keypad takes keys again
 SPINNER_EVERY = 0.1  # between two positions of a spinner: calm, and 1 % of a core at most
 SPINNER_STEPS = 16  # positions in a turn
+SCREEN_LOOKED_EVERY = 2.0  # a screen that is open: is it still there, and of this size? 0.1 ms each
+SCREEN_SHOWN_WITHIN = 5.0  # until a script is told that the screen is open: a monitor takes a second or two
 SCREEN_AGAIN_EVERY = 5.0  # a display that found no screen looks for one: a TV switched on late
 SCREENSHOT_WITHIN = 5.0  # from the request to the written file: a 4K PNG takes 1.5 s on a small computer
 SCREENSHOTS_WAITING = 4  # requests at once

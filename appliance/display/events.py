@@ -18,6 +18,7 @@ from appliance.display.window import Window
 
 WANTED = (
     pygame.QUIT,
+    pygame.WINDOWCLOSE,
     pygame.KEYDOWN,
     pygame.TEXTINPUT,
     pygame.FINGERDOWN,
@@ -39,6 +40,7 @@ class Outcome(enum.Enum):
     RESIZED = "resized"  # the surface may be another
     EXPOSED = "exposed"  # what is on the surface must be shown again
     CLOSED = "closed"  # somebody closed the window
+    LOST = "lost"  # the display server ended
 
 
 def allow_wanted() -> None:
@@ -95,8 +97,10 @@ class Input:
                 return Outcome.RESIZED
             case pygame.WINDOWEXPOSED:
                 return Outcome.EXPOSED
-            case pygame.QUIT:
+            case pygame.WINDOWCLOSE:
                 return Outcome.CLOSED
+            case pygame.QUIT:  # of a window that was closed it comes second
+                return Outcome.LOST
         return Outcome.NOTHING
 
     def _key(self, event: pygame.Event, now: float) -> Outcome:

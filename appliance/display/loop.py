@@ -13,8 +13,9 @@ import logging
 import math
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -44,6 +45,14 @@ log = logging.getLogger(__name__)
 
 LATENCY_MAX_MS = 10_000  # an older time code is a damaged one
 SMALLEST_SIDE = 64  # pixels; a window dragged smaller than this shows nothing
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A script wants the screen open, or closed."""
+
+    shown: bool
+    done: threading.Event = field(default_factory=threading.Event)
 
 
 class Display:
@@ -81,11 +90,13 @@ class Display:
         self._slots: dict[str, FrameSlot] = {}
         self._drawn: list[tuple[str, Picture]] = []
         self._flushed_at = -math.inf
+        self._due = -math.inf  # when the next pictures may be brought to the screen
         self._pace = RedrawPace()
         self._crowded = False  # pictures come faster than updates
         self._spun_at = -math.inf
         self._looked_at = -math.inf
         self._wants_screen = False
+        self._asked: deque[_Asked] = deque()  # by scripts: to open the screen, or to close it
         self._powered: Callable[[], None] | None = None  # what the panel was told last
         self._theme: Theme | None = None
         self._typesetter: Typesetter | None = None
@@ -145,6 +156,7 @@ class Display:
                 self._typesetter.close()
             pygame.font.quit()
         self._shots.close()
+        self._answer()
         self._theme = self._typesetter = self._renderer = None  # their fonts and surfaces are gone
 
     # --- for scripts, from any thread -----------------------------------------------------------------
@@ -171,12 +183,34 @@ class Display:
         self._bridge.wake()
         self._shots.write(shot, Path(path))
 
+    def show_screen(self, shown: bool) -> bool:
+        """Open the screen, or close it and draw on without one; the call does not notice.
+
+        Returns whether there is a screen now: one that can't be opened yet is when it appears. Raises
+        ControlError when a box has none by its configuration, or the display does not answer in time.
+        """
+        if self._settings.mode == "headless":
+            raise ControlError("control.screen.headless", "This box draws without a screen: [display] mode.")
+        if len(self._asked) >= limits.SCREENSHOTS_WAITING or self._stopping:
+            raise ControlError("control.screen.closed", "The display is not running.")
+        asked = _Asked(shown)
+        self._asked.append(asked)
+        self._bridge.wake()
+        if not asked.done.wait(limits.SCREEN_SHOWN_WITHIN):
+            raise ControlError("control.screen.timeout", "The display did not answer.")
+        return not self.headless
+
     # --- what it is like --------------------------------------------------------------------------------
 
     @property
     def headless(self) -> bool:
         """Whether nobody can see what is drawn."""
         return self._window.headless
+
+    @property
+    def view(self) -> View:
+        """What is on the screen, or will be with the next update."""
+        return self._view
 
     @property
     def size(self) -> tuple[int, int]:
@@ -233,13 +267,38 @@ class Display:
 
     def _look_for_screen(self, now: float) -> None:
         self._looked_at = now
-        if not screen_in_sight():
-            return
+        if screen_in_sight():
+            self._try_screen()
+
+    def _try_screen(self) -> None:
         try:
             self._open_screen()
         except DeviceError as error:
             log.info("%s: %s", error.code, error.sentence)
             self._open_headless(wants_screen=True)
+
+    def _look_at_screen(self, now: float) -> None:
+        """See that it is still the screen that was opened; open it again when it is another."""
+        self._looked_at = now
+        if self._window.lost:
+            raise DeviceError("device.screen.lost", "The screen is gone.")
+        if self._window.changed():
+            log.info("display.changed: the screen is opened again")
+            self._try_screen()
+
+    def _answer(self) -> None:
+        """Do what scripts asked for."""
+        while self._asked:
+            asked = self._asked.popleft()
+            try:
+                if self._stopping or asked.shown is not self._window.headless:
+                    continue
+                if asked.shown:
+                    self._try_screen()
+                else:
+                    self._open_headless(wants_screen=False)
+            finally:
+                asked.done.set()
 
     # --- a turn of the loop -------------------------------------------------------------------------------
 
@@ -258,15 +317,14 @@ class Display:
         elif self._slots:
             self._bridge.wait(max(0.0, min(until, limits.INPUT_EVERY)))
         else:
-            self._idle(now + until)
+            self._idle(min(now + until, self._looked_at + limits.SCREEN_LOOKED_EVERY))
         self._crowded = self._pause()
 
     def _pause(self) -> bool:
         """Keep the pace of updates; return whether something came before it was time for one."""
-        every = self._pace.every if self._slots else limits.REDRAW_EVERY
-        left = self._flushed_at + every - self._clock()
+        left = self._due - self._clock()
         if left > 0:
-            time.sleep(min(left, every))
+            time.sleep(min(left, limits.REDRAW_SLOWEST))
         return left > -limits.REDRAW_SAME
 
     def _idle(self, until: float) -> None:
@@ -276,23 +334,29 @@ class Display:
         every = limits.INPUT_EVERY_IDLE if resting else limits.INPUT_EVERY
         while clock() < until:
             sleep(every)
-            if peek() or bridge.snapshot is not self._snapshot or self._shots or self._stopping:
+            if peek() or bridge.snapshot is not self._snapshot:
+                return
+            if self._shots or self._asked or self._stopping:
                 return
 
     def _turn(self) -> None:
         now = self._clock()
+        self._answer()
+        if self._wants_screen:
+            if now - self._looked_at >= limits.SCREEN_AGAIN_EVERY:
+                self._look_for_screen(now)
+        elif self._window.lost or now - self._looked_at >= limits.SCREEN_LOOKED_EVERY:
+            self._look_at_screen(now)
         asked = len(self._shots)  # later ones are of the next turn: it has seen what happened before them
-        if self._wants_screen and now - self._looked_at >= limits.SCREEN_AGAIN_EVERY:
-            self._look_for_screen(now)
         self._adopt()
         self._input()
         if self._stale or now >= self._view.stale_at:
             self._show()
         self._take_pictures()
         self._spin(now)
-        self._flush()
-        if asked and not self._more_input:
-            self._shots.serve(self._window.surface, asked)
+        self._flush(now)
+        if asked and not self._more_input and self._renderer is not None:
+            self._shots.serve(self._renderer.copy, asked)
 
     def _adopt(self) -> None:
         """Take the newest snapshot and show it, if it says something new."""
@@ -325,10 +389,17 @@ class Display:
                 if self._theme is None or self._window.surface.get_size() != self._theme.size:
                     self._prepare()
             case Outcome.EXPOSED:
-                pygame.display.update()
-            case Outcome.CLOSED:
+                if self._renderer is not None:
+                    self._renderer.expose()
+                self._looked_at = -math.inf  # a screen that changed exposes what is on it
+            case Outcome.CLOSED if self._settings.mode == "window":
                 self._bridge.send(Quit())
                 self.stop()
+            case Outcome.CLOSED:
+                log.info("display.closed: the box goes on without a screen")
+                self._open_headless(wants_screen=False)
+            case Outcome.LOST:
+                raise DeviceError("device.screen.lost", "The display server has ended.")
 
     def _show(self) -> None:
         theme, typesetter, renderer = self._theme, self._typesetter, self._renderer
@@ -385,13 +456,15 @@ class Display:
             self._spun_at = now
             renderer.spin(int(now / limits.SPINNER_EVERY))
 
-    def _flush(self) -> None:
+    def _flush(self, turned_at: float) -> None:
         """Bring everything drawn in this turn to the screen, and note which pictures are on it."""
-        dirty = self._renderer.take_dirty() if self._renderer is not None else []
-        if not dirty:
+        if self._renderer is None or not self._renderer.flush():
             return
-        pygame.display.update([tuple(rect) for rect in dirty])
         self._flushed_at = self._clock()
+        # On a grid, where there are pictures: what takes longer now and then delays nothing after it.
+        every = self._pace.every if self._slots else limits.REDRAW_EVERY
+        grid = self._due if 0 <= turned_at - self._due < every / 2 else turned_at
+        self._due = grid + every
         drawn, self._drawn = self._drawn, []
         for tile, picture in drawn:
             self._pace.shown(tile, self._flushed_at)

@@ -1,5 +1,9 @@
 """Draws a view on a surface, and afterwards only what changed.
 
+All that the loop knows of drawing is ``Renderer``'s public part. One with a texture per tile would be a file
+beside this one that has the same, and be chosen where ``loop.Display`` makes its renderer; docs/decisions.md
+says why there is none.
+
 Between two views the nodes that differ are redrawn, with whatever stands above or below them there.
 A new picture of a tile is drawn by itself: the picture, its four corners, and the few nodes above.
 """
@@ -93,10 +97,20 @@ class Renderer:
     def spinning(self) -> bool:
         return self._view is not None and any(isinstance(n, Spinner) for n in self._view.nodes)
 
-    def take_dirty(self) -> list[Rect]:
-        """The rectangles drawn since the last call."""
+    def flush(self) -> bool:
+        """Bring everything drawn since the last call to the screen; False when that was nothing."""
         dirty, self._dirty = self._dirty, []
-        return dirty
+        if dirty:
+            pygame.display.update(dirty)
+        return bool(dirty)
+
+    def expose(self) -> None:
+        """Bring everything to the screen again: something lay over it."""
+        pygame.display.update()
+
+    def copy(self) -> pygame.Surface:
+        """What is on the screen after a ``flush``."""
+        return self._surface.copy()
 
     # --- drawing ------------------------------------------------------------------------------
 

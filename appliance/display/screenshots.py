@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pygame
@@ -53,12 +54,12 @@ class Screenshots:
             raise ControlError("control.screenshot.timeout", "The display did not answer.")
         save_png(shot.surface, path)
 
-    def serve(self, surface: pygame.Surface, count: int) -> None:
-        """Answer those ``count`` who have waited longest (the display's thread)."""
+    def serve(self, copy: Callable[[], pygame.Surface], count: int) -> None:
+        """Answer those ``count`` who have waited longest with a copy of the screen (the display's thread)."""
         with self._lock:
             waiting, self._waiting = self._waiting[:count], self._waiting[count:]
         for shot in waiting:
-            shot.surface = surface.copy()
+            shot.surface = copy()
             shot.done.set()
 
     def close(self) -> None:

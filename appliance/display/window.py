@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import pygame
 
 from appliance import config
 from appliance.core import limits
 from appliance.core.grid import Rect
+from appliance.display import x11
 from appliance.display.icons import icon
 from appliance.display.shapes import draw_box
 from appliance.display.theme import Ink, Theme
@@ -26,6 +29,7 @@ log = logging.getLogger(__name__)
 HEADLESS_SIZE = WINDOW_SIZE = (1280, 720)
 NO_SCREEN = ("dummy", "offscreen")  # drivers that show nothing; SDL takes "offscreen" by itself
 DRM = Path("/sys/class/drm")
+RENDER_NODES = Path("/dev/dri")
 X_SOCKETS = Path("/tmp/.X11-unix")  # noqa: S108 - where X servers listen; only looked at
 
 # Touches arrive as touches only, mice as mice only: nothing is pressed twice.
@@ -39,6 +43,9 @@ HINTS = {
     "SDL_VIDEO_WAYLAND_WMCLASS": "meetingbox",
 }
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
+IN_SOFTWARE = {"SDL_FRAMEBUFFER_ACCELERATION": "0", "SDL_RENDER_DRIVER": "software"}
+
 
 class Window:
     """Opens and closes the surface. Belongs to the display thread."""
@@ -46,6 +53,8 @@ class Window:
     def __init__(self, settings: config.Display) -> None:
         self._settings = settings
         self._open = False
+        self._connections: x11.Connections | None = None  # to the X server, if that is where the screen is
+        self._looks: object = None  # what the screen was like when it was opened
         self.headless = True
         self.fullscreen = False
 
@@ -63,33 +72,66 @@ class Window:
     def open_screen(self, title: str) -> None:
         """Open the screen or window that the settings ask for. Raises DeviceError; then nothing is open."""
         self.close()
+        watch = x11.connections() if os.environ.get("DISPLAY") else None
+        if watch is not None:
+            watch.forget()
         try:
             with _hints({}):
                 pygame.display.init()
             driver = pygame.display.get_driver()
-            _refuse_blind(driver)
-            self._open = True
-            self.headless = False
-            pygame.display.set_icon(_icon())
-            pygame.display.set_caption(f"{title} - meetingbox")
-            if self._settings.mode == "window":
-                self._set_mode(self._size(WINDOW_SIZE), pygame.RESIZABLE)
-            else:
-                self._set_fullscreen()
-            pygame.mouse.set_visible(not self.fullscreen)
+            # Other drivers have no way of their own to show a surface.
+            with _hints(IN_SOFTWARE if driver == "x11" and not graphics_in_sight() else {}):
+                self._open_window(title, driver)
         except pygame.error as error:
             self.close()
             raise DeviceError("device.screen.mode", f"The screen can't be used: {error}.") from error
         except DeviceError:
             self.close()
             raise
+        if watch is not None and driver == "x11":
+            watch.adopt(pygame.display.get_wm_info().get("window", 0))
+            self._connections = watch
+        self._looks = self._look()
         log.info("display.open driver=%s size=%dx%d", driver, *self.surface.get_size())
+
+    def _open_window(self, title: str, driver: str) -> None:
+        _refuse_blind(driver)
+        self._open = True
+        self.headless = False
+        pygame.display.set_icon(_icon())
+        pygame.display.set_caption(f"{title} - meetingbox")
+        if self._settings.mode == "window":
+            self._set_mode(self._size(WINDOW_SIZE), pygame.RESIZABLE)
+        else:
+            self._set_fullscreen()
+        pygame.mouse.set_visible(not self.fullscreen)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the screen is known to have gone; costs nothing."""
+        return self._connections is not None and self._connections.lost
+
+    def changed(self) -> bool:
+        """Say whether the screen is another than when it was opened, or gone: then it is to be opened again.
+
+        SDL does not tell when the resolution of an X screen changes, nor when a TV is unplugged from a
+        machine that draws without a display server.
+        """
+        return not self.headless and (self.lost or self._look() != self._looks)
+
+    def _look(self) -> object:
+        """What the screen is like at this moment, as far as SDL does not say it."""
+        if not self.fullscreen:
+            return None  # a window has its size by itself
+        if self._connections is not None:
+            return self._connections.screen_size()
+        return monitors() if pygame.display.get_driver() == "KMSDRM" else None
 
     def open_headless(self) -> None:
         """Open a surface that nobody sees; it is drawn on all the same. Raises DeviceError."""
         self.close()
         try:
-            with _hints({"SDL_VIDEODRIVER": "dummy"}):
+            with _hints({}, {"SDL_VIDEODRIVER": "dummy"}):
                 pygame.display.init()
             self._open = True
             self.headless = True
@@ -106,6 +148,9 @@ class Window:
     def close(self) -> None:
         self._open = False
         self.fullscreen = False
+        if self._connections is not None:
+            self._connections.let_go()
+        self._connections = None
         pygame.display.quit()
 
     def _size(self, default: tuple[int, int]) -> tuple[int, int]:
@@ -126,7 +171,9 @@ class Window:
         self._set_mode(size, pygame.FULLSCREEN | (pygame.SCALED if large or size != desktop else 0))
 
     def _set_mode(self, size: tuple[int, int], flags: int) -> None:
-        pygame.display.set_mode(size, flags)
+        with warnings.catch_warnings():  # scaling in software is slow, which we know
+            warnings.filterwarnings("ignore", "no fast renderer")
+            pygame.display.set_mode(size, flags)
 
 
 def _icon() -> pygame.Surface:
@@ -153,20 +200,39 @@ def screen_in_sight() -> bool:
     if display:
         host, _, number = display.partition(":")
         return bool(host) or (X_SOCKETS / f"X{number.partition('.')[0]}").exists()
-    return any(_connected(status) for status in DRM.glob("card*-*/status"))
+    return bool(monitors())
 
 
-def _connected(status: Path) -> bool:
+def monitors() -> frozenset[tuple[str, str]]:
+    """(connector, its resolutions) of every monitor that is plugged in, as the kernel knows them."""
+    return frozenset(
+        (status.parent.name, _read(status.parent / "modes"))
+        for status in DRM.glob("card*-*/status")
+        if _read(status).strip() == "connected"
+    )
+
+
+def _read(file: Path) -> str:
     try:
-        return status.read_text().strip() == "connected"
+        return file.read_text()
     except OSError:
-        return False
+        return ""
+
+
+def graphics_in_sight() -> bool:
+    """Say whether there is a graphics processor that this process may use.
+
+    Without one OpenGL works all the same, in software: SDL would draw on our surface's behalf through it, at
+    several times the cost of copying the surface.
+    """
+    return any(os.access(node, os.R_OK | os.W_OK) for node in RENDER_NODES.glob("renderD*"))
 
 
 @contextmanager
-def _hints(more: dict[str, str]) -> Iterator[None]:
-    """SDL takes its hints from the environment at init; what a person set there wins over ours."""
-    wanted = {name: value for name, value in HINTS.items() if name not in os.environ} | more
+def _hints(more: Mapping[str, str], forced: Mapping[str, str] = NOTHING) -> Iterator[None]:
+    """SDL takes its hints from the environment; what a person set there wins over ours, unless ``forced``."""
+    wanted = {name: value for name, value in {**HINTS, **more}.items() if name not in os.environ}
+    wanted |= forced
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:

@@ -28,6 +28,7 @@ EXAMPLES: list[tuple[dict[str, object], protocol.Request]] = [
     ({"verb": "tiles", "state": "hide"}, protocol.Tiles(state="hide")),
     ({"verb": "press", "key": "ok"}, protocol.Press(key="ok")),
     ({"verb": "screenshot", "file": "/tmp/a.png"}, protocol.Screenshot(file="/tmp/a.png")),
+    ({"verb": "screen", "state": "close"}, protocol.Screen(state="close")),
     ({"verb": "stats"}, protocol.GetStats()),
     ({"verb": "stats", "since": 12.5}, protocol.GetStats(since=12.5)),
     ({"verb": "restart-signaling"}, protocol.RestartSignaling()),

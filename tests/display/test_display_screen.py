@@ -109,7 +109,7 @@ class TestWindow:
     def test_closing_it_is_told_and_ends_the_loop(self, dummy_screen, shower) -> None:
         shown = shower(HOME, mode="window")
         assert not shown.display.headless
-        pygame.event.post(pygame.Event(pygame.QUIT))
+        pygame.event.post(pygame.Event(pygame.WINDOWCLOSE))
         shown.thread.join(5)
         assert not shown.thread.is_alive()
         assert shown.intents == [Quit()]

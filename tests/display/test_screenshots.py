@@ -13,10 +13,10 @@ def test_who_asks_while_a_turn_is_under_way_is_answered_by_the_next() -> None:
     early = shots.ask()
     asked = len(shots)
     late = shots.ask()
-    shots.serve(pygame.Surface((2, 2)), asked)
+    shots.serve(lambda: pygame.Surface((2, 2)), asked)
     assert early.done.is_set()
     assert not late.done.is_set()
-    shots.serve(pygame.Surface((2, 2)), len(shots))
+    shots.serve(lambda: pygame.Surface((2, 2)), len(shots))
     assert late.done.is_set()
     assert late.surface is not None
     assert len(shots) == 0
