@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-RUN_PACKAGES = {"libportaudio2", "libopus0", "fontconfig", "fonts-noto-core"}
+RUN_PACKAGES = {"libportaudio2", "libopus0", "fontconfig", "fonts-noto-core", "fonts-droid-fallback"}
 
 FAKES = {
     "id": 'echo "$FAKE_UID"',
@@ -118,10 +118,11 @@ class TestSetup:
         done = checkout.dev("version")
         assert done.returncode == 0, done.stderr
         assert done.stdout == "ran:-P -m appliance version\n"
-        assert "dev: installing Debian packages: libportaudio2 fontconfig fonts-noto-core" in done.stderr
+        packages = "libportaudio2 fontconfig fonts-noto-core fonts-droid-fallback"
+        assert f"dev: installing Debian packages: {packages}" in done.stderr
         update, install, sync = checkout.log
         assert update == "apt-get -q update"
-        assert install.endswith("--no-install-recommends libportaudio2 fontconfig fonts-noto-core")
+        assert install.endswith(f"--no-install-recommends {packages}")
         assert sync.startswith("uv sync --quiet --locked --project ")
 
     def test_the_second_time_it_does_nothing_and_is_quick(self, checkout: Checkout) -> None:
@@ -207,7 +208,7 @@ class TestSetup:
             assert done.stdout == "ran:-P -m appliance version\n"
             assert (
                 "apt-get install --no-install-recommends libportaudio2 libopus0 fontconfig fonts-noto-core"
-                in done.stderr
+                " fonts-droid-fallback" in done.stderr
             )
         assert not any(line.startswith("apt-get") for line in checkout.log)
 

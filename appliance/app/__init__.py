@@ -18,6 +18,7 @@ from pathlib import Path
 from appliance.app import memory
 from appliance.app.box import Box
 from appliance.app.state_files import check_state_dir
+from appliance.app.status import look
 from appliance.bridge import Bridge
 from appliance.config import Config, box_name, runtime_dir
 from appliance.core import limits
@@ -103,7 +104,7 @@ def run(
     # Nine decoders and one drawing thread share the interpreter: sound must not wait 5 ms for it.
     sys.setswitchinterval(limits.SWITCH_INTERVAL)
     log.info("box.config %s", config_path or "defaults")
-    bridge = Bridge(Snapshot(name=box_name(config)))
+    bridge = Bridge(Snapshot(name=box_name(config), look=look(config)))
     display = Display(bridge, config.display, wall=datetime.now)
     network = NetworkThread(
         lambda: Box(

@@ -16,6 +16,7 @@ import psutil
 from appliance.app.peer_shell import PeerShell
 from appliance.app.problems import problems
 from appliance.bridge import DrawnStats
+from appliance.config import Config
 from appliance.control import protocol
 from appliance.core.call import CallState
 from appliance.core.layers import Layer
@@ -58,7 +59,6 @@ _ON_SCREEN = frozenset(_TILE_STATES)
 def snapshot(box: Box) -> Snapshot:
     """What the screen shows now."""
     session = box.session
-    look = box.config.display
     return Snapshot(
         name=box.name,
         phase=_PHASES[session.call.state] if session is not None else Phase.IDLE,
@@ -83,7 +83,7 @@ def snapshot(box: Box) -> Snapshot:
         connect=box.book.view,
         problems=problems(box),
         joining=_join(session),
-        look=LookView(look.theme, look.reduced_motion, look.language),
+        look=look(box.config),
         settings=box.settings.view,
     )
 
@@ -92,6 +92,12 @@ def _join(session: Session | None) -> JoinView | None:
     if session is None or session.call.state is not CallState.JOINING:
         return None
     return JoinView(session.room, session.call.give_up_at, session.asked, session.proving)
+
+
+def look(config: Config) -> LookView:
+    """How the screen looks, as the config says."""
+    display = config.display
+    return LookView(display.theme, display.reduced_motion, display.language)
 
 
 def tiles_in_order(session: Session) -> list[str]:

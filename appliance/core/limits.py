@@ -365,6 +365,7 @@ PRESETS_SHOWN = 6  # two rows of three on the home screen
 PROBLEMS_SHOWN = 2  # on the home screen, of two lines each; doctor tells the rest
 DRAWN_TEXTS_KEPT = 192  # rendered lines of text, 13 kB each: a screen needs fewer than 100, two clocks tick
 DRAWN_SHAPES_KEPT = 256  # corners, icons, chips and spinner positions
+FONTS_LOOKED_FOR = 3  # in a Unicode block, or for Chinese: each takes fontconfig some 10 ms
 DRAWINGS_KEPT = 4  # pictures of a mesh: the one that is shown, and the one before
 FONTS_KEPT = 64  # open fonts: sizes times weights times scripts on the screen
 SCRIPTS_KEPT = 64  # Unicode blocks whose font was looked up

@@ -307,7 +307,10 @@ class ConnectView:
 
 @dataclass(frozen=True, slots=True)
 class LookView:
-    """``theme``: "dark" or "light". ``still``: nothing moves. ``language``: a code of ``core/languages``."""
+    """How the screen looks. ``theme``: "dark" or "light". ``still``: nothing on it moves by itself.
+
+    ``language``: the code of the language that it speaks, "en", "de", "ar".
+    """
 
     theme: str = "dark"
     still: bool = False

@@ -26,6 +26,10 @@ CAP_HEIGHT = 0.714  # of Noto Sans, in ems: text is centred by its capitals
 MISSING = "\U000fffff"  # a code point that no font has: its box tells what a missing glyph looks like
 PROBE_PX = 61  # the size at which glyphs are compared: large and odd, so that two rarely measure alike
 
+HAN = "一的是在会议"
+HAN_BLOCK = -1  # all of Chinese counts as one block: it has 200 of 128 characters
+ARABIC = "ابتجمي،؟"
+
 # Scripts that need shaping, by the first word of their characters' Unicode names: ISO 15924.
 SHAPED = {
     "ARABIC": "Arab",
@@ -48,7 +52,6 @@ SHAPED = {
     "THAANA": "Thaa",
     "NKO": "Nkoo",
 }
-RIGHT_TO_LEFT = {"Arab", "Hebr", "Syrc", "Thaa", "Nkoo"}
 
 
 class Fonts:
@@ -59,20 +62,24 @@ class Fonts:
         self._bold = find_noto("Bold") or self._regular
         if self._regular is None:
             log.warning("fonts.noto.missing: install fonts-noto-core; pygame's own font is used")
-        self._open: OrderedDict[tuple[str | None, int, str], pygame.font.Font] = OrderedDict()
-        self._blocks: OrderedDict[tuple[int, bool], str | None] = OrderedDict()
+        self._open: OrderedDict[tuple[str | None, int, str, bool], pygame.font.Font] = OrderedDict()
+        self._blocks: OrderedDict[tuple[int, bool], list[str | None]] = OrderedDict()
 
-    def font(self, px: int, bold: bool, file: str | None = None, script: str = "") -> pygame.font.Font:
-        """A font of ``px`` pixels; ``file`` from ``file_for``, else Noto Sans."""
+    def font(
+        self, px: int, bold: bool, file: str | None = None, script: str = "", left: bool = False
+    ) -> pygame.font.Font:
+        """A font of ``px`` pixels; ``file`` from ``file_for``, else Noto Sans. ``left``: for text that is
+        written to the left.
+        """
         file = file or self._main(bold)
-        key = (file, px, script)
+        key = (file, px, script, left)
         font = self._open.get(key)
         if font is None:
             font = pygame.font.Font(file, px)
             if script:
                 font.set_script(script)
-                if script in RIGHT_TO_LEFT:
-                    font.set_direction(pygame.DIRECTION_RTL)
+            if left:
+                font.set_direction(pygame.DIRECTION_RTL)
             self._open[key] = font
             if len(self._open) > limits.FONTS_KEPT:
                 self._open.popitem(last=False)
@@ -84,16 +91,22 @@ class Fonts:
         """The file of a font that has ``char``; None for Noto Sans itself, or when no font has it."""
         if char < "ɐ" or not self._lacks(char, self._main(bold)):  # Latin, its extensions: always there
             return None
-        key = (ord(char) >> 7, bold)
-        if key in self._blocks:
-            return self._blocks[key]
-        file = look_up(char, bold)
-        if file is not None and self._lacks(char, file):
-            file = None
-        self._blocks[key] = file
+        key = (HAN_BLOCK if is_han(char) else ord(char) >> 7, bold)
+        files = self._blocks.setdefault(key, [])
         if len(self._blocks) > limits.SCRIPTS_KEPT:
             self._blocks.popitem(last=False)
-        return file
+        for file in files:
+            if file is not None and not self._lacks(char, file):
+                return file
+        if len(files) >= limits.FONTS_LOOKED_FOR:
+            return None
+        found = look_up(char, bold)
+        files.append(found if found is None or not self._lacks(char, found) else None)
+        return files[-1]
+
+    def thickened(self, bold: bool, file: str | None) -> bool:
+        """Whether bold letters of a font (from ``file_for``) have to be made: it has none."""
+        return bold and file is not None and "Bold" not in Path(file).name
 
     def close(self) -> None:
         """Close the files of all fonts; who asks for one opens it again."""
@@ -126,8 +139,13 @@ def find_noto(style: str) -> str | None:
 
 
 def look_up(char: str, bold: bool) -> str | None:
-    """Ask fontconfig for a font that has ``char``: a sans-serif Noto of that weight, else any."""
-    files = _fontconfig("fc-list", "-f", "%{file}\n", f":charset={ord(char):x}")
+    """Ask fontconfig for a font that has ``char``: a sans-serif Noto of that weight, else any.
+
+    One for Chinese or Arabic has its most frequent characters too: many fonts have a few, for another
+    purpose.
+    """
+    others = HAN if is_han(char) else ARABIC if "\u0600" <= char <= "\u06ff" else ""
+    files = _having(others + char) or _having(char)
 
     def rank(file: str) -> tuple[bool, bool, bool, int, str]:
         name = Path(file).name
@@ -135,6 +153,16 @@ def look_up(char: str, bold: bool) -> str | None:
         return (not name.startswith("NotoSans"), not name.startswith("Noto"), not weight, len(name), name)
 
     return min(files, key=rank, default=None)
+
+
+def is_han(char: str) -> bool:
+    """Whether a character belongs to Chinese text, its punctuation included."""
+    return "\u2e80" <= char <= "\u303f" or "\u3400" <= char <= "\u9fff" or "\uff00" <= char <= "\uff60"
+
+
+def _having(chars: str) -> list[str]:
+    wanted = " ".join(f"{ord(char):x}" for char in chars)
+    return _fontconfig("fc-list", "-f", "%{file}\n", f":charset={wanted}")
 
 
 def _fontconfig(*command: str) -> list[str]:

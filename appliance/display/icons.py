@@ -210,6 +210,14 @@ def _keyboard(pen: Pen) -> None:
     pen.line((7.5, 14.6), (16.5, 14.6))
 
 
+def _wait(pen: Pen) -> None:
+    pen.line((6, 3), (18, 3))
+    pen.line((6, 21), (18, 21))
+    pen.line((7.4, 3), (7.4, 7), (12, 12), (16.6, 7), (16.6, 3))
+    pen.line((7.4, 21), (7.4, 17), (12, 12), (16.6, 17), (16.6, 21))
+    pen.shape((9.2, 19.6), (12, 16), (14.8, 19.6))
+
+
 def _people(pen: Pen) -> None:
     pen.frame(5.2, 3.6, 7.2, 7.2, 3.6)
     pen.arc(8.8, 21.8, 7.2, 203, 337)
@@ -329,6 +337,7 @@ ICONS: dict[str, Callable[[Pen], None]] = {
     "pin-off": _pin_off,
     "close": _close,
     "keyboard": _keyboard,
+    "wait": _wait,
     "people": _people,
     "mesh": _mesh,
     "move": _move,
@@ -346,12 +355,30 @@ ICONS: dict[str, Callable[[Pen], None]] = {
 }
 
 
+FLIPPED = "-flipped"  # after the name of an icon: its mirror image
+# What points into the direction of writing, and what stands for it on a page that goes the other way. Signs
+# of things (a camera, a door, a wave of sound) look the same everywhere.
+DIRECTIONAL = {
+    "back": "next",
+    "next": "back",
+    **{name: name + FLIPPED for name in ("delete", "speaker-view")},
+    **{name + FLIPPED: name for name in ("delete", "speaker-view")},
+}
+
+
+def mirrored(name: str) -> str:
+    """The name of the icon that means the same on a page that is mirrored."""
+    return DIRECTIONAL.get(name, name)
+
+
 @lru_cache(maxsize=limits.DRAWN_SHAPES_KEPT)
 def icon(name: str, side: int, color: RGB) -> pygame.Surface:
     """An icon of ``side`` by ``side`` pixels. Raises KeyError for an unknown name."""
-    draw = ICONS[name]
+    draw = ICONS[name.removesuffix(FLIPPED)]
     large = _blank(side, color)
     draw(Pen(large, (*color, 255)))
+    if name.endswith(FLIPPED):
+        large = pygame.transform.flip(large, True, False)
     return pygame.transform.smoothscale(large, (side, side))
 
 

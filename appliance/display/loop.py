@@ -25,8 +25,9 @@ from appliance import config
 from appliance.bridge import Bridge, FrameSlot
 from appliance.core import limits, timecode
 from appliance.core.idle import Idleness, Light
+from appliance.core.languages import RIGHT_TO_LEFT
 from appliance.core.redraw import RedrawPace
-from appliance.core.view import Picture, Quit, Snapshot
+from appliance.core.view import LookView, Picture, Quit, Snapshot
 from appliance.display import controls, events
 from appliance.display.events import Outcome
 from appliance.display.fonts import Fonts
@@ -37,7 +38,7 @@ from appliance.display.scene import Video, View
 from appliance.display.screenshots import Screenshots
 from appliance.display.stage import Moment
 from appliance.display.text import Typesetter
-from appliance.display.theme import Theme
+from appliance.display.theme import DARK, PALETTES, Theme
 from appliance.display.window import Window, screen_in_sight
 from appliance.errors import ControlError, DeviceError
 
@@ -98,6 +99,7 @@ class Display:
         self._wants_screen = False
         self._asked: deque[_Asked] = deque()  # by scripts: to open the screen, or to close it
         self._powered: Callable[[], None] | None = None  # what the panel was told last
+        self._look = LookView()  # that of the theme
         self._theme: Theme | None = None
         self._typesetter: Typesetter | None = None
         self._renderer: Renderer | None = None
@@ -251,7 +253,8 @@ class Display:
     def _prepare(self) -> None:
         """Everything that depends on the surface: after opening, and when its size changed."""
         surface = self._window.surface
-        self._theme = Theme(surface.get_size())
+        self._look = self._bridge.snapshot.look
+        self._theme = themed(surface.get_size(), self._look)
         self._typesetter = self._typesetter or Typesetter(Fonts())
         if self._renderer is not None:
             self._old_faults += self._renderer.faults
@@ -367,7 +370,16 @@ class Display:
         self._snapshot = snapshot
         if changed:
             self._navigator.adopt(snapshot, self._clock())
+            self._restyle(snapshot.look)
             self._show()
+
+    def _restyle(self, look: LookView) -> None:
+        """Draw in another theme from now on. The pictures of the tiles stay."""
+        if look == self._look or self._theme is None or self._renderer is None:
+            return
+        self._look = look
+        self._theme = themed(self._theme.size, look)
+        self._renderer.restyle(self._theme)
 
     def _input(self) -> None:
         self._more_input = False
@@ -407,7 +419,13 @@ class Display:
             return
         now = self._clock()
         moment = Moment(
-            self._navigator.snapshot, now, self._wall(), theme, typesetter, pictures=renderer.pictures
+            self._navigator.snapshot,
+            now,
+            self._wall(),
+            theme,
+            typesetter,
+            pictures=renderer.pictures,
+            right_to_left=self._look.language in RIGHT_TO_LEFT,
         )
         self._view = self._navigator.build(moment)
         self._stale = False
@@ -478,3 +496,8 @@ class Display:
             return None
         age = timecode.age_ms(ms, int(self._flushed_at * 1000))
         return float(age) if 0 <= age <= LATENCY_MAX_MS else None
+
+
+def themed(size: tuple[int, int], look: LookView) -> Theme:
+    """The theme of a screen of ``size`` pixels; dark, when there is none of that name."""
+    return Theme(size, PALETTES.get(look.theme, DARK), look.still)

@@ -39,7 +39,7 @@ from appliance.display.screens.keypad import KeypadScreen
 from appliance.display.screens.settings.screen import PREFIX, SettingsScreen
 from appliance.display.screens.start import Start
 from appliance.display.stage import Key, Moment, Screen
-from appliance.display.theme import Ink
+from appliance.display.theme import RING_GAP, RING_WIDTH, Ink
 
 ARROWS = {
     "up": focus.Direction.UP,
@@ -47,7 +47,6 @@ ARROWS = {
     "left": focus.Direction.LEFT,
     "right": focus.Direction.RIGHT,
 }
-RING_GAP, RING_WIDTH = 4.0, 4.0  # units
 SLOP = 14.0  # units beside a target that a finger still hits
 
 
@@ -268,7 +267,7 @@ class Navigator:
             return ()
         out = moment.theme.px(RING_GAP + RING_WIDTH)
         width = moment.theme.px(RING_WIDTH)
-        return (Box(target.rect.grown(out), None, target.radius + out, Ink.WHITE, width),)
+        return (Box(target.rect.grown(out), None, target.radius + out, Ink.FOCUS, width),)
 
     def _tell_tiles(self) -> None:
         if self._view.tiles == self._tiles:

@@ -20,6 +20,7 @@ import pygame
 from appliance import config
 from appliance.bridge import Bridge
 from appliance.core import limits
+from appliance.core.languages import RIGHT_TO_LEFT
 from appliance.core.view import (
     SELF_TILE,
     AwayView,
@@ -31,6 +32,7 @@ from appliance.core.view import (
     JoiningView,
     JoinView,
     LinkState,
+    LookView,
     MeshBox,
     MeshLink,
     MeshView,
@@ -51,10 +53,12 @@ from appliance.core.view import (
 from appliance.core.words import say
 from appliance.display import preview_settings
 from appliance.display.loop import Display
+from appliance.display.mirror import OTHER_SIDE
 
 SIZES = ((1280, 720), (1920, 1080), (800, 480))
 NOW = 100_000.0  # monotonic seconds at which every preview stands still
 WALL = datetime(2026, 3, 4, 14, 32)
+LOOK = LookView()  # the usual one
 
 HOME = Snapshot(
     name="Harbour Office",
@@ -173,6 +177,14 @@ class Scene:
     after: Snapshot | None = None
     idle: float = 0.0
 
+    def looking(self, look: LookView) -> Scene:
+        """The same in another theme or language. Where pages are mirrored, so are the arrows."""
+        after = replace(self.after, look=look) if self.after is not None else None
+        keys = self.keys
+        if look.language in RIGHT_TO_LEFT:
+            keys = " ".join(OTHER_SIDE.get(key, key) for key in keys.split())
+        return replace(self, snapshot=replace(self.snapshot, look=look), keys=keys, after=after)
+
 
 ROOMS = (RoomView(42, True, 5), RoomView(7, False, 1), RoomView(417, False, 3))
 HELD = ROOMS[1:]
@@ -283,16 +295,23 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def render(scenes: list[Scene], size: tuple[int, int], outdir: Path) -> Iterator[Path]:
+def picture_name(scene: Scene, size: tuple[int, int], look: LookView) -> str:
+    """The name of a picture's file; what is as usual is left out."""
+    parts = [scene.name, f"{size[0]}x{size[1]}", *(() if look == LOOK else (look.theme, look.language))]
+    return "-".join(parts) + ".png"
+
+
+def render(scenes: list[Scene], size: tuple[int, int], outdir: Path, look: LookView = LOOK) -> Iterator[Path]:
     """Draw scenes at one size, each on a display of its own."""
-    for scene in scenes:
+    for plain in scenes:
+        scene = plain.looking(look)
         bridge = Bridge(scene.snapshot)
         bridge.listen(_camera(bridge))
         settings = config.Display(mode="headless", width=size[0], height=size[1])
         time = [NOW]
         display = Display(bridge, settings, clock=partial(time.__getitem__, 0), wall=lambda: WALL)
         display.open()
-        path = outdir / f"{scene.name}-{size[0]}x{size[1]}.png"
+        path = outdir / picture_name(scene, size, look)
         script = threading.Thread(target=_act, args=(scene, bridge, display, path, time), name="preview")
         script.start()
         display.run()

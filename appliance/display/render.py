@@ -49,6 +49,11 @@ class Renderer:
         """The tiles that have a picture to show."""
         return frozenset(self._pictures)
 
+    def restyle(self, theme: Theme) -> None:
+        """Take another theme; the next view is drawn as a whole."""
+        self._theme = theme
+        self._view = None
+
     def show(self, view: View) -> None:
         """Draw what differs from the view before."""
         before, self._view = self._view, view

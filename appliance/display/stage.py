@@ -19,7 +19,8 @@ class Moment:
     """Everything a view depends on. ``now``: monotonic seconds; ``wall``: for the clock in the corner.
 
     ``pictures``: tiles that have a picture. ``pressed``: the target under a finger. ``notices``: those
-    to be seen now, the newest last. ``tr``: a text in the language of the screen.
+    to be seen now, the newest last. ``tr``: a text in the language of the screen; ``right_to_left``: that
+    is written so, and pages are mirrored.
     """
 
     snapshot: Snapshot
@@ -31,6 +32,7 @@ class Moment:
     pressed: str | None = None
     notices: tuple[Notice, ...] = ()
     tr: Callable[[Text], str] = str
+    right_to_left: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,31 +1,46 @@
 """Lines of text: measured, cut with an ellipsis, wrapped, and rendered once.
 
-A line is cut into runs by the font that has its characters; runs that are written from right to
-left are shaped as such.
+A line is cut into runs by the direction that it is written in (``bidi``) and by the font that has its
+characters; each is shaped by itself. Lines are broken at spaces, and between the characters of scripts
+that have none (Chinese, Japanese).
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections import OrderedDict
 
 import pygame
 
 from appliance.core import limits
-from appliance.display.fonts import CAP_HEIGHT, RIGHT_TO_LEFT, Fonts, script_of
+from appliance.display import bidi
+from appliance.display.fonts import CAP_HEIGHT, Fonts, script_of
 from appliance.display.theme import RGB
 
 ELLIPSIS = "…"
 LINE_HEIGHT = 1.36  # of the em: Noto Sans with room for accents and descenders
 OVERSAMPLED = 2  # small text is drawn twice as large and scaled down: even spacing, no hinted advances
 SMALL_PX = 64  # larger text is even enough as it is
+THICKENED = 0.03  # of the em: how much wider the strokes of bold letters are where a font has none
 JOINERS = "\u200c\u200d"  # shape their neighbours, take no room
 
-Run = tuple[str, str | None, str]  # text, font file, script
+# Where lines of a script without spaces are not broken: before what closes, after what opens.
+NOT_FIRST = frozenset(
+    "、。，．！？：；）］｝」』】〉》〕”’…‥・ー%,.!?:;)]}·"  # noqa: RUF001 - the wide ones
+    "ぁぃぅぇぉっゃゅょァィゥェォッャュョ"
+)
+NOT_LAST = frozenset("（［｛「『【〈《〔“‘([{")  # noqa: RUF001
+
+Run = tuple[str, str | None, str, bool]  # text, font file, script, written to the left
 
 
-def clean(text: str) -> str:
-    """Make text from anywhere fit for one line: no controls, no direction marks, bounded."""
-    kept = "".join(c if c.isprintable() or c in JOINERS else " " for c in text[: limits.TEXT_CHARS_MAX])
+def clean(text: str, marked: bool = False) -> str:
+    """Make text from anywhere fit for one line: no controls, no direction marks, bounded.
+
+    ``marked``: the direction marks are ours and stay.
+    """
+    invisible = bidi.MARKS.union(JOINERS) if marked else JOINERS
+    kept = "".join(c if c.isprintable() or c in invisible else " " for c in text[: limits.TEXT_CHARS_MAX])
     return kept.strip()
 
 
@@ -35,6 +50,7 @@ class Typesetter:
     def __init__(self, fonts: Fonts) -> None:
         self._fonts = fonts
         self._widths: OrderedDict[tuple[str, int, bool, int], int] = OrderedDict()
+        self._wrapped: OrderedDict[tuple[str, int, bool, int, int], list[str]] = OrderedDict()
         self._lines: OrderedDict[tuple[str, int, bool, RGB, int], pygame.Surface] = OrderedDict()
 
     def close(self) -> None:
@@ -70,17 +86,27 @@ class Typesetter:
         return text[:low].rstrip() + ELLIPSIS if low else ""
 
     def wrap(self, text: str, px: int, bold: bool, width: int, lines: int) -> list[str]:
-        """Break text at spaces into at most ``lines`` lines; the last one is cut if it must be."""
+        """Break text into at most ``lines`` lines; the last one is cut if it must be."""
+        key = (text, px, bold, width, lines)
+        known = self._wrapped.get(key)
+        if known is None:
+            known = self._wrapped[key] = self._wrap(text, px, bold, width, lines)
+            if len(self._wrapped) > limits.DRAWN_TEXTS_KEPT:
+                self._wrapped.popitem(last=False)
+        return list(known)
+
+    def _wrap(self, text: str, px: int, bold: bool, width: int, lines: int) -> list[str]:
+        mark = text[:1] if text[:1] in (bidi.RIGHT_TO_LEFT, bidi.LEFT_TO_RIGHT) else ""
         done: list[str] = []
-        words = text.split(" ")
-        while words and len(done) < lines - 1:
+        left = pieces(text[len(mark) :])
+        while left and len(done) < lines - 1:
             take = 1
-            while take < len(words) and self.width(" ".join(words[: take + 1]), px, bold) <= width:
+            while take < len(left) and self.width(_joined(mark, left[: take + 1]), px, bold) <= width:
                 take += 1
-            done.append(self.fit(" ".join(words[:take]), px, bold, width))
-            words = words[take:]
-        if words:
-            done.append(self.fit(" ".join(words), px, bold, width))
+            done.append(self.fit(_joined(mark, left[:take]), px, bold, width))
+            left = left[take:]
+        if left:
+            done.append(self.fit(_joined(mark, left), px, bold, width))
         return done
 
     def line(self, text: str, px: int, bold: bool, color: RGB, tracking: int = 0) -> pygame.Surface:
@@ -109,34 +135,72 @@ class Typesetter:
         for run in parts:
             font = self._font(run, px * k, bold)
             drawn = font.render(run[0], True, color)
-            line.blit(drawn, (x, self.baseline(px) * k - font.get_ascent()))
+            top = self.baseline(px) * k - font.get_ascent()
+            line.blit(drawn, (x, top))
+            if self._fonts.thickened(bold, run[1]):
+                line.blit(drawn, (x + max(1, round(px * k * THICKENED)), top))
             x += font.size(run[0])[0] + tracking * k
         return line if k == 1 else pygame.transform.smoothscale(line, size)
 
     def _font(self, run: Run, px: int, bold: bool) -> pygame.font.Font:
-        return self._fonts.font(px, bold, run[1], run[2])
+        return self._fonts.font(px, bold, *run[1:])
 
     def _parts(self, text: str, bold: bool, tracking: int) -> list[Run]:
         if tracking:  # only for digits and dots: one run a character
-            return [(char, self._fonts.file_for(char, bold), "") for char in text]
+            return [(char, self._fonts.file_for(char, bold), "", False) for char in text]
         return self._runs(text, bold)
 
     def _runs(self, text: str, bold: bool) -> list[Run]:
         if text.isascii():
-            return [(text, None, "")] if text else []
+            return [(text, None, "", False)] if text else []
+        if bidi.is_plain(text):
+            return self._fonts_of(text, bold, left=False)
+        runs: list[Run] = []
+        for part, left in bidi.runs(text):
+            found = self._fonts_of(part, bold, left=left)
+            runs += reversed(found) if left else found
+        return runs
+
+    def _fonts_of(self, text: str, bold: bool, *, left: bool) -> list[Run]:
         runs: list[Run] = []
         for char in text:
             neutral = char.isspace() or char in JOINERS
             file = None if neutral else self._fonts.file_for(char, bold)
             script = "" if neutral else script_of(char)
-            if runs and (neutral or runs[-1][1:] == (file, script)):
+            if runs and (neutral or runs[-1][1:3] == (file, script)):
                 runs[-1] = (runs[-1][0] + char, *runs[-1][1:])
             else:
-                runs.append((char, file, script))
-        # What begins from right to left goes on so: the runs after it stand to its left.
-        if next((run[2] for run in runs if any(c.isalpha() for c in run[0])), "") in RIGHT_TO_LEFT:
-            runs.reverse()
+                runs.append((char, file, script, left))
         return runs
+
+
+def pieces(text: str) -> list[str]:
+    """The parts of a text between which a line may be broken, each with the spaces after it."""
+    done: list[str] = []
+    for char in text:
+        if done and not _may_break(done[-1][-1], char):
+            done[-1] += char
+        else:
+            done.append(char)
+    return done
+
+
+def _may_break(before: str, after: str) -> bool:
+    if after == " ":
+        return False
+    if before == " ":
+        return True
+    if after in NOT_FIRST or before in NOT_LAST:
+        return False
+    return _wide(before) or _wide(after)
+
+
+def _wide(char: str) -> bool:
+    return char > "\u2e7f" and unicodedata.east_asian_width(char) in ("W", "F")
+
+
+def _joined(mark: str, parts: list[str]) -> str:
+    return mark + "".join(parts).rstrip(" ")
 
 
 def oversampling(px: int) -> int:

@@ -41,8 +41,9 @@ class AddressScreen:
         answer = self._answer()
         x = page.w * 0.49
         self._question(page, x - MARGIN - 72, answer)
-        self._field(page, x, page.w - MARGIN - x)
-        self._pad(page, x, page.w - MARGIN - x, answer is not None and answer.busy)
+        with page.unmirrored(page.rect(x, 0, page.w - MARGIN - x, page.h)):
+            self._field(page, x, page.w - MARGIN - x)
+            self._pad(page, x, page.w - MARGIN - x, answer is not None and answer.busy)
         label = say("Back")
         wide = page.measure(label, t.BODY) + 76
         back = page.rect(MARGIN - 24, page.h - 47 - FOOTER / 2, wide, FOOTER)

@@ -54,15 +54,18 @@ class KeypadScreen:
             left = page.w * 0.49 - MARGIN - 72
             self._question(page, left, two_lines=True)
             x = page.w * 0.49
-            self._field(page, x, page.w - MARGIN - x)
-            self._pad(page, x, page.w - MARGIN - x)
+            with page.unmirrored(page.rect(x, 0, page.w - MARGIN - x, page.h)):
+                self._field(page, x, page.w - MARGIN - x)
+                self._pad(page, x, page.w - MARGIN - x)
         else:
             left = page.w * 0.4 - MARGIN - 20
             self._question(page, left, two_lines=False)
             x = page.w * 0.4
-            self._field(page, x, page.w - MARGIN - x)
+            with page.unmirrored(page.rect(x, 0, page.w - MARGIN - x, page.h)):
+                self._field(page, x, page.w - MARGIN - x)
             keys = (MARGIN, 236.0, page.w - 2 * MARGIN, page.h - 236 - 90)
-            keyboard.draw(page, self._keyboard, keys, ready=self.pad.complete)
+            with page.unmirrored(page.rect(*keys)):
+                keyboard.draw(page, self._keyboard, keys, ready=self.pad.complete)
         self._footer(page)
         return page.done()
 

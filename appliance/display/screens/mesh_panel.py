@@ -16,7 +16,7 @@ from appliance.core.words import Text, say
 from appliance.display import theme as t
 from appliance.display.scene import Line, Lines
 from appliance.display.screens.parts import Page
-from appliance.display.text import clean, line_height
+from appliance.display.text import line_height
 from appliance.display.theme import Ink, Theme
 
 WIDTH = 0.58  # of the screen's
@@ -85,9 +85,7 @@ def _sentences(page: Page, mesh: MeshView, x: float, bottom: float, w: float) ->
     px, said = page.theme.font_px(t.LEAD), sentences(mesh)
     line = line_height(px) / page.theme.scale
     width = page.rect(0, 0, w, 0).w
-    counts = [
-        len(page.typesetter.wrap(clean(page.tr(each)), px, False, width, SENTENCE_LINES)) for each in said
-    ]
+    counts = [len(page.typesetter.wrap(page.said(each), px, False, width, SENTENCE_LINES)) for each in said]
     y = bottom - line * sum(counts)
     for sentence, count in zip(said, counts, strict=True):
         page.text(page.rect(x, y, w, line * count), sentence, t.LEAD, lines=SENTENCE_LINES, top=True)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 from appliance.core import limits
 from appliance.core.grid import Rect
 from appliance.core.view import Tone
-from appliance.core.words import Text
+from appliance.core.words import Text, Words
+from appliance.display import bidi, mirror
 from appliance.display import theme as t
-from appliance.display.scene import Box, Draft, Icon, Spinner, Target
+from appliance.display.scene import Box, Draft, Icon, Spinner, Target, View
 from appliance.display.scene import Text as TextNode
 from appliance.display.stage import Moment
 from appliance.display.text import clean
@@ -29,6 +33,49 @@ class Page(Draft):
         self.typesetter = moment.typesetter
         self.tr = moment.tr
         self.w, self.h = moment.theme.width, moment.theme.height
+
+    def said(self, text: Text) -> str:
+        """A text in the language of the screen, fit to be drawn; only our own line breaks survive.
+
+        In a sentence that mixes directions, what fills its gaps is isolated, and each of its lines begins
+        with a mark of the direction that it is read in.
+        """
+        if isinstance(text, str):
+            return "\n".join(clean(part) for part in text.split("\n"))
+        said = "\n".join(clean(part) for part in self.tr(text).split("\n"))
+        rtl = self.moment.right_to_left
+        if not rtl and bidi.is_plain(said):
+            return said
+        mark = bidi.RIGHT_TO_LEFT if rtl else bidi.LEFT_TO_RIGHT
+        lines = self.tr(_isolated(text)).split("\n")
+        return "\n".join(mark + clean(part, marked=True) for part in lines)
+
+    # --- pages from right to left ----------------------------------------------------------------
+
+    @contextmanager
+    def unmirrored(self, block: Rect) -> Iterator[None]:
+        """What is drawn in here, inside of ``block``, keeps its inner order on a mirrored page.
+
+        The block as a whole goes to the other side: digits and letters of keys, what is typed, meters.
+        """
+        nodes, targets = len(self.nodes), len(self.targets)
+        yield
+        if self.moment.right_to_left:
+            width = self.theme.size[0]
+            dx = mirror.rect(block, width).x - block.x
+            for i in range(nodes, len(self.nodes)):
+                kept = self.nodes[i]
+                self.nodes[i] = mirror.node(replace(kept, rect=mirror.moved(kept.rect, dx)), width)
+            for i in range(targets, len(self.targets)):
+                target = self.targets[i]
+                self.targets[i] = mirror.target(replace(target, rect=mirror.moved(target.rect, dx)), width)
+
+    def done(self) -> View:
+        if self.moment.right_to_left:
+            width = self.theme.size[0]
+            self.nodes = [mirror.node(node, width) for node in self.nodes]
+            self.targets = [mirror.target(target, width) for target in self.targets]
+        return super().done()
 
     # --- nodes --------------------------------------------------------------------------------
 
@@ -60,10 +107,11 @@ class Page(Draft):
         tracking: float = 0,
     ) -> None:
         """``text`` may come from anywhere; only the line breaks of our own sentences survive."""
-        said = self.tr(text)
-        safe = "\n".join(clean(part) for part in said.split("\n")) if lines > 1 else clean(said)
+        said = self.said(text)
+        if lines == 1:
+            said = said.replace("\n", " ")
         px = self.theme.font_px(size)
-        self.add(TextNode(rect, safe, px, color, bold, align, lines, top, self.theme.px(tracking)))
+        self.add(TextNode(rect, said, px, color, bold, align, lines, top, self.theme.px(tracking)))
 
     def icon(self, center: tuple[float, float], side: float, name: str, color: Ink) -> None:
         px = max(12, self.theme.px(side))
@@ -77,21 +125,25 @@ class Page(Draft):
         self.add(Box(Rect(center[0] - px, center[1] - px, 2 * px, 2 * px), color, px))
 
     def spinner(self, center: tuple[float, float], side: float) -> None:
+        """What is waited for: a turning ring; an hourglass, where nothing may move."""
         px = self.theme.px(side)
         x, y = round(center[0] * self.theme.scale - px / 2), round(center[1] * self.theme.scale - px / 2)
+        if self.theme.still:
+            self.add(Icon(Rect(x, y, px, px), "wait", Ink.ACCENT))
+            return
         self.add(Spinner(Rect(x, y, px, px), Ink.ACCENT, Ink.LINE))
 
     def measure(self, text: Text, size: float, bold: bool = False, tracking: float = 0) -> float:
         """How wide a line is, in units."""
         width = self.typesetter.width(
-            clean(self.tr(text)), self.theme.font_px(size), bold, self.theme.px(tracking)
+            self.said(text), self.theme.font_px(size), bold, self.theme.px(tracking)
         )
         return width / self.theme.scale
 
     def lines(self, text: Text, size: float, width: float, most: int, *, bold: bool = False) -> int:
         """How many lines a text takes in a width (units), at most ``most``."""
         px, room = self.theme.font_px(size), self.rect(0, 0, width, 0).w
-        return max(1, len(self.typesetter.wrap(clean(self.tr(text)), px, bold, room, most)))
+        return max(1, len(self.typesetter.wrap(self.said(text), px, bold, room, most)))
 
     # --- targets ------------------------------------------------------------------------------
 
@@ -162,19 +214,19 @@ class Page(Draft):
         self.until(self.moment.now + 60.0 - wall.second - wall.microsecond / 1e6)
 
     def sentence_box(self, x: float, y: float, w: float, sentence: Text, tone: Tone) -> float:
-        """A coloured box with a sentence of up to three lines; return where it ends."""
+        """A coloured box with a sentence or two, in up to five lines; return where it ends."""
         color, back = {
             Tone.CALM: (Ink.TEXT, Ink.PANEL),
             Tone.WARNING: (Ink.WARNING_TEXT, Ink.WARNING_BACK),
             Tone.BAD: (Ink.BAD_TEXT, Ink.BAD_BACK),
         }[tone]
         px = self.theme.font_px(t.BODY)
-        said = self.tr(sentence).replace("\n", " ")
         inner = self.rect(x + 22, y, w - 44, 0).w
-        count = max(1, len(self.typesetter.wrap(clean(said), px, False, inner, 3)))
+        parts = self.said(sentence).split("\n")
+        count = min(5, sum(max(1, len(self.typesetter.wrap(part, px, False, inner, 5))) for part in parts))
         high = 27.2 * count + 34
         self.box(self.rect(x, y, w, high), back, 14)
-        self.text(self.rect(x + 22, y + 4, w - 44, high - 8), said, t.BODY, color, lines=3)
+        self.text(self.rect(x + 22, y + 4, w - 44, high - 8), sentence, t.BODY, color, lines=5)
         return y + high
 
     def toasts(self, right: float, top: float) -> None:
@@ -185,7 +237,7 @@ class Page(Draft):
             wide = min(self.measure(notice.text, t.BODY) + 2, self.w * 0.42)
             px = self.theme.font_px(t.BODY)
             count = len(
-                self.typesetter.wrap(clean(self.tr(notice.text)), px, False, self.rect(0, 0, wide, 0).w, 2)
+                self.typesetter.wrap(self.said(notice.text), px, False, self.rect(0, 0, wide, 0).w, 2)
             )
             high = 27.2 * count + 26
             x = right - wide - 48
@@ -197,9 +249,25 @@ class Page(Draft):
 
 def fitting(page: Page, text: Text, size: float, width: float, bold: bool = True) -> float:
     """The size of type, or as much of it as a longer language leaves room for; at least the smallest."""
-    while size > t.SMALLEST and page.measure(text, size, bold) > width:
+    while size > t.NOTE and page.measure(text, size, bold) > width:
         size -= 1
     return size
+
+
+def _isolated(words: Words) -> Words:
+    """A sentence whose gaps can't change the direction of what is around them."""
+    gaps = tuple(
+        (
+            name,
+            _isolated(gap)
+            if isinstance(gap, Words)
+            else f"{bidi.ISOLATE}{clean(gap)}{bidi.END_OF_ISOLATE}"
+            if isinstance(gap, str)
+            else gap,
+        )
+        for name, gap in words.gaps
+    )
+    return replace(words, gaps=gaps)
 
 
 class Question:

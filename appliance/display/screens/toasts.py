@@ -12,7 +12,7 @@ from appliance.core.grid import Rect
 from appliance.core.view import Notice, Tone
 from appliance.display import theme as t
 from appliance.display.screens.parts import Page
-from appliance.display.text import clean, line_height
+from appliance.display.text import line_height
 from appliance.display.theme import Ink
 
 EDGES = {Tone.CALM: Ink.ACCENT, Tone.WARNING: Ink.WARNING, Tone.BAD: Ink.BAD}
@@ -61,7 +61,7 @@ def _measured(page: Page, notice: Notice, room: float) -> _Toast:
     wide = min(page.measure(notice.text, t.BODY) + 2, room * WIDEST if room > 700 else room - BAND - 40)
     px = page.theme.font_px(t.BODY)
     width = page.rect(0, 0, wide, 0).w
-    count = len(page.typesetter.wrap(clean(page.tr(notice.text)), px, False, width, 2))
+    count = len(page.typesetter.wrap(page.said(notice.text), px, False, width, 2))
     return _Toast(notice, wide, line_height(px) / page.theme.scale * count + 2 * PAD)
 
 

@@ -127,7 +127,10 @@ class SettingsScreen:
             color = Ink.TEXT if chosen else Ink.DIM
             page.icon((MARGIN + 36, y + high / 2), 25, self._pages[name].icon, color)
             place = page.rect(MARGIN + 66, y, LIST - 78, high)
-            page.text(place, self._pages[name].title, t.BODY, color, bold=chosen)
+            title = self._pages[name].title
+            fits = page.measure(title, t.BODY, bold=True) <= place.w / page.theme.scale
+            size, lines = (t.BODY, 1) if fits else (t.NOTE - 1, 2)  # in a longer language
+            page.text(place, title, size, color, bold=chosen, lines=lines)
 
     # --- acting ---------------------------------------------------------------------------------
 
