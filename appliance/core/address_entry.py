@@ -14,12 +14,13 @@ import re
 from dataclasses import dataclass, replace
 
 from appliance.core import limits
+from appliance.core.words import Text, say
 from appliance.errors import ControlError
 
 SIGNS = ".:[]"
-EMPTY = "Type the other box's address first."
-CHARACTERS = "An address has digits, points and perhaps a colon and a port."
-TOO_LONG = f"An address has at most {limits.ADDRESS_MAX_CHARS} characters."
+EMPTY = say("Type the other box's address first.")
+CHARACTERS = say("An address has digits, points and perhaps a colon and a port.")
+TOO_LONG = say("An address has at most {most} characters.", most=limits.ADDRESS_MAX_CHARS)
 MALFORMED = "That is no address. It is four numbers with points between them, like 10.20.0.14."
 BAD_PORT = "After the colon comes a port number from 1 to 65535."
 
@@ -29,7 +30,7 @@ class Entry:
     """``problem``: a sentence about the last key, or None."""
 
     text: str = ""
-    problem: str | None = None
+    problem: Text | None = None
 
 
 def typed(entry: Entry, char: str) -> Entry:
@@ -51,7 +52,7 @@ def parse(text: str, default_port: int) -> tuple[str, int]:
     """Return (IP address in its canonical text, port). Raises ControlError (``address.malformed``)."""
     text = text.strip()
     if not text:
-        raise ControlError("address.malformed", EMPTY)
+        raise ControlError("address.malformed", str(EMPTY))
     bracketed = re.fullmatch(r"\[([^\[\]]*)\](?::(.*))?", text)
     if bracketed:
         host, port_text = bracketed[1], bracketed[2]

@@ -13,6 +13,7 @@ import enum
 from dataclasses import dataclass, field, replace
 
 from appliance.core import limits
+from appliance.core.words import Text, say
 
 
 class Step(enum.Enum):
@@ -32,7 +33,7 @@ class Keypad:
     password: str = field(default="", repr=False)
     shown: bool = False
     peek: bool = False
-    problem: str | None = None
+    problem: Text | None = None
 
     @property
     def text(self) -> str:
@@ -63,11 +64,11 @@ class Ready:
     password: str = field(repr=False)
 
 
-ROOM_RANGE = f"Room numbers go from {limits.ROOM_MIN} to {limits.ROOM_MAX}."
-ROOM_DIGITS = "A room number has digits only."
-ROOM_EMPTY = "Type a room number first."
-PASSWORD_SHORT = f"The password has at least {limits.PASSWORD_MIN_CHARS} characters."
-PASSWORD_LONG = f"The password has at most {limits.PASSWORD_MAX_CHARS} characters."
+ROOM_RANGE = say("Room numbers go from {least} to {most}.", least=limits.ROOM_MIN, most=limits.ROOM_MAX)
+ROOM_DIGITS = say("A room number has digits only.")
+ROOM_EMPTY = say("Type a room number first.")
+PASSWORD_SHORT = say("The password has at least {least} characters.", least=limits.PASSWORD_MIN_CHARS)
+PASSWORD_LONG = say("The password has at most {most} characters.", most=limits.PASSWORD_MAX_CHARS)
 
 
 def for_room(room: int) -> Keypad:
@@ -76,7 +77,7 @@ def for_room(room: int) -> Keypad:
     Raises ValueError for a room out of range.
     """
     if not limits.ROOM_MIN <= room <= limits.ROOM_MAX:
-        raise ValueError(ROOM_RANGE)
+        raise ValueError(str(ROOM_RANGE))
     return Keypad(step=Step.PASSWORD, room=str(room))
 
 
