@@ -97,6 +97,12 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "/run/meetingbox/control.sock, else one of this user's",
     )
     _add_state_dir_option(parser)
+    parser.add_argument(
+        "--last-good",
+        action="store_true",
+        help="start whatever is in the configuration: while there is a mistake in it, the last good one "
+        "is in force, and the home screen says where the mistake is",
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="log more to stderr")
     parser.set_defaults(run=_run)
 
@@ -104,17 +110,27 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def _run(arguments: argparse.Namespace) -> int:
     from appliance import config
 
-    loaded = config.load(arguments.config)
+    state = (arguments.state_dir or config.state_dir()).absolute()
+    mistake = None
+    if arguments.last_good:
+        _log_to_stderr(arguments.verbose)
+        from appliance.app import last_good
+        from appliance.app.state_files import check_state_dir
+
+        check_state_dir(state)
+        loaded, mistake = last_good.load(arguments.config, state)
+    else:
+        loaded = config.load(arguments.config)
+        _log_to_stderr(arguments.verbose)
     socket = arguments.socket or loaded.config.control.socket or config.default_socket()
-    state = arguments.state_dir or config.state_dir()
-    _log_to_stderr(arguments.verbose)
     from appliance import app
 
     return app.run(
         loaded.config,
         config_path=loaded.path,
         socket_path=Path(socket).absolute(),
-        state_dir=state.absolute(),
+        state_dir=state,
+        mistake=mistake,
     )
 
 

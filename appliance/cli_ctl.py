@@ -12,7 +12,7 @@ from appliance.core import limits
 
 _FORMAT = argparse.RawDescriptionHelpFormatter
 
-KEYS = "0 to 9, ok, back, up, down, left, right, delete"
+KEYS = "0 to 9, ok, back, up, down, left, right, delete, tab"
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -135,7 +135,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "press",
         "press keys as a finger would",
         None,
-        epilog=f"keys: {KEYS}\n\nexample:\n  meetingbox ctl press 4 2 ok",
+        epilog=f"keys: {KEYS},\nor any other single character: a letter, a point, a sign\n\n"
+        "example:\n  meetingbox ctl press 4 2 ok",
     )
     sub.add_argument("keys", nargs="+", metavar="KEY", help=KEYS)
     sub.set_defaults(run=_press)

@@ -67,12 +67,15 @@ class Display(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """``mode``: auto, fullscreen, window or headless. ``width``, ``height``: pixels, 0 for the screen's.
 
     ``theme``: dark or light. ``reduced_motion``: nothing moves by itself. ``language``: a code of
-    ``core/languages.py``. ``measure``: read the time code of the test picture in every drawn picture.
+    ``core/languages.py``. ``dim_after_minutes``, ``off_after_minutes``: of an idle home screen, 0 for never.
+    ``measure``: read the time code of the test picture in every drawn picture.
     """
 
     mode: str = "auto"
     width: int = 0
     height: int = 0
+    dim_after_minutes: float = 10.0
+    off_after_minutes: float = 120.0
     theme: str = "dark"
     reduced_motion: bool = False
     language: str = "en"

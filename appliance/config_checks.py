@@ -103,6 +103,10 @@ def _joining(value: float) -> bool:
     return math.isfinite(value) and 0 < value <= limits.JOINING_MINUTES_MAX
 
 
+def _idle_minutes(value: float) -> bool:
+    return math.isfinite(value) and 0 <= value <= limits.IDLE_MINUTES_MAX
+
+
 def _token(text: str) -> bool:
     return re.fullmatch(r"[\x21-\x7e]+", text) is not None and len(text) <= limits.TOKEN_MAX_CHARS
 
@@ -174,6 +178,14 @@ RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "display.height": (
         f"0 (the screen's) or {limits.SCREEN_SIDE_MIN} to {limits.SCREEN_SIDE_MAX} pixels",
         _size(limits.SCREEN_SIDE_MIN, limits.SCREEN_SIDE_MAX),
+    ),
+    "display.dim_after_minutes": (
+        f"0 (never) or up to {limits.IDLE_MINUTES_MAX} minutes",
+        _idle_minutes,
+    ),
+    "display.off_after_minutes": (
+        f"0 (never) or up to {limits.IDLE_MINUTES_MAX} minutes",
+        _idle_minutes,
     ),
     "display.theme": ("dark or light", lambda text: text in ("dark", "light")),
     "display.language": (

@@ -24,7 +24,7 @@ from appliance.config import Config, box_name, runtime_dir
 from appliance.core import limits
 from appliance.core.view import Snapshot
 from appliance.display.loop import Display
-from appliance.errors import MeetingBoxError
+from appliance.errors import ConfigError, MeetingBoxError
 
 log = logging.getLogger("meetingbox")
 
@@ -85,8 +85,18 @@ class NetworkThread:
             await box.stop(comes_back=self.comes_back)
 
 
-def run(config: Config, *, config_path: Path | None, socket_path: Path, state_dir: Path) -> int:
-    """Be a box until it is told to stop; returns the exit code. Call it on the main thread."""
+def run(
+    config: Config,
+    *,
+    config_path: Path | None,
+    socket_path: Path,
+    state_dir: Path,
+    mistake: ConfigError | None = None,
+) -> int:
+    """Be a box until it is told to stop; returns the exit code. Call it on the main thread.
+
+    ``mistake``: of the configuration file, in whose place ``config`` is the last good one; home tells it.
+    """
     check_state_dir(state_dir)
     memory.prepare()
     # Every candidate pair of every link, at INFO: noise, and other people's addresses.
@@ -105,6 +115,7 @@ def run(config: Config, *, config_path: Path | None, socket_path: Path, state_di
             state_dir=state_dir,
             socket_path=socket_path,
             runtime_dir=runtime_dir(),
+            mistake=mistake,
         ),
         display,
     )

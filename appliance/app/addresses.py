@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,6 +25,20 @@ from appliance.signaling.interfaces import Interface, host_addresses, may_dial, 
 from appliance.signaling.look import Answer, look_at
 
 OWN_SERVER = "own"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a box or a server is that discovery does not show. ``name``: for the screen.
+
+    ``wanted``: a person typed or configured it, or was in a meeting with it; else it was only seen once.
+    """
+
+    name: str
+    hosts: tuple[str, ...]
+    port: int
+    wanted: bool
+    found_by: str = "known"
 
 
 class AddressBook:
@@ -100,6 +115,22 @@ class AddressBook:
             if host and host not in shown
         ]
         return tuple(boxes)
+
+    def elsewhere(self, now: float) -> list[Place]:
+        """What discovery does not show and a meeting is joined through, configured ones first."""
+        listed = [f for f in self.found if f.present or now - f.seen_at < limits.BOX_SEEN_FOR]
+        places = []
+        for server in map(ServerAddress.configured, self._config.servers):
+            own = any(self._is_own(host, server.port) for host in server.hosts)
+            shown = any(server.port == f.port and set(server.hosts) & set(f.addresses) for f in listed)
+            if not (own or shown):
+                places.append(Place(server.hosts[0], server.hosts, server.port, True, "server"))
+        configured = {(host, place.port) for place in places for host in place.hosts}
+        for known, hosts in self._unseen(listed)[: limits.KNOWN_DIALED_MAX]:
+            if configured.isdisjoint((host, known.port) for host in hosts):
+                wanted = known.how is not How.SEEN
+                places.append(Place(known.name or hosts[0], tuple(hosts), known.port, wanted))
+        return places
 
     def _may_try(self, host: str, how: How, port: int) -> bool:
         if self._is_own(host, port):

@@ -17,6 +17,7 @@ from appliance.app.abuse import AbuseReport
 from appliance.app.addresses import AddressBook
 from appliance.app.commands import Commands
 from appliance.app.copies import Copies
+from appliance.app.elsewhere import Elsewhere
 from appliance.app.intents import Intents
 from appliance.app.lag import LagMeter
 from appliance.app.memory import Housekeeping
@@ -32,6 +33,7 @@ from appliance.core import limits
 from appliance.core.layers import Stream
 from appliance.core.view import SELF_TILE, DeviceView, Notice, Picture, Tone
 from appliance.core.words import Text
+from appliance.errors import ConfigError
 from appliance.media.audio.engine import AudioEngine, EncodedSound
 from appliance.media.audio.processing import Wishes
 from appliance.media.camera_process import CameraProcess
@@ -66,7 +68,9 @@ class Box:
         state_dir: Path,
         socket_path: Path,
         runtime_dir: Path | None = None,
+        mistake: ConfigError | None = None,
     ) -> None:
+        self.mistake = mistake  # in the configuration file, in whose place ``config`` is the last good one
         self.file_config = settings.without_pin(config)
         self.config_path = config_path
         self.state_dir = state_dir
@@ -84,6 +88,9 @@ class Box:
         self.interfaces: tuple[Interface, ...] = ()
         self._loop = asyncio.get_running_loop()
         self.book = AddressBook(config, state_dir, self.changed, self.count, self._loop.call_later)
+        self.elsewhere = Elsewhere(
+            lambda: self.book.elsewhere(self.now()), lambda: bool(self.rooms.sessions), self.changed
+        )
         self.notices: list[Notice] = []
         self.muted = False
         self.camera_on = True
@@ -153,6 +160,8 @@ class Box:
             self.discovery = Discovery(self.name, self.server.port, self._boxes_changed)
             await self.discovery.start(self.interfaces)
             ends.add("discovery", self.discovery.stop)
+            self.elsewhere.start()
+            ends.add("elsewhere", self.elsewhere.stop)
             await self.camera.start()
             ends.add("camera", self.camera.stop)
             self.engine.start()
@@ -331,12 +340,14 @@ class Box:
         if self.discovery is not None:
             await self.discovery.update(self.interfaces)
         self.rooms.set_servers(self.servers())
+        self.elsewhere.look_soon()
         self.changed()
 
     def _boxes_changed(self, boxes: tuple[FoundBox, ...]) -> None:
         self.book.discovered(boxes)
         self.copies.look_for_namesakes()
         self.rooms.set_servers(self.servers())
+        self.elsewhere.look_soon()
         self.changed()
 
     @property
@@ -352,6 +363,7 @@ class Box:
         """Look whether a box is at an address that a person typed, and ask it from now on when joining;
         return its IP address and port. Raises ControlError when no box is there."""
         found = await self.book.connect(address)
+        self.elsewhere.look_soon()
         self.rooms.set_servers(self.servers())
         return found
 

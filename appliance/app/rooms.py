@@ -355,6 +355,7 @@ class Rooms:
             relay_lost=box.relay_lost,
             alone=box.housekeeping.rest_soon,
             close_room=box.server.close_room,
+            in_room=box.server.clients,
             same_room=box.looks_for_same_room,
             mute=lambda: box.set_media(muted=True),
             cloned=box.copies.met,

@@ -91,6 +91,8 @@ class Session:
         self._secrets.on_ratchet = around.keep
         self._resume: dict[str, bytes] = {}  # of peers whose identity is on its way
         self.roster = Roster(self.peer_id)
+        self._unanswered_since: float | None = None
+        self._told_unanswered = False
         self._lost: set[str] = set()  # peers that are away: everybody was told
         self._healing = Healing(
             self._handshakes,
@@ -205,6 +207,7 @@ class Session:
         """Look at what the receivers report: a link that carries less gets less, and of sound the one
         that loses most says how much FEC there is.
         """
+        self._look_who_is_silent()
         for shell in self.peers.values():
             shell.look_at_link()
         losses = [shell.feedback.expected_loss for shell in self.peers.values()]
@@ -220,6 +223,39 @@ class Session:
     def shut_out(self) -> ShutOut | None:
         """Whether strangers are shut out of this room, and until when."""
         return self._handshakes.shut_out(self._around.now())
+
+    @property
+    def asked(self) -> int:
+        """How many servers were asked for this room, our own among them."""
+        return len(self._relays.open)
+
+    @property
+    def proving(self) -> bool:
+        """Is the password being checked with somebody?"""
+        return bool(self._handshakes.pending)
+
+    @property
+    def unanswered(self) -> bool:
+        """Others are in this room, and none of them answers this box: they let no newcomers in."""
+        since = self._unanswered_since
+        return since is not None and self._around.now() - since >= limits.UNANSWERED_AFTER
+
+    def _look_who_is_silent(self) -> None:
+        """Our own server shows whether others are in the room: they come there to meet newcomers.
+
+        Whoever runs a server is told as much, and a member that lets newcomers in tells any stranger more.
+        """
+        alone = self.call.state is CallState.IN_CALL and not self.peers and not self._handshakes.pending
+        asks = alone and self._knocks and self.made_up_password is None
+        if not asks or self._around.in_room(self.room) < 2:
+            self._unanswered_since = None
+        elif self._unanswered_since is None:
+            self._unanswered_since = self._around.now()
+        elif self.unanswered and not self._told_unanswered:
+            self._told_unanswered = True
+            self._around.count("join.unanswered")
+            sentence = say("Others are in room {room}, and let no newcomers in now.", room=self.room)
+            self._around.notify(sentence, Tone.WARNING)
 
     @property
     def strangers_wrong(self) -> int:

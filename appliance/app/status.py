@@ -14,6 +14,7 @@ import msgspec
 import psutil
 
 from appliance.app.peer_shell import PeerShell
+from appliance.app.problems import problems
 from appliance.bridge import DrawnStats
 from appliance.config import Config
 from appliance.control import protocol
@@ -27,6 +28,7 @@ from appliance.core.peer_table import PeerState
 from appliance.core.view import (
     CallView,
     JoiningView,
+    JoinView,
     LookView,
     NetworkView,
     Phase,
@@ -60,7 +62,10 @@ def snapshot(box: Box) -> Snapshot:
     return Snapshot(
         name=box.name,
         phase=_PHASES[session.call.state] if session is not None else Phase.IDLE,
-        boxes=box.book.seen(box.now()),
+        boxes=(
+            *(seen for seen in box.book.seen(box.now()) if not seen.elsewhere),
+            *box.elsewhere.boxes,
+        ),
         network=_network(box),
         devices=box.devices,
         presets=tuple(Preset(preset.label, preset.room) for preset in box.config.presets),
@@ -76,9 +81,17 @@ def snapshot(box: Box) -> Snapshot:
         notices=tuple(box.notices),
         sound_check=box.sound_checks.view,
         connect=box.book.view,
+        problems=problems(box),
+        joining=_join(session),
         look=look(box.config),
         settings=box.settings.view,
     )
+
+
+def _join(session: Session | None) -> JoinView | None:
+    if session is None or session.call.state is not CallState.JOINING:
+        return None
+    return JoinView(session.room, session.call.give_up_at, session.asked, session.proving)
 
 
 def look(config: Config) -> LookView:
@@ -124,6 +137,7 @@ def _call(box: Box) -> CallView | None:
         hidden=box.tiles_hidden,
         meter=session.hearing.own.meter,
         shut_out=_shut_out(session),
+        unanswered=session.unanswered,
         away=session.mesh.away(),
         mesh=session.mesh.view(box.name, box.now()),
     )
@@ -189,6 +203,7 @@ def status(box: Box) -> dict[str, Any]:
         muted=box.muted,
         echo_control=box.engine.echo_control,
         says=_says(box),
+        problems=tuple(str(problem.sentence) for problem in problems(box)),
         counters=counters(box),
     ).reply()
 

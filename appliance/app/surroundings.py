@@ -34,6 +34,7 @@ class Surroundings:
     relay_lost: Callable[[str], None]  # the server with this key went: is its box still there?
     alone: Callable[[], None]  # everybody else has left
     close_room: Callable[[int], None]  # our own server: everybody out of this room
+    in_room: Callable[[int], int]  # our own server: how many connections there are in this room
     at: Callable[[str, tuple[str, ...], int], None]  # a box of this name has its server there
     same_room: bool  # look for boxes that share a room with this one
     mute: Callable[[], None]  # switch our microphone off

@@ -26,11 +26,12 @@ FilePath = Annotated[
     str, msgspec.Meta(min_length=2, max_length=limits.SOURCE_MAX_CHARS, pattern=r"^/[^\0]*$")
 ]
 Switch3 = Literal["on", "off", "toggle"]
-Key = Literal[
-    "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "ok", "back", "up", "down", "left", "right", "delete"
-]  # fmt: skip
+KEYS: tuple[str, ...] = (*"0123456789", "ok", "back", "up", "down", "left", "right", "delete", "tab")
+"""Keys by name. Any other single character is a key as well: of a password, or the points of an address."""
 
-KEYS: tuple[str, ...] = (*"0123456789", "ok", "back", "up", "down", "left", "right", "delete")
+Key = Annotated[
+    str, msgspec.Meta(pattern=r"\A(ok|back|up|down|left|right|delete|tab|[^\x00-\x1f\x7f-\x9f])\Z")
+]
 
 
 class _Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="verb", kw_only=True):
@@ -299,7 +300,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     ``away``: the names of members that are out of reach. ``links``: every link of the active room, those
     between others too. ``muted``: its own microphone. ``echo_control``: "on" or "off", and why if not as
     usual. ``says``: the sentences on its screen that tell what happened: why joining failed, and the notices
-    of this moment.
+    of this moment. ``problems``: what home says that a person has to put right, but for the devices'.
     """
 
     v: int = 1
@@ -316,6 +317,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     muted: bool = False
     echo_control: str = ""
     says: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
     strangers: StrangersStatus = StrangersStatus()
     counters: Mapping[str, int] = {}
 

@@ -63,6 +63,11 @@ class Call:
     def state(self) -> CallState:
         return self._machine.state
 
+    @property
+    def give_up_at(self) -> float:
+        """Joining is decided by then."""
+        return self._joined_at + self._give_up_after
+
     def join(self, now: float) -> None:
         """The last key was pressed."""
         self._machine.step(CallEvent.JOIN)
@@ -94,7 +99,7 @@ class Call:
         """When ``tick`` may decide something, or None. ``pending``: a handshake is under way."""
         if self.state is not CallState.JOINING:
             return None
-        give_up = self._joined_at + self._give_up_after
+        give_up = self.give_up_at
         if self._refused_at is not None:
             settle = JOIN_PENDING_SETTLE if pending else JOIN_SETTLE
             return min(give_up, self._refused_at + settle)

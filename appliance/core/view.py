@@ -40,11 +40,11 @@ class Tone(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class BoxSeen:
-    """A box on this network, or one that was. ``seen_at`` is when it was last known to be there.
+    """Another box. ``seen_at`` is when it was last known to be there.
 
-    ``found_by``: "mdns"; or it is not shown by that, and nobody knows whether it is there: "known", from a
-    meeting, from an address that a person typed or from before, the likeliest first; "server", of the
-    configuration. Those have no ``seen_at`` (0), and may have no ``name``.
+    ``found_by``: "mdns"; or that does not show it, and it was asked at its address: "known", from a meeting,
+    from an address that a person typed or from before, the likeliest first; "server", of the configuration.
+    Those may have no ``seen_at`` (0) and no ``name``.
     """
 
     name: str
@@ -52,6 +52,22 @@ class BoxSeen:
     present: bool
     seen_at: float
     found_by: str = "mdns"
+
+    @property
+    def elsewhere(self) -> bool:
+        """Discovery does not show it."""
+        return self.found_by != "mdns"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something about this box that a person has to put right. ``code``: stable, for logs.
+
+    ``sentence``: what is wrong, and its remedy.
+    """
+
+    code: str
+    sentence: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +144,20 @@ class RoomView:
     room: int
     active: bool
     boxes: int
+
+
+@dataclass(frozen=True, slots=True)
+class JoinView:
+    """A room that is being joined. ``until``: it is decided by then, monotonic seconds.
+
+    ``asked``: other boxes and servers that were asked so far. ``proving``: one answered, and the password is
+    being checked.
+    """
+
+    room: int
+    until: float
+    asked: int = 0
+    proving: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +242,7 @@ class CallView:
     or "speaker" (one large). ``pinned``: the peer that a person keeps large. ``speaker``: the one that
     speaks, or did last. ``hidden``: no pictures are shown, of nobody, the self-view included. ``meter``: how
     loud we are, 0 to ``METER_STEPS``. ``shut_out``: newcomers are not let in, None: they are.
+    ``unanswered``: others are in this room and answer this box nothing: they let no newcomers in.
     ``away``: members without a tile. ``mesh``: all links, those between others too.
     """
 
@@ -228,6 +259,7 @@ class CallView:
     hidden: bool = False
     meter: int = 0
     shut_out: ShutOutView | None = None
+    unanswered: bool = False
     away: tuple[AwayView, ...] = ()
     mesh: MeshView | None = None
 
@@ -292,6 +324,8 @@ class Snapshot:
     ``refusal`` is the sentence under the keypad after a failed join (None while there is none);
     ``refusal_id`` grows with every refusal, so that the keypad notices a second one alike.
     ``coming_back``: the room that the box was in when it restarted, while it looks for the others.
+    ``problems``: what a person has to put right, the worst first; those of devices are in ``devices``.
+    ``joining``: how a join goes that is under way.
     """
 
     name: str
@@ -308,6 +342,8 @@ class Snapshot:
     notices: tuple[Notice, ...] = ()
     sound_check: SoundCheckView | None = None
     connect: ConnectView | None = None
+    problems: tuple[Problem, ...] = ()
+    joining: JoinView | None = None
     look: LookView = LookView()
     settings: SettingsView | None = None
 

@@ -203,6 +203,13 @@ def _box(pen: Pen) -> None:
     pen.line((8, 20.5), (16, 20.5))
 
 
+def _keyboard(pen: Pen) -> None:
+    pen.frame(2, 5.5, 20, 13, 2)
+    for x in (6, 10, 14, 18):
+        pen.dot(x, 10, 1.15)
+    pen.line((7.5, 14.6), (16.5, 14.6))
+
+
 def _wait(pen: Pen) -> None:
     pen.line((6, 3), (18, 3))
     pen.line((6, 21), (18, 21))
@@ -329,6 +336,7 @@ ICONS: dict[str, Callable[[Pen], None]] = {
     "pin": _pin,
     "pin-off": _pin_off,
     "close": _close,
+    "keyboard": _keyboard,
     "wait": _wait,
     "people": _people,
     "mesh": _mesh,

@@ -24,6 +24,7 @@ import pygame
 from appliance import config
 from appliance.bridge import Bridge, FrameSlot
 from appliance.core import limits, timecode
+from appliance.core.idle import Idleness, Light
 from appliance.core.languages import RIGHT_TO_LEFT
 from appliance.core.redraw import RedrawPace
 from appliance.core.view import LookView, Picture, Quit, Snapshot
@@ -32,6 +33,7 @@ from appliance.display import controls, events, language
 from appliance.display.events import Outcome
 from appliance.display.fonts import Fonts
 from appliance.display.navigator import Navigator
+from appliance.display.power import SaverPower, ScreenPower
 from appliance.display.render import Renderer
 from appliance.display.scene import Video, View
 from appliance.display.screenshots import Screenshots
@@ -57,8 +59,8 @@ class _Asked:
 
 class Display:
     """``clock``: monotonic seconds, shared with the snapshots. ``wall``: local time for the clock.
-
-    ``speak``: by a language's code, what puts a text into it.
+    ``power``: what switches the panel; None: the screen saver. ``speak``: by a language's code, what puts
+    a text into it.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Display:
         *,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], datetime] = datetime.now,
+        power: ScreenPower | None = None,
         speak: Callable[[str], Callable[[Text], str]] = language.find,
     ) -> None:
         self._bridge = bridge
@@ -82,7 +85,10 @@ class Display:
         self._thread: int | None = None  # the one that runs the loop
         self._shots = Screenshots()
         self._snapshot: Snapshot | None = None
-        self._navigator = Navigator(bridge.snapshot, bridge.send)
+        idleness = Idleness(settings.dim_after_minutes, settings.off_after_minutes, clock())
+        self._navigator = Navigator(bridge.snapshot, bridge.send, idleness)
+        self._events = events.Input(self._navigator, self._window)
+        self._power = power or SaverPower()
         self._view = View()
         self._stale = True
         self._adopted_at = -math.inf  # the snapshot that is shown
@@ -97,7 +103,7 @@ class Display:
         self._looked_at = -math.inf
         self._wants_screen = False
         self._asked: deque[_Asked] = deque()  # by scripts: to open the screen, or to close it
-        self._awake: bool | None = None  # what SDL was told about the screen saver
+        self._powered: Callable[[], None] | None = None  # what the panel was told last
         self._look = LookView()  # that of the theme
         self._theme: Theme | None = None
         self._typesetter: Typesetter | None = None
@@ -229,6 +235,7 @@ class Display:
     def _open_screen(self) -> None:
         self._switch(lambda: self._window.open_screen(self._bridge.snapshot.name))
         self._wants_screen = False
+        self._navigator.somebody(self._clock())  # who switched it on
         self._prepare()
 
     def _open_headless(self, *, wants_screen: bool) -> None:
@@ -257,7 +264,7 @@ class Display:
         if self._renderer is not None:
             self._old_faults += self._renderer.faults
         self._renderer = Renderer(surface, self._typesetter, self._theme)
-        self._awake = None
+        self._powered = None
         self._stale = True
         self._shots.open()
 
@@ -333,8 +340,10 @@ class Display:
     def _idle(self, until: float) -> None:
         """Wait on a screen without pictures: so little work a round that a day of it costs minutes of CPU."""
         bridge, sleep, peek, clock = self._bridge, time.sleep, pygame.event.peek, self._clock
+        resting = self._navigator.light is not Light.FULL
+        every = limits.INPUT_EVERY_IDLE if resting else limits.INPUT_EVERY
         while clock() < until:
-            sleep(limits.INPUT_EVERY)
+            sleep(every)
             if peek() or bridge.snapshot is not self._snapshot:
                 return
             if self._shots or self._asked or self._stopping:
@@ -395,7 +404,7 @@ class Display:
             # A key that came after a snapshot is for what that shows, as when a script presses one
             # once its "leave" was answered.
             self._adopt(at_once=True)
-            self._act(events.handle(event, self._navigator, self._window, self._theme, self._clock()))
+            self._act(self._events.handle(event, self._theme, self._clock()))
         self._more_input = True
 
     def _act(self, outcome: Outcome) -> None:
@@ -440,10 +449,20 @@ class Display:
         for tile in renderer.pictures - self._slots.keys():
             renderer.drop_picture(tile)
         renderer.show(self._view)
-        awake = self._navigator.in_call
-        if awake is not self._awake:
-            self._awake = awake
-            pygame.display.set_allow_screensaver(not awake)
+        self._switch_panel()
+
+    def _switch_panel(self) -> None:
+        """A meeting, and home on a full screen, are to be seen; a window at home is one among others."""
+        power, light = self._power, self._navigator.light
+        if light is Light.OFF:
+            told = power.off
+        elif self._navigator.in_call or self._window.fullscreen:
+            told = power.on
+        else:
+            told = power.free
+        if told != self._powered:
+            self._powered = told
+            told()
 
     def _take_pictures(self) -> None:
         renderer = self._renderer

@@ -1,7 +1,8 @@
 """Which screen is shown, where the focus is, and what a key or a touch does. No pygame in here.
 
 the snapshot says       shown
-IDLE                    home, or the keypad, the settings or the address when somebody opened it
+IDLE                    home, or the keypad, the settings or the address when somebody opened it; the idle
+                        page, when nobody has done anything for long
 JOINING                 joining (also from the last key until the snapshot answers)
 IN_CALL                 start, while a meeting made up here waits for its first guest; else call; or the
                         keypad, when somebody opened it to join another room; or the settings' devices
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from appliance.core import focus, keypad, limits
+from appliance.core.idle import Idleness, Light
 from appliance.core.settings_view import CALL_PAGES, CloseSettings, OpenSettings
 from appliance.core.view import (
     SELF_TILE,
@@ -31,6 +33,7 @@ from appliance.display.scene import Box, View
 from appliance.display.screens.address import AddressScreen
 from appliance.display.screens.call import Call
 from appliance.display.screens.home import Home
+from appliance.display.screens.idle import IdlePage
 from appliance.display.screens.joining import Joining
 from appliance.display.screens.keypad import KeypadScreen
 from appliance.display.screens.settings.screen import PREFIX, SettingsScreen
@@ -56,9 +59,14 @@ class _Shown:
 
 
 class Navigator:
-    """The state of the interface. ``send`` takes the intents. Belongs to the display thread."""
+    """The state of the interface. ``send`` takes the intents. Belongs to the display thread.
 
-    def __init__(self, snapshot: Snapshot, send: Callable[[Intent], None]) -> None:
+    ``idleness``: when the screen dims and goes off; None: never.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, send: Callable[[Intent], None], idleness: Idleness | None = None
+    ) -> None:
         self._snapshot = Snapshot(snapshot.name)  # the real one is adopted like every later one
         self._send = send
         self._keypad_open = False
@@ -66,6 +74,10 @@ class Navigator:
         self._address_open = False
         self._sent_at: float | None = None  # a join or a start that the snapshot does not show yet
         self._sent_from: int | None = None  # the room that was on the screen then
+        self._idleness = idleness or Idleness(0, 0, 0.0)
+        self._idle = IdlePage()
+        self.light = Light.FULL
+        """How bright the screen was at the last ``build``."""
         self._home = Home(self)
         self._keypad = KeypadScreen(self)
         self._settings = SettingsScreen(self)
@@ -153,6 +165,8 @@ class Navigator:
     def adopt(self, snapshot: Snapshot, now: float) -> None:
         """Take a new snapshot."""
         before, self._snapshot = self._snapshot, snapshot
+        if snapshot.phase is not before.phase or any(n.id > self._last_notice for n in snapshot.notices):
+            self._idleness.act(now)
         refused = snapshot.refusal_id > before.refusal_id
         came_in = snapshot.phase is Phase.IN_CALL and self._room != self._sent_from
         if snapshot.phase is Phase.JOINING or came_in or refused:
@@ -182,7 +196,7 @@ class Navigator:
         now = moment.now
         self._notices = [n for n in self._notices if now - n.since < limits.NOTICE_FOR]
         shown = self._notices[-limits.NOTICES_SHOWN :]
-        screen = self._screen_now(now)
+        screen = self._lit(now) or self._screen_now(now)
         if screen is not self._screen:
             if screen is self._keypad and self._screen is self._joining:
                 self._focus = "next"  # refused or given up: one press tries again
@@ -198,12 +212,27 @@ class Navigator:
         stale = [view.stale_at, *(n.since + limits.NOTICE_FOR for n in self._notices)]
         if self._sent_at is not None:
             stale.append(self._sent_at + limits.ANSWER_WITHIN)
+        if self._snapshot.phase is Phase.IDLE:
+            stale.append(self._idleness.changes_at(now))
         if screen is self._call and self._ring:
             stale.append(self._keyed_at + limits.RING_FOR)
             self._ring = now < stale[-1]
         self._view = replace(view, nodes=view.nodes + self._ring_of(view, moment), stale_at=min(stale))
         self._tell_tiles()
         return self._view
+
+    def _lit(self, now: float) -> Screen | None:
+        """The idle page, once nobody has done anything for long; what was typed is forgotten then."""
+        if self._snapshot.phase is not Phase.IDLE or self._sent_at is not None:
+            self._idleness.act(now)
+        before, self.light = self.light, self._idleness.light(now)
+        if self.light is Light.FULL:
+            return None
+        if before is Light.FULL:
+            self.go_home()
+            self._keypad.reset()
+        self._idle.off = self.light is Light.OFF
+        return self._idle
 
     def _screen_now(self, now: float) -> Screen:
         snapshot = self._snapshot
@@ -249,6 +278,15 @@ class Navigator:
         self._send(TilesShown(peers, own))
 
     # --- a person acts ----------------------------------------------------------------------------------
+
+    def somebody(self, now: float) -> bool:
+        """Somebody is there. True when the screen was idle: what they did has woken it, and does no more."""
+        self._idleness.act(now)
+        if self.light is Light.FULL:
+            return False
+        self.light = Light.FULL
+        self._screen = self._home
+        return True
 
     def key(self, key: Key) -> None:
         """A key went down. One that would act on a focus that nobody sees only shows it."""

@@ -30,6 +30,7 @@ from appliance.core.view import (
     DeviceView,
     Intent,
     JoiningView,
+    JoinView,
     LinkState,
     LookView,
     MeshBox,
@@ -40,6 +41,7 @@ from appliance.core.view import (
     Phase,
     Picture,
     Preset,
+    Problem,
     RoomView,
     ShutOutView,
     Snapshot,
@@ -77,15 +79,55 @@ HOME = Snapshot(
 TROUBLE = Snapshot(
     name="Infirmary",
     network=NetworkView("none", ""),
+    problems=(Problem("network.none", say("No network. Plug in a network cable.")),),
     devices=(
-        DeviceView("camera", "", "No camera found. Plug one in: the picture starts by itself."),
-        DeviceView("microphone", "", "No microphone found. Plug in the speakerphone."),
+        DeviceView("camera", "", say("No camera found. Plug one in: the picture starts by itself.")),
+        DeviceView("microphone", "", say("No microphone found. Plug in the speakerphone.")),
         DeviceView("speaker", "Speakerphone"),
     ),
 )
-REFUSED = replace(
-    HOME, refusal="That is not the right number or password. Check both with the others.", refusal_id=1
+NAMESAKE = replace(
+    HOME,
+    problems=(
+        Problem(
+            "name.duplicate",
+            say(
+                "Another box here is called {name} too. Give one of the two another name in its settings.",
+                name="Harbour Office",
+            ),
+        ),
+        Problem(
+            "config.value",
+            say(
+                "Correct {key} in the settings file: found {found}. "
+                "The last good settings are in use until then.",
+                key="video.source",
+                found='"webcam"',
+            ),
+        ),
+    ),
+    presets=(*HOME.presets, Preset("Galley", 8), Preset("Pilot", 900)),
 )
+ELSEWHERE = replace(
+    HOME,
+    boxes=(
+        *HOME.boxes[:2],
+        BoxSeen("Shipyard", "10.31.0.14", True, NOW, found_by="known"),
+        BoxSeen("10.31.0.90", "10.31.0.90", False, 0.0, found_by="known"),
+    ),
+)
+REFUSED = replace(
+    HOME,
+    refusal=say("That is not the right number or password.\nCheck both with the others and try again."),
+    refusal_id=1,
+)
+TOO_OFTEN = replace(
+    HOME,
+    refusal=say("Too many tries with room {room} were refused.\nTry again in {n} minutes.", room=42, n=48),
+    refusal_id=1,
+)
+JOINING = replace(HOME, phase=Phase.JOINING, joining=JoinView(42, NOW + 5.2, 3))
+PROVING = replace(JOINING, joining=JoinView(42, NOW + 5.2, 3, proving=True))
 TO_ADDRESS = "right right ok"  # from home to another box's address
 TYPED = " ".join("10.31.0.14")
 LOOKING = ConnectView("10.31.0.14", busy=True)
@@ -190,6 +232,11 @@ TO_PEOPLE = "right right right right right right ok"  # the first only shows the
 SCENES = (
     Scene("home", HOME),
     Scene("home-trouble", TROUBLE),
+    Scene("home-namesake", NAMESAKE),
+    Scene("home-elsewhere", ELSEWHERE),
+    Scene("home-new", replace(HOME, boxes=(), presets=(), network=NetworkView("wireless", "10.20.0.14"))),
+    Scene("idle", HOME, idle=30 * 60.0),
+    Scene("idle-off", HOME, idle=300 * 60.0),
     Scene("keypad-room", HOME, "4 2"),
     Scene("keypad-range", HOME, "4 2 0 1"),
     Scene("keypad", HOME, "4 2 ok 1 7 4 0 2 ok", REFUSED),
@@ -197,11 +244,15 @@ SCENES = (
     Scene("address", HOME, TO_ADDRESS),
     Scene("address-looking", HOME, f"{TO_ADDRESS} {TYPED} ok", replace(HOME, connect=LOOKING)),
     Scene("address-silent", HOME, f"{TO_ADDRESS} {TYPED} ok", replace(HOME, connect=SILENT)),
-    Scene("joining", HOME, "4 2 ok 1 2 3 4 ok", replace(HOME, phase=Phase.JOINING)),
+    Scene("keypad-too-often", HOME, "4 2 ok 1 7 4 0 2 ok", TOO_OFTEN),
+    Scene("keypad-shown", HOME, "4 2 ok S e a 7 up up up up ok"),
+    Scene("joining", HOME, "4 2 ok 1 2 3 4 ok", JOINING),
+    Scene("joining-proving", HOME, "4 2 ok 1 2 3 4 ok", PROVING),
     Scene("coming-back", replace(HOME, phase=Phase.JOINING, coming_back=42)),
     Scene("start", in_call(CallView(417, NOW - 12, JoiningView(True, NOW + 588), password="502938"))),  # noqa: S106
     Scene("call", in_call(CALL, JOINED)),
     Scene("call-alone", in_call(replace(CALL, tiles=()))),
+    Scene("call-unanswered", in_call(replace(CALL, tiles=(), unanswered=True))),
     Scene("call-2", in_call(replace(CALL, tiles=PEERS[:1]))),
     Scene("call-3", in_call(replace(CALL, tiles=PEERS[:2]), NOTICES)),
     Scene("call-leave", in_call(replace(CALL, tiles=PEERS[:3], muted=True, camera_on=False)), "back"),

@@ -77,6 +77,8 @@ class Discovery:
         self._announcing: set[asyncio.Future[Any]] = set()
         self._multicast: list[str] = []  # the addresses on which zeroconf has a socket
         self._info: ServiceInfo | None = None  # our own record
+        self._on_change = on_change
+        self._clashes: dict[str, tuple[str, str]] = {}  # by instance
         self._greeting: asyncio.TimerHandle | None = None
         self._greeted_at = 0.0
         self._running = False
@@ -85,6 +87,15 @@ class Discovery:
     def boxes(self) -> tuple[FoundBox, ...]:
         """Every box that answered once and did not say goodbye, the present ones first, then by name."""
         return self._presence.boxes
+
+    @property
+    def clashes(self) -> tuple[tuple[str, str], ...]:
+        """(name, address) of boxes that say that they have an address of ours.
+
+        Two boxes on one computer have two ports. Of one with a single address, the same as ours, the kernel
+        lets nothing through that tells it.
+        """
+        return tuple(sorted(self._clashes.values()))
 
     async def start(self, interfaces: Iterable[Interface]) -> None:
         """Register and browse on these interfaces. While they have no address, nothing is sent:
@@ -234,6 +245,7 @@ class Discovery:
         if instance == self.instance or not self._running:
             return
         if state_change is ServiceStateChange.Removed:
+            self._clash(instance, None)
             self._presence.hear_goodbye(instance)
         elif self._presence.hear(instance):
             self._greet()
@@ -249,17 +261,33 @@ class Discovery:
         info = AsyncServiceInfo(SERVICE, f"{instance}.{SERVICE}")
         if not info.load_from_cache(zeroconf):
             if not ask:
+                self._clash(instance, None)
                 return None
             if not await info.async_request(zeroconf, limits.BOX_RESOLVE_WITHIN * 1000):
                 self.counters["discovery.unresolved"] += 1
                 return None
         version, name, relay = read_txt(info.text)
         port = info.port or 0
-        addresses = self._dialable(info.parsed_addresses(), port) if version == _VERSION and port else ()
+        told = info.parsed_addresses() if version == _VERSION and port else []
+        addresses = self._dialable(told, port)
+        own = set(host_addresses(self._interfaces)) if port == self._port else set()
+        same = next((address for address in told if address in own), "")
+        self._clash(instance, (name or same, same) if same else None)
         if not addresses:
             self.counters["discovery.refused"] += ask
             return Located("", (), 0)
         return Located(name or addresses[0], addresses, port, relay)
+
+    def _clash(self, instance: str, told: tuple[str, str] | None) -> None:
+        """Another box says that it is where we are, or does not any more."""
+        if self._clashes.get(instance) == told:
+            return
+        if told is None:
+            del self._clashes[instance]
+        elif len(self._clashes) < limits.BOXES_MAX:
+            self._clashes[instance] = told
+            self.counters["discovery.address-clash"] += 1
+        self._on_change(self.boxes)
 
     def _dialable(self, addresses: list[str], port: int) -> tuple[str, ...]:
         own = host_addresses(self._interfaces)

@@ -50,7 +50,7 @@ def test_there_is_an_example_of_every_verb() -> None:
     assert {message["verb"] for message, _ in EXAMPLES} == set(protocol.VERBS)
 
 
-@pytest.mark.parametrize("key", protocol.KEYS)
+@pytest.mark.parametrize("key", [*protocol.KEYS, *".:+aZé密", "\U0001f600", " "])
 def test_every_key_can_be_pressed(key: str) -> None:
     assert protocol.make_request("press", {"key": key}) == protocol.Press(key=key)  # type: ignore[arg-type]
 
@@ -85,6 +85,9 @@ def test_every_key_can_be_pressed(key: str) -> None:
         (b'{"verb":"peer","peer":"a","action":"kick"}', "control.argument"),
         (b'{"verb":"press","key":"f1"}', "control.argument"),
         (b'{"verb":"press","key":""}', "control.argument"),
+        (b'{"verb":"press","key":"42"}', "control.argument"),
+        (b'{"verb":"press","key":"ok\\n"}', "control.argument"),
+        (b'{"verb":"press","key":"\\u0007"}', "control.argument"),
         (b'{"verb":"screenshot","file":"a.png"}', "control.argument"),
         (b'{"verb":"screenshot","file":"/a\\u0000.png"}', "control.argument"),
         (b'{"verb":"layout"}', "control.argument"),
@@ -131,7 +134,7 @@ def test_a_status_has_the_documented_shape() -> None:
     assert reply["ok"] is True
     assert list(reply) == [
         "v", "id", "name", "state", "room", "rooms", "joining", "boxes", "peers", "away",
-        "links", "muted", "echo_control", "says", "strangers", "counters", "ok",
+        "links", "muted", "echo_control", "says", "problems", "strangers", "counters", "ok",
     ]  # fmt: skip
     assert reply["joining"] == {"open": True, "closes_in_s": 12.5}
     assert list(reply["peers"][0]) == [

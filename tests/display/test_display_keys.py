@@ -12,6 +12,7 @@ from appliance.core.view import (
     AdmitStranger,
     AllowJoining,
     CallView,
+    Connect,
     Join,
     JoiningView,
     Leave,
@@ -86,6 +87,37 @@ class TestJoining:
         shown.post(keydown(ord("'"), "'", pygame.KSCAN_4), keydown(ord("é"), "é", pygame.KSCAN_2))
         shown.press("ok a b é 1 ok")
         assert joins(shown) == [(42, "abé1")]
+
+    def test_a_number_pad_reaches_every_button(self, shower) -> None:
+        shown = shower(HOME)
+        on, before = keydown(pygame.K_KP_PLUS, "+"), keydown(pygame.K_KP_MULTIPLY, "*")
+        delete, back = keydown(pygame.K_KP_MINUS, "-"), keydown(pygame.K_KP_DIVIDE, "/")
+        enter = keydown(pygame.K_KP_ENTER, "\r")
+        shown.post(on, on, before, enter)  # start, join, the first preset, join
+        shown.post(keydown(pygame.K_KP_4), keydown(pygame.K_KP_9), delete, keydown(pygame.K_KP_2), enter)
+        shown.post(back, enter)
+        shown.post(*[keydown(getattr(pygame, f"K_KP_{digit}")) for digit in "0110"], enter)
+        assert joins(shown) == [(42, "0110")]
+
+    def test_text_that_comes_late_or_alone_is_typed_once(self, shower) -> None:
+        shown = shower(HOME)
+        shown.press("4 2 ok")
+
+        def text(typed: str) -> pygame.Event:
+            return pygame.Event(pygame.TEXTINPUT, {"text": typed})
+
+        shown.post(keydown(ord("a"), "a"), text("a"))  # with the key
+        shown.post(keydown(ord("b")), text("b"))  # later than the key
+        shown.post(keydown(ord("1"), "", pygame.KSCAN_1), text("!"))  # a digit's key with shift, later
+        shown.post(keydown(pygame.K_KP_7), text("7"))
+        shown.post(text("é"), text("\U0001f600"), text("密码"))  # a compose key, an input method
+        shown.press("ok")
+        assert joins(shown) == [(42, "ab!7é\U0001f600密码")]
+
+    def test_an_address_is_typed_by_a_script(self, shower) -> None:
+        shown = shower(HOME)
+        shown.press("right right ok 1 0 . 0 . 0 . 7 : 9 ok")
+        assert shown.intents == [Connect("10.0.0.7:9")]
 
     def test_the_arrows_and_ok_alone(self, shower) -> None:
         shown = shower(HOME)

@@ -12,6 +12,7 @@ import pygame
 import pytest
 
 from appliance.core.grid import Rect
+from appliance.core.idle import Idleness
 from appliance.core.sound_check import SENTENCES, Outcome, Report
 from appliance.core.view import (
     SELF_TILE,
@@ -19,6 +20,7 @@ from appliance.core.view import (
     CallView,
     DeviceView,
     Intent,
+    Join,
     JoiningView,
     NetworkView,
     Notice,
@@ -156,7 +158,8 @@ class Stand:
     ) -> None:
         self.tr, self.right_to_left = tr, right_to_left
         self.intents: list[Intent] = []
-        self.navigator = Navigator(snapshot, self.intents.append)
+        self.now = NOW
+        self.navigator = Navigator(snapshot, self.intents.append, Idleness(10, 120, NOW))
         self.theme, self.typesetter = Theme(size), typesetter
         self.adopt(snapshot)
 
@@ -168,7 +171,7 @@ class Stand:
         return self.navigator.build(
             Moment(
                 self.navigator.snapshot,
-                NOW,
+                self.now,
                 WALL,
                 self.theme,
                 self.typesetter,
@@ -191,6 +194,9 @@ def stand(scene: Scene, size: tuple[int, int], typesetter: Typesetter, **languag
     made.press(scene.keys)
     if scene.after is not None:
         made.adopt(scene.after)
+    if scene.idle and scene.snapshot.phase is Phase.IDLE:
+        made.now += scene.idle
+        made.view()
     return made
 
 
@@ -259,6 +265,9 @@ def a_name(text: str, scene: Scene) -> bool:
 def test_arrows_reach_every_target(scene, size, typesetter) -> None:
     made = stand(scene, size, typesetter)
     names = {target.name for target in made.view().targets}
+    if not names:
+        assert scene.idle  # there is nothing to press where nobody is
+        return
     made.press("up")  # the focus is visible from here on
     reached, edge = set(), [made.navigator.focused]
     while edge:
@@ -309,9 +318,49 @@ def test_what_is_wrong_is_said_on_the_home_screen(typesetter) -> None:
     texts = [
         node.text for node in Stand(TROUBLE, (1280, 720), typesetter).view().nodes if isinstance(node, Text)
     ]
-    assert TROUBLE.devices[0].problem in texts
-    assert TROUBLE.devices[1].problem in texts
-    assert any(text.startswith("No network") for text in texts)
+    assert str(TROUBLE.problems[0].sentence) in texts
+    assert str(TROUBLE.devices[0].problem) in texts
+    assert "No network" in texts
+
+
+def shown(name: str, typesetter: Typesetter) -> str:
+    """Everything that is written on a scene."""
+    scene = next(scene for scene in SCENES if scene.name == name)
+    nodes = stand(scene, (1280, 720), typesetter).view().nodes
+    return " | ".join(" ".join(layout(node, typesetter)) for node in nodes if isinstance(node, Text))
+
+
+def test_too_many_tries_are_told_with_the_time_to_wait_and_what_was_typed_stays(typesetter) -> None:
+    said = shown("keypad-too-often", typesetter)
+    assert "Too many tries with room 42 were refused. Try again in 48 minutes." in said
+    made = stand(next(s for s in SCENES if s.name == "keypad-too-often"), (1280, 720), typesetter)
+    made.press("ok")
+    assert [(i.room, i.password) for i in made.intents if isinstance(i, Join)][-1] == (42, "17402")
+
+
+def test_joining_says_what_happens_and_how_long_it_takes(typesetter) -> None:
+    assert "Looking for the others" in shown("joining", typesetter)
+    assert "6 seconds more at most" in shown("joining", typesetter)
+    assert "The password is being checked" in shown("joining-proving", typesetter)
+
+
+def test_a_stranger_who_is_shut_out_reads_that_others_are_there(typesetter) -> None:
+    assert "let no newcomers in now" in shown("call-unanswered", typesetter)
+    assert "first one here" not in shown("call-unanswered", typesetter)
+    assert "first one here" in shown("call-alone", typesetter)
+
+
+def test_boxes_that_discovery_does_not_show_are_listed_with_their_state(typesetter) -> None:
+    said = shown("home-elsewhere", typesetter)
+    assert "Elsewhere | Shipyard" in said.replace("ready | ", "")
+    assert "no answer | 10.31.0.90" in said
+
+
+def test_the_worst_problem_is_told_first_and_leaves_room_for_the_doors(typesetter) -> None:
+    assert "Another box here is called Harbour Office too." in shown("home-namesake", typesetter)
+    scene = next(scene for scene in SCENES if scene.name == "home-namesake")
+    made = stand(scene, (1280, 720), typesetter)
+    assert made.view().target("start").rect.h >= made.theme.px(110)
 
 
 def test_a_notice_is_shown_once_and_goes_away(typesetter) -> None:

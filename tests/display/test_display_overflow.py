@@ -120,7 +120,7 @@ def test_a_page_from_right_to_left_is_the_page_in_a_mirror(scene: Scene, typeset
     back = stand(scene.looking(ARABIC), size, typesetter, right_to_left=True).view()
     assert videos(back) == {name: mirror.rect(rect, size[0]) for name, rect in videos(there).items()}
     assert [t.name for t in back.targets] == [t.name for t in there.targets]
-    assert back.nodes != there.nodes
+    assert back.nodes != there.nodes or not there.nodes  # a screen that is off
 
 
 def videos(view: View) -> dict[str, Rect]:

@@ -147,11 +147,14 @@ class Boxes:
         environment: Mapping[str, str] | None = None,
         identity: bytes = b"",
         mode: str = "headless",
+        head: Sequence[str] = (),
+        options: Sequence[str] = (),
     ) -> TestBox:
         """Start a box. ``band``: of its test sound, else another one for each; ``size``: of its screen.
 
         ``extra``: further lines for the end of its configuration. ``environment``: of its process, on top.
-        ``mode``: of its display. ``identity``: the seed of its key, else it makes one.
+        ``identity``: the seed of its key, else it makes one. ``mode``: of its display. ``head``: further
+        lines for the beginning of its configuration. ``options``: further ones of its command.
         """
         index = len(self.all)
         folder = self._folder / f"box-{index}"
@@ -163,7 +166,7 @@ class Boxes:
         interface = "lo" if host is None else host.interface
         config = folder / "meetingbox.toml"
         config.write_text(
-            f"name = {json.dumps(name)}\n"
+            "".join(f"{line}\n" for line in head) + f"name = {json.dumps(name)}\n"
             f"interfaces = [{json.dumps(interface)}]\n"
             f"servers = {json.dumps(list(servers))}\n"
             f"[signaling]\nport = {0 if host is None else 8787}\n"
@@ -176,6 +179,7 @@ class Boxes:
         argv = [
             *(sys.executable, "-m", "appliance", "run", "--config", str(config)),
             *("--socket", str(folder / "control.sock"), "--state-dir", str(folder / "state")),
+            *options,
         ]
 
         def launch() -> subprocess.Popen[bytes]:

@@ -81,9 +81,14 @@ def test_strangers_are_shut_out_and_one_is_admitted_but_who_was_here_before_need
 
         stranger.ask("join", room=ROOM, password=PASSWORD)
         boxes.wait(lambda: stranger.status()["state"] == "in-call")  # alone: nobody answers it
-        time.sleep(1.0)
+        boxes.wait(lambda: any("let no newcomers in now" in said for said in stranger.status()["says"]))
         assert stranger.peers() == {}
         assert "Stranger" not in a.peers()
+        stranger.ask("leave")
+        stranger.ask("join", room=ROOM % 1000 + 1, password=PASSWORD)  # where nobody is, nobody says so
+        boxes.wait(lambda: stranger.status()["state"] == "in-call")
+        time.sleep(2 * limits.UNANSWERED_AFTER)
+        assert stranger.status()["counters"]["join.unanswered"] == 1
         stranger.ask("leave")
 
         a.ask("admit")

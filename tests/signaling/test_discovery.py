@@ -240,6 +240,28 @@ class TestProcesses:
                 box.close()
 
 
+class TestClash:
+    def test_a_box_with_our_address_is_told_until_it_has_another_one(self) -> None:
+        async def run() -> None:
+            async with boxes("ours") as (ours,):
+                told = {"v": "1", "name": OURS + "twin"}
+                async with neighbour("f" * 32, ours.port, [HOST], told) as (zeroconf, info):
+                    await until(lambda: (OURS + "twin", HOST) in ours.discovery.clashes)
+                    assert ours.sees("twin") is None  # what is there is our own server
+                    await zeroconf.async_unregister_service(info)
+                    await until(lambda: ours.discovery.clashes == ())
+
+        asyncio.run(run())
+
+    def test_another_box_of_this_computer_is_none(self) -> None:
+        async def run() -> None:
+            async with boxes("one", "two") as (one, two):
+                await until(lambda: one.has("two") and two.has("one"))
+                assert one.discovery.clashes == two.discovery.clashes == ()
+
+        asyncio.run(run())
+
+
 class TestHostile:
     def test_a_name_is_cleaned_and_cut_before_anybody_sees_it(self) -> None:
         async def run() -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from appliance.core import address_entry
 from appliance.core.address_entry import Entry
 from appliance.core.view import Connect, ConnectView, Tone
+from appliance.core.words import say
 from appliance.display import theme as t
 from appliance.display.scene import View
-from appliance.display.screens.parts import MARGIN, Page
+from appliance.display.screens.parts import MARGIN, Page, fitting
 from appliance.display.stage import Key, Moment, Stage
 from appliance.display.theme import Ink
 
-TITLE = "Another box's address"
-HINT = "For a box that is not in the list at home.\nIts home screen shows its address at the bottom."
+TITLE = say("Another box's address")
+HINT = say("For a box that is not in the list at home. Its home screen shows its address at the bottom.")
 GAP = 14.0
 PAD_TOP = 204.0
 FIELD = (112.0, 78.0)  # top and height
@@ -43,9 +44,10 @@ class AddressScreen:
         with page.unmirrored(page.rect(x, 0, page.w - MARGIN - x, page.h)):
             self._field(page, x, page.w - MARGIN - x)
             self._pad(page, x, page.w - MARGIN - x, answer is not None and answer.busy)
-        wide = page.measure("Back", t.BODY) + 76
+        label = say("Back")
+        wide = page.measure(label, t.BODY) + 76
         back = page.rect(MARGIN - 24, page.h - 47 - FOOTER / 2, wide, FOOTER)
-        page.button("back", back, "Back", t.BODY, color=Ink.DIM, fill=Ink.BACKGROUND, icon="back")
+        page.button("back", back, label, t.BODY, color=Ink.DIM, fill=Ink.BACKGROUND, icon="back")
         return page.done()
 
     def _answer(self) -> ConnectView | None:
@@ -55,15 +57,17 @@ class AddressScreen:
 
     def _question(self, page: Page, width: float, answer: ConnectView | None) -> None:
         y = 153.0
-        page.text(page.rect(MARGIN, y, width, 118), TITLE, t.DISPLAY, bold=True, lines=2, top=True)
-        y += 126
-        page.text(page.rect(MARGIN, y, width, 96), HINT, t.LEAD, Ink.DIM, lines=3, top=True)
-        y += 116
+        rows = page.lines(TITLE, t.DISPLAY, width, 2, bold=True)
+        page.text(page.rect(MARGIN, y, width, 57 * rows + 4), TITLE, t.DISPLAY, bold=True, lines=2, top=True)
+        y += 57 * rows + 8
+        rows = page.lines(HINT, t.LEAD, width, 4)
+        page.text(page.rect(MARGIN, y, width, 30 * rows + 4), HINT, t.LEAD, Ink.DIM, lines=4, top=True)
+        y += 30 * rows + 28
         if self.entry.problem:
             page.sentence_box(MARGIN, y, width, self.entry.problem, Tone.WARNING)
         elif answer is not None and answer.busy:
             page.spinner((MARGIN + 21, y + 26), 42)
-            page.text(page.rect(MARGIN + 60, y, width - 60, 52), "Looking", t.LEAD)
+            page.text(page.rect(MARGIN + 60, y, width - 60, 52), say("Looking"), t.LEAD)
         elif answer is not None:
             page.sentence_box(MARGIN, y, width, answer.sentence, answer.tone)
 
@@ -93,7 +97,9 @@ class AddressScreen:
         delete = page.rect(side, PAD_TOP, wide, tall)
         page.button("delete", delete, "", t.TITLE, color=Ink.DIM, icon="delete", radius=16)
         go = page.rect(side, PAD_TOP + tall + GAP, wide, tall)
-        page.go_button("go", go, "Connect", t.LEAD, ready=bool(self.entry.text) and not busy)
+        label = say("Connect")
+        size = fitting(page, label, t.LEAD, wide - 24)
+        page.go_button("go", go, label, size, ready=bool(self.entry.text) and not busy)
 
     # --- acting ---------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from appliance.core import grid
 from appliance.core.view import CallView
 from appliance.core.words import say
 from appliance.display import theme as t
-from appliance.display.screens import tile
+from appliance.display.screens import tile, unanswered
 from appliance.display.screens.parts import Page
 from appliance.display.screens.start import joining_line
 from appliance.display.theme import Ink
@@ -62,6 +62,9 @@ def draw_alone(page: Page, call: CallView, area: grid.Rect, bar: grid.Rect | Non
     if width < 300:  # a panel is open beside it
         return
     middle = top + high / 2
+    if call.unanswered:
+        unanswered.draw(page, call, x, width, middle)
+        return
     page.text(
         page.rect(x, middle - 132, width, 116),
         say("You are the first one here"),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from appliance.core.words import Text
+from appliance.core.words import Text, say
 from appliance.display import theme as t
 from appliance.display.screens.parts import Page as Draw
+from appliance.display.screens.parts import fitting
 from appliance.display.theme import Ink
 
 GAP = 9.0
 KEY_HEIGHT_MAX = 100.0
+JOIN = say("Join")
 
 LETTERS = ("1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 SIGNS = ("1234567890", "@#$%&*-+=/", "!?:;'\"(),", ".<>[]{}")
@@ -52,7 +54,7 @@ def draw(
     area: tuple[float, float, float, float],
     *,
     ready: bool,
-    go: Text = "Join",
+    go: Text = JOIN,
 ) -> None:
     """Five rows of keys in an area (x, y, width, height; units). ``go``: the label of the key that goes on,
     ``ready``: it would be accepted.
@@ -86,5 +88,6 @@ def draw(
         radius=12,
     )
     space = page.rect(x + wide + GAP, top, w - 2 * (wide + GAP), high)
-    page.button("key: ", space, "Space", t.BODY, color=Ink.DIM, radius=12)
-    page.go_button("next", page.rect(x + w - wide, top, wide, high), go, t.SUBHEAD, ready=ready)
+    page.button("key: ", space, say("Space"), t.BODY, color=Ink.DIM, radius=12)
+    size = fitting(page, go, t.SUBHEAD, wide - 24)
+    page.go_button("next", page.rect(x + w - wide, top, wide, high), go, size, ready=ready)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from appliance.core import keypad as pads
+from appliance.core import limits
 from appliance.core.keypad import Keypad, Ready, Step
 from appliance.core.view import Join, Tone
-from appliance.core.words import Text
+from appliance.core.words import Text, say
 from appliance.display import theme as t
 from appliance.display.scene import View
 from appliance.display.screens import keyboard
-from appliance.display.screens.parts import MARGIN, Page
+from appliance.display.screens.parts import MARGIN, Page, fitting
 from appliance.display.stage import Key, Moment, Stage
 from appliance.display.theme import Ink
 
@@ -19,8 +20,12 @@ FIELD = (112.0, 78.0)  # top and height
 TRACKING = 5.0  # between typed characters
 DOT_PITCH = 30.0  # from one hidden character to the next
 FOOTER = 62.0  # height of the buttons at the bottom
-HINT_ROOM = "Everybody in a meeting types\nthe same number, 1 to 1000."
-HINT_PASSWORD = "Ask somebody who is already in the meeting.\nIt never leaves this box in readable form."  # noqa: S105
+HINT_ROOM = say(
+    "Everybody in a meeting types the same number, {least} to {most}.",
+    least=limits.ROOM_MIN,
+    most=limits.ROOM_MAX,
+)
+HINT_PASSWORD = say("Ask somebody who is already in the meeting. It never leaves this box in readable form.")
 
 
 class KeypadScreen:
@@ -72,22 +77,23 @@ class KeypadScreen:
             page.box(page.rect(MARGIN + i * 90, y, 80, 7), Ink.ACCENT if on else Ink.LINE, 3.5)
         problem = self._problem(page.moment)
         if not two_lines:
-            title = f"Password for room {self.pad.room}"
-            page.text(page.rect(MARGIN, y + 17, width, 42), title, t.TITLE, bold=True)
+            title = say("Password for room {room}", room=self.pad.room)
+            size = fitting(page, title, t.TITLE, width)
+            page.text(page.rect(MARGIN, y + 17, width, 42), title, size, bold=True)
             if problem:
                 color = Ink.BAD_TEXT if problem[1] is Tone.BAD else Ink.WARNING_TEXT
                 line = page.rect(MARGIN, 199, page.w - 2 * MARGIN, 32)
                 page.text(line, problem[0], t.NOTE, color)
             return
-        title = f"Password for\nroom {self.pad.room}" if password else "Which room?"
-        rows = 2 if password else 1
+        title = say("Password for room {room}", room=self.pad.room) if password else say("Which room?")
         y += 28
-        page.text(
-            page.rect(MARGIN, y, width, 57 * rows + 4), title, t.DISPLAY, bold=True, lines=rows, top=True
-        )
+        rows = page.lines(title, t.DISPLAY, width, 2, bold=True)
+        page.text(page.rect(MARGIN, y, width, 57 * rows + 4), title, t.DISPLAY, bold=True, lines=2, top=True)
         y += 57 * rows + 8
         hint = HINT_PASSWORD if password else HINT_ROOM
-        page.text(page.rect(MARGIN, y, width, 64), hint, t.LEAD, Ink.DIM, lines=2, top=True)
+        rows = page.lines(hint, t.LEAD, width, 4)
+        page.text(page.rect(MARGIN, y, width, 30 * rows + 4), hint, t.LEAD, Ink.DIM, lines=4, top=True)
+        y += 30 * rows - 60
         if problem:
             page.sentence_box(MARGIN, y + 88, width, *problem)
 
@@ -104,7 +110,7 @@ class KeypadScreen:
         page.box(page.rect(x, y, w, h), Ink.PANEL, 16, Ink.ACCENT)
         right = x + w - 12
         if self.pad.step is Step.PASSWORD:
-            label = "Hide" if self.pad.shown else "Show"
+            label = say("Hide") if self.pad.shown else say("Show")
             wide = page.measure(label, t.NOTE) + 36
             right -= wide
             rect = page.rect(right, y + 12, wide, h - 24)
@@ -113,7 +119,7 @@ class KeypadScreen:
         room = right - x - 28 - 14
         if not text:
             page.box(page.rect(x + 28, y + 17, 4, h - 34), Ink.TEXT, 2)
-            hint = "Password" if self.pad.step is Step.PASSWORD else "Room number"
+            hint = say("Password") if self.pad.step is Step.PASSWORD else say("Room number")
             page.text(page.rect(x + 46, y, room - 18, h), hint, t.SUBHEAD, Ink.DIM)
             return
 
@@ -138,8 +144,9 @@ class KeypadScreen:
                 page, name, x + i % 3 * (each + KEY_GAP), PAD_TOP + i // 3 * (high + KEY_GAP), each, high
             )
         y = PAD_TOP + 3 * (high + KEY_GAP)
-        delete = page.rect(x, y, each, high)
-        page.button("delete", delete, "Delete", t.SUBHEAD, color=Ink.DIM, icon="delete", radius=16)
+        delete, label = page.rect(x, y, each, high), say("Delete")
+        size = fitting(page, label, t.SUBHEAD, each - 70)
+        page.button("delete", delete, label, size, color=Ink.DIM, icon="delete", radius=16)
         self._digit(page, "0", x + each + KEY_GAP, y, each, high)
         self._next(page, x + 2 * (each + KEY_GAP), y, each, high)
 
@@ -147,16 +154,18 @@ class KeypadScreen:
         page.button(f"key:{digit}", page.rect(x, y, w, h), digit, t.DISPLAY, radius=16, first=digit == "1")
 
     def _next(self, page: Page, x: float, y: float, w: float, h: float) -> None:
-        label = "Next" if self.pad.step is Step.ROOM else "Join"
-        page.go_button("next", page.rect(x, y, w, h), label, t.TITLE, ready=self.pad.complete)
+        label = say("Next") if self.pad.step is Step.ROOM else say("Join")
+        size = fitting(page, label, t.TITLE, w - 24)
+        page.go_button("next", page.rect(x, y, w, h), label, size, ready=self.pad.complete)
 
     def _footer(self, page: Page) -> None:
         y = page.h - 47 - FOOTER / 2
-        wide = page.measure("Back", t.BODY) + 76
+        back = say("Back")
+        wide = page.measure(back, t.BODY) + 76
         page.button(
             "back",
             page.rect(MARGIN - 24, y, wide, FOOTER),
-            "Back",
+            back,
             t.BODY,
             color=Ink.DIM,
             fill=Ink.BACKGROUND,
@@ -164,10 +173,11 @@ class KeypadScreen:
         )
         if self.pad.step is not Step.PASSWORD:
             return
-        label = "ABC  Full keyboard" if self._keyboard is None else "123  Number pad"
-        wide = page.measure(label, t.BODY) + 50
+        label = say("Full keyboard") if self._keyboard is None else say("Number pad")
+        sign = "keyboard" if self._keyboard is None else "keypad"
+        wide = page.measure(label, t.BODY) + 86
         rect = page.rect(page.w - MARGIN + 24 - wide, y, wide, FOOTER)
-        page.button("keyboard", rect, label, t.BODY, color=Ink.DIM, fill=Ink.BACKGROUND)
+        page.button("keyboard", rect, label, t.BODY, color=Ink.DIM, fill=Ink.BACKGROUND, icon=sign)
 
     # --- acting ---------------------------------------------------------------------------------
 
@@ -227,7 +237,7 @@ class KeypadScreen:
         if pad is None:
             self._stage.go_home()
         else:
-            self._stage.focus("key:1")
+            self._stage.focus("next" if self._by_digits else "key:1")
 
     def _proceed(self, at: float) -> None:
         after = pads.proceed(self.pad)

@@ -140,6 +140,11 @@ class Page(Draft):
         )
         return width / self.theme.scale
 
+    def lines(self, text: Text, size: float, width: float, most: int, *, bold: bool = False) -> int:
+        """How many lines a text takes in a width (units), at most ``most``."""
+        px, room = self.theme.font_px(size), self.rect(0, 0, width, 0).w
+        return max(1, len(self.typesetter.wrap(self.said(text), px, bold, room, most)))
+
     # --- targets ------------------------------------------------------------------------------
 
     def target(self, name: str, rect: Rect, radius: float = RADIUS, *, first: bool = False) -> None:
@@ -209,7 +214,7 @@ class Page(Draft):
         self.until(self.moment.now + 60.0 - wall.second - wall.microsecond / 1e6)
 
     def sentence_box(self, x: float, y: float, w: float, sentence: Text, tone: Tone) -> float:
-        """A coloured box with a sentence of up to three lines; return where it ends."""
+        """A coloured box with a sentence or two, in up to five lines; return where it ends."""
         color, back = {
             Tone.CALM: (Ink.TEXT, Ink.PANEL),
             Tone.WARNING: (Ink.WARNING_TEXT, Ink.WARNING_BACK),
@@ -217,11 +222,11 @@ class Page(Draft):
         }[tone]
         px = self.theme.font_px(t.BODY)
         inner = self.rect(x + 22, y, w - 44, 0).w
-        said = self.said(sentence).replace("\n", " ")
-        count = max(1, len(self.typesetter.wrap(said, px, False, inner, 3)))
+        parts = self.said(sentence).split("\n")
+        count = min(5, sum(max(1, len(self.typesetter.wrap(part, px, False, inner, 5))) for part in parts))
         high = 27.2 * count + 34
         self.box(self.rect(x, y, w, high), back, 14)
-        self.text(self.rect(x + 22, y + 4, w - 44, high - 8), sentence, t.BODY, color, lines=3)
+        self.text(self.rect(x + 22, y + 4, w - 44, high - 8), sentence, t.BODY, color, lines=5)
         return y + high
 
     def toasts(self, right: float, top: float) -> None:
@@ -240,6 +245,13 @@ class Page(Draft):
             self.box(self.rect(x + 11, y + 12, 5, high - 24), edge, 2.5)
             self.text(self.rect(x + 28, y, wide, high), notice.text, t.BODY, lines=2)
             y += high + 9
+
+
+def fitting(page: Page, text: Text, size: float, width: float, bold: bool = True) -> float:
+    """The size of type, or as much of it as a longer language leaves room for; at least the smallest."""
+    while size > t.NOTE and page.measure(text, size, bold) > width:
+        size -= 1
+    return size
 
 
 def _isolated(words: Words) -> Words:

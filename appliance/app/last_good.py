@@ -1,0 +1,57 @@
+"""A box starts whatever is in its settings file: with the last good one, while that one has a mistake."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from appliance import config
+from appliance.app import state_files
+from appliance.app.settings import without_pin
+from appliance.config import Config, Loaded
+from appliance.errors import ConfigError
+
+log = logging.getLogger("meetingbox")
+
+FILE = "settings-last-good.toml"
+
+
+def load(path: Path | None, state_dir: Path) -> tuple[Loaded, ConfigError | None]:
+    """Read the configuration as ``config.load``; a ConfigError is returned with what is in force instead.
+
+    In force is then the last good configuration, and the defaults where there is none.
+    """
+    try:
+        loaded = config.load(path)
+    except ConfigError as error:
+        log.warning("%s %s", error.code, error.sentence)
+        return Loaded(_last(state_dir), config.find(path)), error
+    _keep(state_dir, loaded.config)
+    return loaded, None
+
+
+def _last(state_dir: Path) -> Config:
+    file = state_dir / FILE
+    try:
+        return config.parse(file.read_text(encoding="utf-8"), str(file))
+    except FileNotFoundError:
+        return Config()
+    except (OSError, ValueError, ConfigError) as error:
+        log.warning("state.damaged %s %s", FILE, type(error).__name__)
+        return Config()
+
+
+def _keep(state_dir: Path, good: Config) -> None:
+    """Written only when it is another one: a card that is not written to does not wear out. Without the admin
+    PIN, which is kept as a hash.
+    """
+    text = config.effective_toml(without_pin(good), masked=False).encode()
+    try:
+        if (state_dir / FILE).read_bytes() == text:
+            return
+        usable = True
+    except OSError:
+        usable = state_dir.is_dir() and os.access(state_dir, os.W_OK)
+    if usable:
+        state_files.save(state_dir, FILE, text)
