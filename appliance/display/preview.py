@@ -133,7 +133,7 @@ TYPED = " ".join("10.31.0.14")
 LOOKING = ConnectView("10.31.0.14", busy=True)
 SILENT = ConnectView(
     "10.31.0.14",
-    sentence="Nothing answers at 10.31.0.14. Is the box on, and is this its address?",
+    sentence=say("Nothing answers at {at}. Is the box on, and is this its address?", at="10.31.0.14"),
     tone=Tone.WARNING,
 )
 OPEN = JoiningView(True, NOW + 462)
