@@ -334,7 +334,7 @@ def test_a_card_that_is_not_there_is_waited_for() -> None:
     with room.running():
         room.until(lambda: room.sounds("Jabra"))
         room._watch.choose("microphone", Spec("device", "Codec"))
-        room.until(lambda: "Codec is not connected" in room.told[-1].problem)
+        room.until(lambda: "Codec is not connected" in str(room.told[-1].problem))
         room.until(lambda: any(s.card == "Jabra" and s.played for s in room.sd.running))
         cards.plugged.append("Codec")
         room.until(lambda: room.heard == TONE["Codec"])
