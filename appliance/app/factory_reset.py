@@ -26,6 +26,7 @@ FILES = (
     state_files.KNOWN,
     state_files.MET_KEYS,
     state_files.NAME,
+    state_files.LAST_GOOD,
     pin.PIN,
 )
 DONE = say("This box is as on its first day.")

@@ -14,8 +14,6 @@ from appliance.errors import ConfigError
 
 log = logging.getLogger("meetingbox")
 
-FILE = "settings-last-good.toml"
-
 
 def load(path: Path | None, state_dir: Path) -> tuple[Loaded, ConfigError | None]:
     """Read the configuration as ``config.load``; a ConfigError is returned with what is in force instead.
@@ -32,13 +30,13 @@ def load(path: Path | None, state_dir: Path) -> tuple[Loaded, ConfigError | None
 
 
 def _last(state_dir: Path) -> Config:
-    file = state_dir / FILE
+    file = state_dir / state_files.LAST_GOOD
     try:
         return config.parse(file.read_text(encoding="utf-8"), str(file))
     except FileNotFoundError:
         return Config()
     except (OSError, ValueError, ConfigError) as error:
-        log.warning("state.damaged %s %s", FILE, type(error).__name__)
+        log.warning("state.damaged %s %s", state_files.LAST_GOOD, type(error).__name__)
         return Config()
 
 
@@ -48,10 +46,10 @@ def _keep(state_dir: Path, good: Config) -> None:
     """
     text = config.effective_toml(without_pin(good), masked=False).encode()
     try:
-        if (state_dir / FILE).read_bytes() == text:
+        if (state_dir / state_files.LAST_GOOD).read_bytes() == text:
             return
         usable = True
     except OSError:
         usable = state_dir.is_dir() and os.access(state_dir, os.W_OK)
     if usable:
-        state_files.save(state_dir, FILE, text)
+        state_files.save(state_dir, state_files.LAST_GOOD, text)

@@ -30,6 +30,7 @@ MET = "boxes-met.json"
 KNOWN = "boxes-known.json"
 MET_KEYS = "met-keys.json"  # by which those recognise this one
 NAME = "name.json"
+LAST_GOOD = "settings-last-good.toml"  # what was in force when the configuration had no mistake
 
 _T = TypeVar("_T")
 
