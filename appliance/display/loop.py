@@ -316,7 +316,7 @@ class Display:
         now = self._clock()
         until = self._view.stale_at - now
         if self._renderer is not None and self._renderer.spinning:
-            until = min(until, self._spun_at + limits.SPINNER_EVERY - now)
+            until = min(until, self._spun_at + self._spin_every - now)
         if self._bridge.snapshot is not self._snapshot:
             until = min(until, self._behind_for())
         # The bridge can wake us, SDL can't: with a screen its events are looked at every few milliseconds.
@@ -385,7 +385,17 @@ class Display:
         """Seconds for which a snapshot that is there already is not shown yet."""
         if not self._navigator.in_call:
             return 0.0
-        return self._adopted_at + limits.VIEWS_EVERY - self._clock()
+        every = limits.ARRIVAL_VIEWS_EVERY if self._arriving else limits.VIEWS_EVERY
+        return self._adopted_at + every - self._clock()
+
+    @property
+    def _arriving(self) -> bool:
+        call = self._snapshot.call if self._snapshot is not None else None
+        return call is not None and call.arriving
+
+    @property
+    def _spin_every(self) -> float:
+        return limits.ARRIVAL_VIEWS_EVERY if self._arriving else limits.SPINNER_EVERY
 
     def _restyle(self, look: LookView) -> None:
         """Draw in another theme from now on. The pictures of the tiles stay."""
@@ -485,7 +495,7 @@ class Display:
 
     def _spin(self, now: float) -> None:
         renderer = self._renderer
-        if renderer is not None and renderer.spinning and now - self._spun_at >= limits.SPINNER_EVERY:
+        if renderer is not None and renderer.spinning and now - self._spun_at >= self._spin_every:
             self._spun_at = now
             renderer.spin(int(now / limits.SPINNER_EVERY))
 
