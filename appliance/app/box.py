@@ -111,9 +111,8 @@ class Box:
         self.housekeeping = Housekeeping(self._loop, lambda: self.rooms.anybody)
         self.tasks = Tasks()
         self._ends = Ends()
-        self._stale = False  # a snapshot is due
+        self._publishing: asyncio.TimerHandle | None = None  # a snapshot is due
         self._published_at = 0.0
-        self._publishing: asyncio.TimerHandle | None = None
         self._view_timer: asyncio.TimerHandle | None = None
         self._looks = 0
 
@@ -400,12 +399,17 @@ class Box:
         self.notices = [*self.notices, Notice(self._notice_id, text, tone, self.now())][-limits.NOTICES_MAX :]
         self.changed()
 
-    def changed(self) -> None:
-        """Publish a new snapshot, once, after whatever is going on now."""
-        if not self._stale:
-            self._stale = True
+    def changed(self, *, at_once: bool = False) -> None:
+        """Publish a new snapshot, once for all that happens within ``limits.SNAPSHOTS_EVERY``, or ``at_once``
+        after whatever is going on now.
+        """
+        if at_once and self._publishing is not None:
+            self._publishing.cancel()
+            self._publishing = None
+        if self._publishing is None:
             every = limits.ARRIVAL_VIEWS_EVERY / 2 if self._quiet else limits.SNAPSHOTS_EVERY
-            at = max(self.now(), self._published_at + every)
+            now = self.now()
+            at = now if at_once else max(now, self._published_at + every)
             self._publishing = self._loop.call_at(at, self._publish)
 
     def look(self) -> None:
@@ -424,7 +428,7 @@ class Box:
         self._view_timer = self._loop.call_later(limits.VIEW_EVERY, self.look)
 
     def _publish(self) -> None:
-        self._stale = False
+        self._publishing = None
         now = self._published_at = self.now()
         self.notices = [notice for notice in self.notices if now - notice.at < limits.NOTICE_KEPT_FOR]
         self.bridge.publish(status.snapshot(self))
