@@ -140,6 +140,7 @@ def _call(box: Box) -> CallView | None:
         unanswered=session.unanswered,
         away=session.mesh.away(),
         mesh=session.mesh.view(box.name, box.now()),
+        arriving=session.arriving,
     )
 
 
