@@ -109,6 +109,8 @@ class Display:
         self._typesetter: Typesetter | None = None
         self._renderer: Renderer | None = None
         self._old_faults: Counter[str] = Counter()
+        self.turns = 0
+        """How often the loop has gone round with everything drawn: the proof that the renderer advances."""
 
     # --- life ---------------------------------------------------------------------------------------
 
@@ -144,6 +146,7 @@ class Display:
             self._wait()
             try:
                 self._turn()
+                self.turns += 1
             except (pygame.error, DeviceError) as error:
                 self._lost(error)
 
@@ -213,6 +216,11 @@ class Display:
     def headless(self) -> bool:
         """Whether nobody can see what is drawn."""
         return self._window.headless
+
+    @property
+    def drawn(self) -> bool:
+        """Whether a first page is on the screen, or where nobody sees it."""
+        return self._flushed_at > -math.inf
 
     @property
     def view(self) -> View:
