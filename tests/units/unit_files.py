@@ -19,6 +19,7 @@ PROGRAMS = (
     "usr/bin/pipewire",
     "usr/bin/wireplumber",
     "usr/sbin/nft",
+    "usr/sbin/wpa_supplicant",
     "usr/bin/seatd",
 )
 SEATD = "[Service]\nExecStart=/usr/bin/seatd -g video\n[Install]\nWantedBy=multi-user.target\n"
