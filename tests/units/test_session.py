@@ -14,7 +14,8 @@ from units.unit_files import SYSTEMD
 SESSION = SYSTEMD / "lib/session"
 
 BOX = """#!/bin/sh
-echo "box $* driver=${SDL_VIDEODRIVER-} x=${DISPLAY-} wayland=${WAYLAND_DISPLAY-} for=${WATCHDOG_PID-} me=$$"
+where="driver=${SDL_VIDEODRIVER-} x=${DISPLAY-} wayland=${WAYLAND_DISPLAY-}"
+echo "box $* $where for=${WATCHDOG_PID-} ends=${MEETINGBOX_ENDS_WITH_SCREEN-} me=$$"
 """
 CAGE = """#!/bin/sh
 echo "cage $*"
@@ -87,7 +88,7 @@ def test_under_cage(kiosk: Kiosk) -> None:
     assert code == 0
     first, second = said.splitlines()
     assert first == f"cage -d -m last -- {SESSION} client"
-    assert second.startswith("box run --last-good driver=wayland x= wayland=wayland-0 for= ")
+    assert second.startswith("box run --last-good driver=wayland x= wayland=wayland-0 for= ends=1 ")
 
 
 def test_the_process_that_is_started_is_the_one_that_stays(kiosk: Kiosk) -> None:
@@ -101,7 +102,7 @@ def test_the_process_that_is_started_is_the_one_that_stays(kiosk: Kiosk) -> None
 def test_without_cage(kiosk: Kiosk) -> None:
     code, said = kiosk.run(DISPLAY=":7")
     assert code == 0
-    assert "box run --last-good driver=KMSDRM x= wayland= for=1 " in said
+    assert "box run --last-good driver=KMSDRM x= wayland= for=1 ends= " in said
     assert "session.kms no cage" in said
 
 
