@@ -94,6 +94,7 @@ class Box:
         self.notices: list[Notice] = []
         self.muted = False
         self.camera_on = True
+        self._quiet = False
         self.layout = "grid"
         self.pinned: str | None = None
         self.tiles_hidden = False
@@ -110,7 +111,8 @@ class Box:
         self.housekeeping = Housekeeping(self._loop, lambda: self.rooms.anybody)
         self.tasks = Tasks()
         self._ends = Ends()
-        self._stale = False  # a snapshot is due
+        self._publishing: asyncio.TimerHandle | None = None  # a snapshot is due
+        self._published_at = 0.0
         self._view_timer: asyncio.TimerHandle | None = None
         self._looks = 0
 
@@ -197,6 +199,8 @@ class Box:
             self._view_timer.cancel()
             self._view_timer = None
         await self._ends.run()
+        if self._publishing is not None:
+            self._publishing.cancel()
         self.housekeeping.stop()
         log.info("box.stopped")
 
@@ -256,7 +260,7 @@ class Box:
         """Mute or open the microphone, switch the camera off or on."""
         if muted is not None:
             self.muted = muted
-            self.engine.set_muted(muted)
+            self.engine.set_muted(muted or self._quiet)
         if camera_on is not None:
             self.camera_on = camera_on
             self._streams_wanted(self.video.wanted_streams())
@@ -266,6 +270,14 @@ class Box:
                 self.show(SELF_TILE, None)
         self.rooms.set_media(self.muted, self.camera_on)
         self.changed()
+
+    def keep_quiet(self) -> None:
+        """Send little while this box comes into a crowd (core/arrival.py), and all of it afterwards."""
+        quiet = self.session is not None and self.session.arriving
+        if quiet is not self._quiet:
+            self._quiet = quiet
+            self.engine.set_muted(self.muted or quiet)
+            self.camera.set_most_fps(limits.ARRIVAL_FPS if quiet else 0)
 
     @property
     def box_id(self) -> str:
@@ -284,7 +296,7 @@ class Box:
 
     def _publish_sound(self, sound: EncodedSound) -> None:
         # What was said before somebody muted, and is still on its way here, does not leave any more.
-        if self.muted and not sound.ends_spurt:
+        if (self.muted or self._quiet) and not sound.ends_spurt:
             return
         self.sound.publish(sound)
         if self.session is not None:
@@ -387,11 +399,18 @@ class Box:
         self.notices = [*self.notices, Notice(self._notice_id, text, tone, self.now())][-limits.NOTICES_MAX :]
         self.changed()
 
-    def changed(self) -> None:
-        """Publish a new snapshot, once, after whatever is going on now."""
-        if not self._stale:
-            self._stale = True
-            self._loop.call_soon(self._publish)
+    def changed(self, *, at_once: bool = False) -> None:
+        """Publish a new snapshot, once for all that happens within ``limits.SNAPSHOTS_EVERY``, or ``at_once``
+        after whatever is going on now.
+        """
+        if at_once and self._publishing is not None:
+            self._publishing.cancel()
+            self._publishing = None
+        if self._publishing is None:
+            every = limits.ARRIVAL_VIEWS_EVERY / 2 if self._quiet else limits.SNAPSHOTS_EVERY
+            now = self.now()
+            at = now if at_once else max(now, self._published_at + every)
+            self._publishing = self._loop.call_at(at, self._publish)
 
     def look(self) -> None:
         """In a call: levels and link quality change without telling anybody."""
@@ -404,11 +423,12 @@ class Box:
         self._looks += 1
         if self.session.hearing.listen() or self._looks % limits.VIEW_LINKS_EVERY == 0:
             self.changed()
-        self.housekeeping.in_call()
+        if not self._quiet:
+            self.housekeeping.in_call()
         self._view_timer = self._loop.call_later(limits.VIEW_EVERY, self.look)
 
     def _publish(self) -> None:
-        self._stale = False
-        now = self.now()
+        self._publishing = None
+        now = self._published_at = self.now()
         self.notices = [notice for notice in self.notices if now - notice.at < limits.NOTICE_KEPT_FOR]
         self.bridge.publish(status.snapshot(self))

@@ -320,8 +320,9 @@ class Rooms:
             # Only now: a layer that somebody watches in both rooms is encoded without a pause.
             before.hold(True)
         box.engine.set_active(session is not None)
+        box.keep_quiet()
         box.look()
-        box.changed()
+        box.changed(at_once=True)
         self.keep()
 
     # --- what a session needs of its box ------------------------------------------------------------
@@ -353,6 +354,7 @@ class Rooms:
             changed=box.changed,
             refused=self.refused,
             relay_lost=box.relay_lost,
+            arriving=box.keep_quiet,
             alone=box.housekeeping.rest_soon,
             close_room=box.server.close_room,
             in_room=box.server.clients,

@@ -25,6 +25,7 @@ from appliance.app.surroundings import Surroundings
 from appliance.core import handshake_effects as hs
 from appliance.core import limits
 from appliance.core import messages as m
+from appliance.core.arrival import Arrival
 from appliance.core.call import Call, CallEvent, CallState
 from appliance.core.channel import SealedChannel
 from appliance.core.guesses import ShutOut
@@ -67,6 +68,7 @@ class Session:
         self.since = now
         self.password = password
         self.made_up_password = password if made_up else None
+        self._arrival = Arrival(now)
         self.call = Call(JOIN_GIVE_UP_AFTER if again is None else limits.REJOIN_WITHIN)
         self.call.join(now)
         # Without the password nothing is proven and nobody admitted: with one that nobody knows.
@@ -446,6 +448,7 @@ class Session:
         # Its tile may be on the screen already: of a meeting that was left and joined again at once.
         if (size := self._sizes.get(machine.peer_id)) is not None and not self.held:
             shell.show_at(size)
+        self.share_pictures()
 
     # --- what peers tell (the listener of every PeerShell) -------------------------------------------
 
@@ -495,10 +498,17 @@ class Session:
     def share_pictures(self) -> None:
         """Decide anew which layer each peer gets of us, in the order in which they came."""
         shells = list(self.peers.values())
-        for shell, sending in zip(
-            shells, decide([shell.demand for shell in shells], self._around.uplink), strict=True
-        ):
+        if self._arrival.look(sum(shell.media is None for shell in shells), self._around.now()):
+            self._around.arriving()
+        demands = [shell.demand for shell in shells]
+        shared = decide(demands, self._around.uplink, quiet=self._arrival.quiet)
+        for shell, sending in zip(shells, shared, strict=True):
             shell.give(sending)
+
+    @property
+    def arriving(self) -> bool:
+        """Does this box come into a crowd just now, and keeps quiet?"""
+        return self._arrival.quiet
 
     def peer_away(self, peer: Peer, reason: GoneReason) -> None:
         """A peer is out of reach: off the screen, and still a member."""
@@ -624,10 +634,12 @@ class Session:
     # --- time -------------------------------------------------------------------------------------
 
     def arm(self) -> None:
-        """Wake up at the next deadline of anything in this room; looked for once, after what goes on now."""
+        """Wake up at the next deadline of anything in this room; looked for once, for all that happens
+        within ``limits.DEADLINES_EVERY``.
+        """
         if not self._arming:
             self._arming = True
-            asyncio.get_running_loop().call_soon(self._set_timer)
+            asyncio.get_running_loop().call_later(limits.DEADLINES_EVERY, self._set_timer)
 
     def _set_timer(self) -> None:
         self._arming = False
@@ -637,6 +649,7 @@ class Session:
             self.call.deadline(bool(self._handshakes.pending)),
             self._handshakes.deadline(),
             self.door.deadline(),
+            self._arrival.deadline(),
             *(shell.machine.deadline() for shell in self.peers.values()),
         ]
         if self.roster.holes_known:
@@ -664,6 +677,8 @@ class Session:
         if self.roster.holes_known:
             self._healing.tick(self._knocks, now)
         self.door.tick(now)
+        if self._arrival.quiet:
+            self.share_pictures()
         verdict = self.call.tick(now, bool(self._handshakes.pending))
         if verdict is CallEvent.REFUSED:
             self._refuse(now)

@@ -149,6 +149,7 @@ def _call(box: Box) -> CallView | None:
         unanswered=session.unanswered,
         away=session.mesh.away(),
         mesh=session.mesh.view(box.name, box.now()),
+        arriving=session.arriving,
     )
 
 

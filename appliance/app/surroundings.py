@@ -32,6 +32,7 @@ class Surroundings:
     changed: Callable[[], None]
     refused: Callable[[Session, str, Text], None]  # code and sentence: joining failed
     relay_lost: Callable[[str], None]  # the server with this key went: is its box still there?
+    arriving: Callable[[], None]  # whether to keep quiet changed (core/arrival.py)
     alone: Callable[[], None]  # everybody else has left
     close_room: Callable[[int], None]  # our own server: everybody out of this room
     in_room: Callable[[int], int]  # our own server: how many connections there are in this room

@@ -17,6 +17,7 @@ NAME_MAX_BYTES = 48  # UTF-8; mDNS allows 63 in a label, a tile shows about 40
 PEERS_OVER_MAX = 256  # peers of one join that left or were closed by a person, remembered
 PEERS_MAX = 15  # remote peers in one room: the grid has 16 tiles, a mesh saturates a small computer before
 MEMBERS_MAX = 30  # and those that are away beside them: each has a line that is dialed now and then
+DEADLINES_EVERY = 0.01  # s: a room looks for its next deadline so often at most; none is nearer than 50 ms
 ROOMS_MAX = 4  # rooms a box is in at once: each but one costs its peers' heartbeats and 15 open sockets
 
 # --- Life of a link -----------------------------------------------------------------------------
@@ -41,6 +42,14 @@ INTRODUCTION_WITHIN = 5.0  # from the first message to the last: six hops on a L
 INTRODUCTIONS_MAX = 16  # under way at once: a full room
 INTRODUCTIONS_BURST = 48  # messages of one peer at once: it carries three for each of 15 others
 INTRODUCTION_EVERY = 0.5  # and one more so often; each costs four signature checks at most
+
+# --- Arriving in a crowd ---------------------------------------------------------------------------
+ARRIVAL_CROWD = 3  # connections to be built at once, from which a box that arrives keeps quiet
+ARRIVAL_STALL = 3.0  # s after the last one was found or built: who can't be reached is not waited for longer
+ARRIVAL_LINGER = 0.7  # s after all are built: the others still build theirs with each other
+ARRIVAL_MAX = 8.0  # s in all
+ARRIVAL_FPS = 5  # pictures a second meanwhile: a face that moves
+ARRIVAL_VIEWS_EVERY = 0.25  # s from one view to the next on the screen meanwhile
 
 # --- The joining window ---------------------------------------------------------------------------
 DOORS_BURST = 8  # changes of the joining window that we follow at once
@@ -338,9 +347,8 @@ REDRAW_EVERY = 0.0175
 REDRAW_SLOWEST = 0.032  # ... where all pictures are slow: 30, or keys would wait too long as well
 REDRAW_SAME = 0.001  # what came in a pause is there when it ends
 REDRAW_MEASURED_OVER = 0.5  # seconds of pictures from which their rate is told
-VIEWS_EVERY = (
-    0.05  # what happens in a call is shown so often, apart from what a person did: 8 boxes that join
-)
+VIEWS_EVERY = 0.05  # what happens in a call is shown so often, apart from what a person did
+SNAPSHOTS_EVERY = 0.02  # and told to the display so often: more than it shows, a key's effect waits no longer
 IDLE_WAIT = 0.25  # longest sleep of a display without a screen: who has work wakes it, a signal can't
 EVENTS_PER_TURN = 64  # input events handled before the screen is brought up to date
 NOTICE_FOR = 5.0  # a notice stays on the screen: two lines are read in 3 s

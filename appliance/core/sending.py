@@ -9,6 +9,7 @@ from appliance.core.layers import Layer
 from appliance.core.uplink import share_uplink
 
 UPLINK = "uplink"
+ARRIVING = "arriving"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,12 @@ class Sending:
     capped_by: str = ""
 
 
-def decide(demands: Sequence[Demand], uplink: int) -> list[Sending]:
-    """Return what each peer gets. ``demands``: who came first first. ``uplink``: bit/s, 0 for no limit."""
+def decide(demands: Sequence[Demand], uplink: int, *, quiet: bool = False) -> list[Sending]:
+    """Return what each peer gets. ``demands``: who came first first. ``uplink``: bit/s, 0 for no limit.
+    ``quiet``: this box arrives in a crowd (`Arrival`) and sends the smallest pictures only.
+    """
+    if quiet:
+        demands = [Demand(demand.wanted, Layer.L, ARRIVING) for demand in demands]
     carried = [_smaller(demand.wanted, demand.cap) for demand in demands]
     return [
         Sending(layer, demand.wanted, demand.cap, _why(demand, carries, layer))

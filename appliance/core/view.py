@@ -243,7 +243,8 @@ class CallView:
     speaks, or did last. ``hidden``: no pictures are shown, of nobody, the self-view included. ``meter``: how
     loud we are, 0 to ``METER_STEPS``. ``shut_out``: newcomers are not let in, None: they are.
     ``unanswered``: others are in this room and answer this box nothing: they let no newcomers in.
-    ``away``: members without a tile. ``mesh``: all links, those between others too.
+    ``away``: members without a tile. ``mesh``: all links, those between others too. ``arriving``: this box
+    comes into a crowd just now, and the screen follows more slowly to leave the time to the connections.
     """
 
     room: int
@@ -262,6 +263,7 @@ class CallView:
     unanswered: bool = False
     away: tuple[AwayView, ...] = ()
     mesh: MeshView | None = None
+    arriving: bool = False
 
     @property
     def large(self) -> str | None:

@@ -324,7 +324,7 @@ class Display:
         now = self._clock()
         until = self._view.stale_at - now
         if self._renderer is not None and self._renderer.spinning:
-            until = min(until, self._spun_at + limits.SPINNER_EVERY - now)
+            until = min(until, self._spun_at + self._spin_every - now)
         if self._bridge.snapshot is not self._snapshot:
             until = min(until, self._behind_for())
         # The bridge can wake us, SDL can't: with a screen its events are looked at every few milliseconds.
@@ -391,9 +391,22 @@ class Display:
 
     def _behind_for(self) -> float:
         """Seconds for which a snapshot that is there already is not shown yet."""
-        if not self._navigator.in_call:
+        shown, newest = self._snapshot, self._bridge.snapshot
+        if not self._navigator.in_call or shown is None or newest is None:
             return 0.0
-        return self._adopted_at + limits.VIEWS_EVERY - self._clock()
+        if newest.phase is not shown.phase or _room(newest) != _room(shown):
+            return 0.0  # the next key is meant for another screen
+        every = limits.ARRIVAL_VIEWS_EVERY if self._arriving else limits.VIEWS_EVERY
+        return self._adopted_at + every - self._clock()
+
+    @property
+    def _arriving(self) -> bool:
+        call = self._snapshot.call if self._snapshot is not None else None
+        return call is not None and call.arriving
+
+    @property
+    def _spin_every(self) -> float:
+        return limits.ARRIVAL_VIEWS_EVERY if self._arriving else limits.SPINNER_EVERY
 
     def _restyle(self, look: LookView) -> None:
         """Draw in another theme from now on. The pictures of the tiles stay."""
@@ -493,7 +506,7 @@ class Display:
 
     def _spin(self, now: float) -> None:
         renderer = self._renderer
-        if renderer is not None and renderer.spinning and now - self._spun_at >= limits.SPINNER_EVERY:
+        if renderer is not None and renderer.spinning and now - self._spun_at >= self._spin_every:
             self._spun_at = now
             renderer.spin(int(now / limits.SPINNER_EVERY))
 
@@ -524,3 +537,7 @@ class Display:
 def themed(size: tuple[int, int], look: LookView) -> Theme:
     """The theme of a screen of ``size`` pixels; dark, when there is none of that name."""
     return Theme(size, PALETTES.get(look.theme, DARK), look.still)
+
+
+def _room(snapshot: Snapshot) -> int | None:
+    return snapshot.call.room if snapshot.call is not None else None

@@ -144,8 +144,9 @@ class Camera:
         self._encoders.want(want.streams)
         largest = self._largest()
         self._source.want_size(largest.spec.width, largest.spec.height)
-        if largest.spec.fps != self._gate.fps:
-            self._gate = RateGate(largest.spec.fps)
+        fps = min(largest.spec.fps, want.fps or largest.spec.fps)
+        if fps != self._gate.fps:
+            self._gate = RateGate(fps)
         if want.self_view is None:
             self._self_view_scaler = None
         if self._open and self._status is not None:

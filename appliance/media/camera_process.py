@@ -21,6 +21,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from appliance.core.driver_trust import DriverTrust
@@ -86,6 +87,7 @@ class CameraProcess:
         self._on_state = on_state
         self._state = DeviceView(KIND, "None" if self._spec.kind == "none" else "Camera")
         self._want = NOTHING
+        self._most_fps = 0
         self._keyframes = KeyframeMerger()
         self._keyframe_timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -142,14 +144,19 @@ class CameraProcess:
         for stream in self._want.streams - streams:
             self._keyframes.forget(stream)
             self._sent.pop(stream, None)
-        self._set_want(Want(frozenset(streams), self._want.self_view))
+        self._wish(streams=frozenset(streams))
 
     def set_self_view(self, size: tuple[int, int] | None) -> None:
         """Have self-view pictures of exactly this size, or none.
 
         Above limits.SELF_VIEW_MAX_PIXELS the size is reduced; each picture carries its own.
         """
-        self._set_want(Want(self._want.streams, fit_self_view(*size) if size else None))
+        self._wish(self_view=fit_self_view(*size) if size else None)
+
+    def set_most_fps(self, fps: int) -> None:
+        """Take at most ``fps`` pictures a second from now on; 0: as many as the layers have."""
+        self._most_fps = fps
+        self._wish()
 
     def request_keyframe(self, stream: Stream) -> None:
         """A receiver needs a keyframe. The first request is served at once, repeats are merged."""
@@ -315,7 +322,10 @@ class CameraProcess:
 
     # --- commands -----------------------------------------------------------------------------------
 
-    def _set_want(self, want: Want) -> None:
+    def _wish(self, **changes: Any) -> None:
+        want = replace(self._want, fps=self._most_fps, **changes)
+        if not want.streams and want.self_view is None:
+            want = NOTHING
         if want == self._want:
             return
         self._want = want

@@ -5,7 +5,7 @@ says its kind and a fixed struct, in native byte order. Only an encoded picture 
 message: a FRAME with its beginning, then MORE with the rest, in order.
 
 ==========  =================  ==================================================================
-to camera   WANT               the streams to encode, the size of the self-view
+to camera   WANT               the streams to encode, the size of the self-view, the most pictures a second
             KEYFRAME           the streams whose next picture is to be a keyframe
 from there  FRAME, MORE        an encoded picture
             SELF_VIEW          a picture is ready in the shared memory
@@ -43,10 +43,13 @@ class Phase(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """``self_view``: its exact size in pixels, or None while it is not shown."""
+    """``self_view``: its exact size in pixels, or None while it is not shown. ``fps``: the most pictures a
+    second, 0 for as many as the largest layer has.
+    """
 
     streams: frozenset[Stream]
     self_view: tuple[int, int] | None
+    fps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Status:
 
 
 _WANT, _KEYFRAME, _FRAME, _MORE, _SELF_VIEW, _STATUS = range(1, 7)
-_WANT_BODY = struct.Struct("=BHHH")
+_WANT_BODY = struct.Struct("=BHHHB")
 _KEYFRAME_BODY = struct.Struct("=BH")
 _FRAME_BODY = struct.Struct("=BBBIQHHI")
 _SELF_VIEW_BODY = struct.Struct("=BBxxIHHQ")
@@ -104,7 +107,7 @@ def pack_command(command: Want | Keyframe) -> bytes:
     """Return the message for a command to the camera."""
     if isinstance(command, Want):
         width, height = command.self_view or (0, 0)
-        return _WANT_BODY.pack(_WANT, _mask(command.streams), width, height)
+        return _WANT_BODY.pack(_WANT, _mask(command.streams), width, height, command.fps)
     return _KEYFRAME_BODY.pack(_KEYFRAME, _mask(command.streams))
 
 
@@ -112,8 +115,8 @@ def unpack_command(message: bytes) -> Want | Keyframe:
     """Return the command in a message; LocalProtocolError if it is none."""
     try:
         if message[0] == _WANT:
-            _, mask, width, height = _WANT_BODY.unpack(message)
-            return Want(_streams(mask), (width, height) if width and height else None)
+            _, mask, width, height, fps = _WANT_BODY.unpack(message)
+            return Want(_streams(mask), (width, height) if width and height else None, fps)
         if message[0] == _KEYFRAME:
             return Keyframe(_streams(_KEYFRAME_BODY.unpack(message)[1]))
     except (struct.error, IndexError):

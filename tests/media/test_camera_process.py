@@ -213,6 +213,27 @@ class TestPictures:
 
         asyncio.run(main())
 
+    def test_fewer_pictures_on_request_and_all_of_them_again(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+        def pictures(want: Want) -> int:
+            ours.send(pack_command(want))
+            camera._step()
+            list(received(ours))
+            for _ in range(30):
+                camera._step()
+            return len(list(received(ours)))
+
+        with ours:
+            ours.setblocking(False)
+            camera = Camera(theirs, SelfViewWriter(create_memory()), make_source(SourceSpec("test"), ""))
+            few = pictures(Want(frozenset({L}), None, 5))
+            many = pictures(Want(frozenset({L}), None))
+            ours.close()
+            camera.run()
+        assert 4 <= few <= 6  # of 30 that were captured
+        assert 14 <= many <= 16
+
     def test_nothing_wanted_costs_nothing(self) -> None:
         async def main() -> None:
             async with running() as watch:

@@ -365,6 +365,7 @@ class TestWire:
         [
             wire.Want(frozenset(), None),
             wire.Want(frozenset({L, H, M8}), (401, 225)),
+            wire.Want(frozenset({L}), None, 5),
             wire.Keyframe(frozenset({M})),
         ],
     )

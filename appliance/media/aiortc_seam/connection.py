@@ -38,20 +38,18 @@ class Connection:
     counts: SeamCounts = field(default_factory=SeamCounts)
     path: SrtpPath = field(init=False)
     reports: Reports = field(init=False)
+    fingerprint: str = field(init=False)
+    """Our certificate's SHA-256 fingerprint, upper case with colons."""
 
     def __post_init__(self) -> None:
+        prints = self.video.sender.transport.getLocalParameters().fingerprints
+        self.fingerprint = next(p.value for p in prints if p.algorithm == "sha-256").upper()
         self.path = SrtpPath(self.video.sender.transport, self.counts)
         self.reports = Reports(self.path)
 
     @property
     def _ice(self) -> Any:
         return self.video.sender.transport.transport._connection
-
-    @property
-    def fingerprint(self) -> str:
-        """Our certificate's SHA-256 fingerprint, upper case with colons."""
-        prints = self.video.sender.transport.getLocalParameters().fingerprints
-        return next(p.value for p in prints if p.algorithm == "sha-256").upper()
 
     @property
     def candidates_complete(self) -> bool:

@@ -6,6 +6,9 @@ import asyncio
 import logging
 from typing import Any
 
+# Named here, or pyOpenSSL imports them in the middle of the first handshake.
+import cryptography.hazmat.backends.openssl.backend
+import cryptography.hazmat.primitives.serialization  # noqa: F401
 from aiortc.rtcdtlstransport import State as DtlsState
 
 from appliance.core import limits

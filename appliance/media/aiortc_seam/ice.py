@@ -23,15 +23,19 @@ class _DropOldestQueue(asyncio.Queue[Any]):
 def set_hosts(ice: Any, hosts: tuple[str, ...], counts: SeamCounts, path: SrtpPath) -> None:
     """Gather host candidates on ``hosts`` whatever addresses the machine has."""
     ice._queue = _DropOldestQueue(limits.ICE_QUEUE_MAX)
-    gather = ice.get_component_candidates
 
-    async def get_component_candidates(component: int, addresses: list[str], timeout: int = 5) -> Any:  # noqa: ARG001
-        candidates = await gather(component=component, addresses=list(hosts), timeout=timeout)
+    async def gather_candidates() -> None:
+        # aioice asks the system for all of its addresses first, which costs more than the rest of this.
+        if ice._local_candidates_start:
+            return
+        ice._local_candidates_start = True
+        for component in ice._components:
+            ice._local_candidates += await ice.get_component_candidates(component, list(hosts))
         for protocol in ice._protocols:
             _guard_protocol(protocol, counts, path)
-        return candidates
+        ice._local_candidates_end = True
 
-    ice.get_component_candidates = get_component_candidates
+    ice.gather_candidates = gather_candidates
 
 
 def _guard_protocol(protocol: Any, counts: SeamCounts, path: SrtpPath) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.fft  # numpy itself does it at the first use, in a thread that must not wait
 
 from appliance.core import limits
 from appliance.media.audio.ring import Samples
