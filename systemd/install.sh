@@ -49,6 +49,7 @@ if [ "$appliance" = yes ]; then
 	files appliance/sleep.conf.d usr/lib/systemd/sleep.conf.d 644
 	files appliance/system-preset usr/lib/systemd/system-preset 644
 	files appliance/sysctl.d usr/lib/sysctl.d 644
+	files appliance/udev/rules.d usr/lib/udev/rules.d 644
 else
 	# The packet filter lets in the ports of this range; a box works with any other too.
 	files appliance/sysctl.d usr/share/meetingbox/sysctl.d 644

@@ -605,3 +605,18 @@ MALLOC_MMAP_FROM = 8 << 20  # larger blocks get pages of their own; an RGB pictu
 GC_THRESHOLD = 20_000  # new containers until young garbage is looked for: a tenth of a second of packets
 MALLOC_ARENAS = 1  # glibc's heaps: each grows to the most that its threads ever wanted. CPU does not notice
 LINE_FLUSH_WITHIN = 0.3  # what was said last ("leaving") goes out before its line is closed
+
+# --- The support report -----------------------------------------------------------------------------
+MASK_LEAST = 4  # characters of a secret that is looked for; a shorter one would be everywhere
+MASK_SHORTEST = 8  # a shorter one is looked for as a whole word: a PIN is a number among others
+BUNDLE_PART_MAX = 4 << 20  # bytes of one file in it: a day of a busy journal
+BUNDLE_MAX = 24 << 20  # bytes of all of them, before packing: a stick of any age has room
+REPORT_WITHIN = (
+    150.0  # from the press to the word that it is on the stick: the unit's own time-out and a start
+)
+REPORT_RESULT_MAX = 4096  # bytes of that word
+REPORT_LOOK_EVERY = 1.0  # while its page is open: a stick that was plugged in shows
+BUNDLE_COMMAND_WITHIN = 15.0  # for what one program says; a journal is read in a second or two
+DOCTOR_BUNDLE_WITHIN = 40.0  # for the running box's own report, its slowest looks included
+BUNDLE_JOURNAL_LINES = 20_000  # of this boot and the ones before, where there are any
+BUNDLE_SECRET_FILE_MAX = 64 << 10  # bytes of a file whose content must not appear

@@ -33,7 +33,7 @@ from appliance.display import controls, events, language
 from appliance.display.events import Outcome
 from appliance.display.fonts import Fonts
 from appliance.display.navigator import Navigator
-from appliance.display.power import SaverPower, ScreenPower
+from appliance.display.power import ScreenPower, find_power
 from appliance.display.render import Renderer
 from appliance.display.scene import Video, View
 from appliance.display.screenshots import Screenshots
@@ -59,8 +59,8 @@ class _Asked:
 
 class Display:
     """``clock``: monotonic seconds, shared with the snapshots. ``wall``: local time for the clock.
-    ``power``: what switches the panel; None: the screen saver. ``speak``: by a language's code, what puts
-    a text into it.
+    ``power``: what switches the panel; None: what this machine has for it. ``speak``: by a language's code,
+    what puts a text into it.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Display:
         idleness = Idleness(settings.dim_after_minutes, settings.off_after_minutes, clock())
         self._navigator = Navigator(bridge.snapshot, bridge.send, idleness)
         self._events = events.Input(self._navigator, self._window)
-        self._power = power or SaverPower()
+        self._power = power or find_power()
         self._view = View()
         self._stale = True
         self._adopted_at = -math.inf  # the snapshot that is shown
