@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Protocol
 
-from appliance.app import settings, state_files, status
+from appliance.app import provisioned, settings, state_files, status
 from appliance.app.abuse import AbuseReport
 from appliance.app.addresses import AddressBook
 from appliance.app.commands import Commands
@@ -27,7 +27,7 @@ from appliance.app.session import Session
 from appliance.app.sound_checks import SoundChecks
 from appliance.app.tasks import Ends, Tasks
 from appliance.bridge import Bridge
-from appliance.config import Config, box_name
+from appliance.config import Admin, Config, box_name
 from appliance.control.server import ControlServer
 from appliance.core import limits
 from appliance.core.layers import Stream
@@ -71,6 +71,7 @@ class Box:
         mistake: ConfigError | None = None,
     ) -> None:
         self.mistake = mistake  # in the configuration file, in whose place ``config`` is the last good one
+        self.card_problem = provisioned.problem()  # of an appliance's set-up, before the box started
         self.file_config = settings.without_pin(config)
         self.config_path = config_path
         self.state_dir = state_dir
@@ -78,7 +79,7 @@ class Box:
         self.bridge = bridge
         self.screen = screen
         self.changes = settings.read_changes(self)
-        self._given_pin = config.admin.pin  # until it is kept as a hash
+        self._given = config.admin  # a PIN until it is kept as a hash
         self.config = config = self.changes.over(self.file_config)
         self.configured_name = box_name(config)
         self.name = state_files.load_name(state_dir, self.configured_name)
@@ -169,8 +170,9 @@ class Box:
             self.engine.start()
             ends.add("sound", lambda: asyncio.to_thread(self.engine.stop))
             ends.add("tasks", self.tasks.end)
-            await asyncio.to_thread(self.settings.pin.adopt, self._given_pin)
-            self._given_pin = ""
+            self.settings.pin.adopt_hash(self._given.pin_hash)
+            await asyncio.to_thread(self.settings.pin.adopt, self._given.pin)
+            self._given = Admin()
             ends.add("settings", self.settings.close)
             self.tasks.spawn(self.intents.follow(), "intents")
             ends.add("rooms", self.rooms.end_all)
