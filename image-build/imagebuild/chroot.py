@@ -57,7 +57,7 @@ def run_in(
 ) -> str:
     """Run a command in a chroot and return its output. Raises BuildError when it fails."""
     settings = [f"{key}={value}" for key, value in environment(env).items()]
-    return run(command(root, ["/usr/bin/env", "-i", *settings, *argv], binds), log=log)
+    return run(command(root, ["/usr/bin/env", "-i", *settings, *argv], binds), log=log, shown=argv)
 
 
 def main(arguments: Sequence[str]) -> int:

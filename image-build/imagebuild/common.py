@@ -67,13 +67,15 @@ def run(
     env: Mapping[str, str] | None = None,
     log: Path | None = None,
     input_: str | None = None,
-    cwd: Path | None = None,
+    shown: Sequence[object] | None = None,
 ) -> str:
     """Run a command and return its standard output. `env` is added to ours.
 
-    What it prints besides goes to `log`. Raises BuildError with the end of that when it fails.
+    What it prints besides goes to `log`. Raises BuildError with the end of that when it fails; `shown` is the
+    command that log and error name, where it is not `argv`.
     """
     words = [str(word) for word in argv]
+    name = " ".join(str(word) for word in shown or argv)
     try:
         done = subprocess.run(
             words,
@@ -84,17 +86,16 @@ def run(
             text=True,
             errors="replace",
             check=False,
-            cwd=cwd,
         )
     except FileNotFoundError as error:
         raise BuildError(f"{words[0]} is not there: {error}") from error
     if log:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("a") as file:
-            file.write(f"$ {' '.join(words)}\n{done.stdout}{done.stderr}\n")
+            file.write(f"$ {name}\n{done.stdout}{done.stderr}\n")
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-25:])
-        raise BuildError(f"{' '.join(words)[:300]}: exit status {done.returncode}\n{tail}")
+        raise BuildError(f"{name[:300]}: exit status {done.returncode}\n{tail}")
     return done.stdout
 
 

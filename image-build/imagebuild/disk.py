@@ -43,7 +43,7 @@ def _fat(folder: Path, target: Path, tools: Path, epoch: int, log: Path) -> None
         file.truncate(BOOT_SIZE)
     for path in [folder, *folder.rglob("*")]:
         os.utime(path, (epoch, epoch))
-    binds = [target.parent]
+    binds = [target.parent, folder]
     env = {"SOURCE_DATE_EPOCH": str(epoch), "MTOOLS_SKIP_CHECK": "1"}
     serial = uuid.uuid5(_NAMES, "boot").hex[:8]
     make = ["mkfs.fat", "-F", "32", "-s", "8", "-n", "MEETINGBOX", "-i", serial, "--invariant", str(target)]
