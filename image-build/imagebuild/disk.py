@@ -105,7 +105,8 @@ def make(work: Path, architecture: str, owner: int, tools: Path, epoch: int, log
         partition("meetingbox-data", _LINUX, DATA_SIZE, "data.ext4"),
     ]
     table = "hybrid" if hybrid else "gpt"
-    settings = f'partition-table-type = "{table}"\n\t\tdisk-uuid = "{uuid.uuid5(_NAMES, "disk")}"'
+    settings = f'align = 1M\n\t\tpartition-table-type = "{table}"\n\t\t'
+    settings += f'disk-uuid = "{uuid.uuid5(_NAMES, "disk")}"'
     disk = f"hdimage {{\n\t\t{settings}\n\t}}"
     config = work / "genimage.cfg"
     config.write_text("image disk.img {\n\t" + "\n\t".join([disk, *partitions]) + "\n}\n")
