@@ -45,8 +45,8 @@ def _fat(folder: Path, target: Path, tools: Path, epoch: int, log: Path) -> None
         os.utime(path, (epoch, epoch))
     binds = [target.parent, folder]
     env = {"SOURCE_DATE_EPOCH": str(epoch), "MTOOLS_SKIP_CHECK": "1"}
-    serial = uuid.uuid5(_NAMES, "boot").hex[:8]
-    make = ["mkfs.fat", "-F", "32", "-s", "8", "-n", "MEETINGBOX", "-i", serial, "--invariant", str(target)]
+    # Clusters of 2 KiB: FAT32 has 65525 of them at least, and UEFI takes anything less for FAT16.
+    make = ["mkfs.fat", "-F", "32", "-s", "4", "-n", "MEETINGBOX", "--invariant", target]
     chroot.run_in(tools, make, binds, env=env, log=log)
     for path in sorted(folder.rglob("*")):
         inside = f"::/{path.relative_to(folder)}"
