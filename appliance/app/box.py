@@ -112,7 +112,7 @@ class Box:
         self.housekeeping = Housekeeping(self._loop, lambda: self.rooms.anybody)
         self.tasks = Tasks()
         self._ends = Ends()
-        self._publishing: asyncio.TimerHandle | None = None  # a snapshot is due
+        self._publishing: asyncio.Handle | None = None  # a snapshot is due
         self._published_at = 0.0
         self._view_timer: asyncio.TimerHandle | None = None
         self._looks = 0
@@ -408,10 +408,11 @@ class Box:
         if at_once and self._publishing is not None:
             self._publishing.cancel()
             self._publishing = None
-        if self._publishing is None:
+        if self._publishing is None and at_once:
+            self._publishing = self._loop.call_soon(self._publish)
+        elif self._publishing is None:
             every = limits.ARRIVAL_VIEWS_EVERY / 2 if self._quiet else limits.SNAPSHOTS_EVERY
-            now = self.now()
-            at = now if at_once else max(now, self._published_at + every)
+            at = max(self.now(), self._published_at + every)
             self._publishing = self._loop.call_at(at, self._publish)
 
     def look(self) -> None:

@@ -460,6 +460,7 @@ OUTAGE_AGAIN = 30.0  # a second outage within this counts as loss
 UPLINK_KBPS_MIN = 200  # room for one L layer with its headers; less would be no pictures for anybody, always
 UPLINK_KBPS_MAX = 10_000_000  # 10 Gbit/s: more is a slip of the keyboard
 PACKET_OVERHEAD = 62  # bytes around an RTP payload: IPv4 20, UDP 8, RTP with extensions 24, SRTP tag 10
+SEGMENTS_MAX = 40  # datagrams in one call: the kernel takes 64, and 64 KiB in all
 PACKET_PAYLOAD = 1300  # bytes of a frame in one packet: with all headers below every Ethernet's 1500
 
 # --- Media link: receiving ----------------------------------------------------------------------------
