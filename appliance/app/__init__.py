@@ -144,12 +144,12 @@ def run(
     try:
         _draw(display)
         # Ctrl+C or a closed window is a person who has enough of it; a service is told by SIGTERM.
-        network.comes_back = network.died or signal.SIGTERM in told
+        network.comes_back = network.died or display.server_ended or signal.SIGTERM in told
     finally:
         manager.stopping()
         network.stop()
         manager.close()
-    return 1 if network.died else 0
+    return 1 if network.died or display.server_ended else 0
 
 
 def _draw(display: Display) -> None:

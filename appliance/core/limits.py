@@ -624,6 +624,7 @@ LINE_FLUSH_WITHIN = 0.3  # what was said last ("leaving") goes out before its li
 
 # --- The support report -----------------------------------------------------------------------------
 MASK_LEAST = 4  # characters of a secret that is looked for; a shorter one would be everywhere
+MASK_BETWEEN_SLASHES = 14  # characters on the average: a path has shorter names, 32 bytes of base64 one slash
 MASK_SHORTEST = 8  # a shorter one is looked for as a whole word: a PIN is a number among others
 BUNDLE_PART_MAX = 4 << 20  # bytes of one file in it: a day of a busy journal
 BUNDLE_MAX = 24 << 20  # bytes of all of them, before packing: a stick of any age has room

@@ -91,7 +91,7 @@ class Masker:
         text = _MAC.sub(self._mac, text)
         text = _V6.sub(self._v6, text)
         text = _V4.sub(self._v4, text)
-        return _LONG.sub(MASK, text)
+        return _LONG.sub(_key, text)
 
     def _mac(self, found: re.Match[str]) -> str:
         address = found[0].lower().replace("-", ":")
@@ -121,6 +121,15 @@ class Masker:
             number = self._counts[kind] = self._counts.get(kind, 0) + 1
             self._names[address] = f"{kind}-{number}"
         return self._names[address]
+
+
+def _key(found: re.Match[str]) -> str:
+    """A run of hexadecimal, or of what looks drawn by lot; a path in a file system is neither."""
+    text = found[0]
+    if re.fullmatch(r"[0-9A-Fa-f]+", text):
+        return MASK
+    drawn = all(re.search(kind, text) for kind in ("[0-9]", "[a-z]", "[A-Z]"))
+    return MASK if drawn and len(text) / (text.count("/") + 1) >= limits.MASK_BETWEEN_SLASHES else text
 
 
 def _kind(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import threading
 import time
 from collections import Counter, deque
@@ -109,6 +110,8 @@ class Display:
         self._typesetter: Typesetter | None = None
         self._renderer: Renderer | None = None
         self._old_faults: Counter[str] = Counter()
+        self.server_ended = False
+        """The display server ended, and this box is to end with it (``$MEETINGBOX_ENDS_WITH_SCREEN``)."""
         self.turns = 0
         """How often the loop has gone round with everything drawn: the proof that the renderer advances."""
 
@@ -277,7 +280,13 @@ class Display:
         self._shots.open()
 
     def _lost(self, error: Exception) -> None:
-        """The screen went away under us: draw without one and look for it again."""
+        """The screen went away under us: draw without one and look for it again, or end with it."""
+        gone = isinstance(error, DeviceError) and error.code == "device.screen.lost"
+        if gone and os.environ.get("MEETINGBOX_ENDS_WITH_SCREEN"):
+            log.error("device.screen.lost: the display server has ended, and the box starts again with it")
+            self.server_ended = True
+            self._stopping = True
+            return
         log.warning("device.screen.lost: %s", error)
         self._open_headless(wants_screen=self._settings.mode != "headless")
 

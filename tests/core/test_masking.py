@@ -15,6 +15,8 @@ from appliance.core.masking import MASK, Masker
 _LETTERS = string.ascii_letters + string.digits + "#%&+-_! äß語"
 SECRETS = st.text(_LETTERS, min_size=4, max_size=40).map(str.strip).filter(lambda text: len(text) >= 4)
 
+PATH = "/sys/devices/platform/soc/usb1/1-1/INPUT/input17/Event9"
+
 
 @given(SECRETS, st.text(max_size=30), st.text(max_size=30))
 def test_a_known_secret_is_nowhere(secret: str, before: str, after: str) -> None:
@@ -47,6 +49,8 @@ def test_a_secret_of_bytes() -> None:
         ("http://user:secret@example.org/", f"http://user:{MASK}@example.org/"),
         ("sae_password=686579", f"sae_password={MASK}"),
         ("machine 0123456789abcdef0123456789abcdef!", f"machine {MASK}!"),
+        (f"seal {'Ab3/' + 'x9Yz' * 10}= of", f"seal {MASK} of"),
+        (PATH, PATH),
         ("spinning keypad passes", "spinning keypad passes"),
         ("-----BEGIN X PRIVATE KEY-----\nAAAA\nBBBB\n-----END X PRIVATE KEY-----\nrest", f"{MASK}\nrest"),
         ("-----BEGIN PRIVATE KEY-----\ncut short", MASK),

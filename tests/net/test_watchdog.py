@@ -116,6 +116,18 @@ def test_a_display_server_that_hangs_is_a_renderer_that_hangs(tmp_path: Path) ->
         fed(manager)
 
 
+def test_a_box_in_a_kiosk_ends_with_its_compositor(tmp_path: Path) -> None:
+    """It starts again with another one; cage waits for its client, so nobody else would end it."""
+    with XScreen(tmp_path / "x") as screen, Boxes(tmp_path) as boxes:
+        environment = {**screen.environment, "MEETINGBOX_ENDS_WITH_SCREEN": "1"}
+        box = boxes.start("Bridge", mode="fullscreen", environment=environment)
+        boxes.wait(lambda: "display.open driver=x11" in box.log(), STARTED_WITHIN)
+        screen.end()
+        assert box.process.wait(STARTED_WITHIN) == 1
+        assert "the box starts again with it" in box.log()
+        assert "box.stopped" in box.log()
+
+
 def test_what_the_watchdog_kills_is_said_in_the_log(tmp_path: Path) -> None:
     """As the unit sets it: SIGABRT, and Python says where each thread stood."""
     with Manager(tmp_path, WATCHDOG) as manager, Boxes(tmp_path) as boxes:

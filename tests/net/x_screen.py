@@ -79,6 +79,10 @@ class XScreen:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Have the server end, as one that crashes."""
         self._process.terminate()
         self._process.wait(5)
 
