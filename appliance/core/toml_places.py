@@ -244,7 +244,7 @@ class _Reader:
         while True:
             self._gap()
             if self._peek() in ("]", ""):
-                self.at += 1
+                self.at += len(self._peek())
                 return
             start = self.at
             self._value((*path, index), statement)
@@ -263,7 +263,7 @@ class _Reader:
         while True:
             self._gap()
             if self._peek() in ("}", ""):
-                self.at += 1
+                self.at += len(self._peek())
                 return
             start = self.at
             found = self._pair(path, statement, before[1].end if before else -1)

@@ -54,7 +54,7 @@ def run(root: Path) -> ProblemFile | None:
     if good and not _keep(root, card, taken, before):
         problem = mistake.of_disk()
     elif good and taken.off:
-        _take_off(path, taken, bom)
+        _take_off(root, taken, bom)
     made = plan.make(card, taken.kept, taken.lost, machine(root))
     for found in made.problems:
         log.warning("%s %s", found.code, found.key)
@@ -68,7 +68,8 @@ def run(root: Path) -> ProblemFile | None:
 
 
 def _take(card: Card, before: Applied) -> Taken:
-    return takeover.take(card, before.kept, os.urandom(limits.PIN_SALT_BYTES))
+    again = before.pending != "" and before.pending == keeping.digest(card.text)
+    return takeover.take(card, before.kept, os.urandom(limits.PIN_SALT_BYTES), again)
 
 
 def _instead(before: Applied) -> tuple[Card, Taken, bool]:
@@ -88,7 +89,7 @@ def _instead(before: Applied) -> tuple[Card, Taken, bool]:
 
 def _keep(root: Path, card: Card, taken: Taken, before: Applied) -> bool:
     """Keep a good card and its secrets on the data partition, if they are new; say whether they are there."""
-    now = Applied(taken.text, taken.kept)
+    now = Applied(taken.text, taken.kept, keeping.digest(card.text) if taken.off else "")
     if now == before:
         return True
     try:
@@ -127,10 +128,11 @@ def _get(config: Config, key: str) -> Any:
     return value
 
 
-def _take_off(path: Path, taken: Taken, bom: bool) -> None:
+def _take_off(root: Path, taken: Taken, bom: bool) -> None:
     """Exchange the card's text. Where the card can't be written it is tried again at the next start."""
     try:
-        disk.exchange(path, taken.text.encode("utf-8-sig" if bom else "utf-8"))
+        disk.exchange(root / CARD, taken.text.encode("utf-8-sig" if bom else "utf-8"))
+        keeping.save(root, Applied(taken.text, taken.kept))
         log.info("provision.taken-over %s", ", ".join(taken.off))
     except OSError as error:
         log.warning("provision.still-on-the-card %s: %s", ", ".join(taken.off), error.strerror)

@@ -35,13 +35,19 @@ def run(root: Path) -> None:
     """Make what is missing below ``root``. What can't be made is logged: a box must start."""
     if root == Path("/"):
         _something_to_write_on(root)
-    reset.if_asked(root)
+    if reset.if_asked(root):
+        # The system that runs keeps its machine id until it is switched off: others have read it already.
+        _try(_new_machine_id, root)
     steps: tuple[Callable[[Path], None], ...] = (_machine_id, _folders, _identity, _host_key)
     for step in steps:
-        try:
-            step(root)
-        except (OSError, ValueError) as error:
-            log.warning("first-boot.%s %s", step.__name__.strip("_"), error)
+        _try(step, root)
+
+
+def _try(step: Callable[[Path], None], root: Path) -> None:
+    try:
+        step(root)
+    except (OSError, ValueError) as error:
+        log.warning("first-boot.%s %s", step.__name__.strip("_"), error)
 
 
 def host_name(root: Path) -> str:
@@ -64,12 +70,18 @@ def _something_to_write_on(root: Path) -> None:
 
 
 def _machine_id(root: Path) -> None:
-    """The one that the system made at its first start is kept, if it made one; later starts have it again."""
+    """The one that the system runs with at its first start is kept. What starts the system gives it this one
+    again, before anything reads it; where nothing did, there is one from here on.
+    """
     kept, running = root / MACHINE_ID, root / "etc/machine-id"
     found = _valid_id(_text(kept)) or _valid_id(_text(running)) or _new_id()
     disk.write(kept, f"{found}\n".encode(), mode=0o444)
-    if _valid_id(_text(running)) != found:
+    if not _valid_id(_text(running)):
         disk.write(running, f"{found}\n".encode(), mode=0o444)
+
+
+def _new_machine_id(root: Path) -> None:
+    disk.write(root / MACHINE_ID, f"{_new_id()}\n".encode(), mode=0o444)
 
 
 def _new_id() -> str:

@@ -5,6 +5,7 @@ One file, so that text and secrets are always of one card, whenever the power go
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from pathlib import Path
 
@@ -21,11 +22,20 @@ FILE = "applied.json"
 
 
 class Applied(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``text``: the last good card's, None before there was one; without the secrets, which are ``kept``."""
+    """``text``: the last good card's, None before there was one; without the secrets, which are ``kept``.
+
+    ``pending``: ``digest`` of that card as it was, as long as its secrets are still on it.
+    """
 
     text: str | None = None
     kept: Kept = Kept()
+    pending: str = ""
     v: int = 1
+
+
+def digest(text: str) -> str:
+    """By which a card's text is known again."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def load(root: Path) -> Applied:

@@ -59,9 +59,13 @@ def console(layout: str) -> str:
 
 
 def session(layout: str, rotation: int) -> str:
-    """The environment of the kiosk session: the compositor's keyboard, and how the screen is turned."""
+    """The environment of the kiosk session: the compositor's keyboard, and how the screen is turned.
+
+    Wayland turns pictures counter-clockwise (wl_output.transform), people think clockwise.
+    """
     name, variant = keyboard_parts(layout) or ("us", "")
-    return f"XKB_DEFAULT_LAYOUT={name}\nXKB_DEFAULT_VARIANT={variant}\nMEETINGBOX_ROTATION={rotation}\n"
+    turned = -rotation % 360
+    return f"XKB_DEFAULT_LAYOUT={name}\nXKB_DEFAULT_VARIANT={variant}\nMEETINGBOX_ROTATION={turned}\n"
 
 
 def firewall(signaling_port: int, ssh: bool) -> str:

@@ -32,7 +32,8 @@ SECRETS = ("network.wifi.passphrase", "system.admin_pin", "admin.pin", "signalin
 """``signaling.token`` when it is not everybody's, ``servers`` when a key stands in the address of one."""
 
 _MARK = "taken over by the box"
-_NOTE = f"{_MARK}; to change it, take the first # away and write it here"
+_HOW = "; to change it, take the first # away and write it here"
+_HOW_IN_BRACES = '; to change it, write {key} = "..." between the braces below'
 _MARKED = re.compile(rf"#[ \t]*([\w.\"'-][\w.\"' \t-]*?)[ \t]*(?:=[ \t]*(?:\"\"|\[\])[ \t]*#|:)[ \t]*{_MARK}")
 
 
@@ -65,12 +66,15 @@ class Taken:
     lost: tuple[str, ...]
 
 
-def take(card: Card, before: Kept, salt: bytes) -> Taken:
-    """Take a card's secrets over. ``before``: the last card's; ``salt``: ``PIN_SALT_BYTES`` random bytes."""
+def take(card: Card, before: Kept, salt: bytes, again: bool = False) -> Taken:
+    """Take a card's secrets over. ``before``: the last card's; ``salt``: ``PIN_SALT_BYTES`` random bytes.
+
+    ``again``: it is the last card still, whose secrets could not leave it. Else a PIN on it was typed anew.
+    """
     lost: list[str] = []
     kept = Kept(
         wifi=_wifi(card, before.wifi, lost),
-        pin_hash=_pin(card, before.pin_hash, salt, lost),
+        pin_hash=_pin(card, before.pin_hash, salt, again, lost),
         token=_token(card, before.token, lost),
         servers=_servers(card, before.servers, lost),
     )
@@ -126,11 +130,11 @@ def psk(ssid: str, passphrase: str) -> str:
     return made.hex()
 
 
-def _pin(card: Card, before: str, salt: bytes, lost: list[str]) -> str:
+def _pin(card: Card, before: str, salt: bytes, again: bool, lost: list[str]) -> str:
     pin = card.system.admin_pin or card.box.get("admin", {}).get("pin", "")
     if pin:
-        # The same PIN keeps its hash: a box takes over another hash, and forgets what was set on its screen.
-        same = before != "" and pin_hash.from_text(before).fits(pin)
+        # The box takes over every hash that is new to it, and forgets the PIN that was set on its screen.
+        same = again and before != "" and pin_hash.from_text(before).fits(pin)
         return before if same else pin_hash.to_text(pin_hash.make(pin, salt))
     key = next((key for key in ("system.admin_pin", "admin.pin") if key in card.marked), "")
     if not key or key in card.given or "admin.pin_hash" in card.given:
@@ -183,7 +187,7 @@ def without(text: str, keys: tuple[str, ...]) -> str:
     places = toml_places.find(text)
     # Older marks of the same keys, now that there is a new value beside them.
     edits = [
-        (*_whole_line(text, comment), "")
+        _unmark(text, comment)
         for comment in places.comments
         if comment.alone and _marked_key(comment) in keys
     ]
@@ -194,7 +198,7 @@ def without(text: str, keys: tuple[str, ...]) -> str:
             empty = "[]" if text[entry.value] == "[" else '""'
             # The space and the comment behind it, if any, stay where they are.
             rest = text[entry.end :].partition("\n")[0]
-            note = "" if _MARK in rest else f"  # {_NOTE}"
+            note = "" if _MARK in rest else f"  # {_MARK}{_HOW}"
             # Comments inside a list stay, each on a line of its own.
             inside = "".join(
                 _newline(text) + comment.text
@@ -209,10 +213,17 @@ def without(text: str, keys: tuple[str, ...]) -> str:
     return text
 
 
-def _whole_line(text: str, comment: Comment) -> tuple[int, int]:
-    start = text.rfind("\n", 0, comment.start) + 1
+def _unmark(text: str, comment: Comment) -> tuple[int, int, str]:
+    """Take a mark out: its whole line, but for what a person wrote behind it."""
+    match = _MARKED.match(comment.text)
+    left = comment.text[match.end() :] if match else ""
+    for how in (_HOW, *(_HOW_IN_BRACES.format(key=key.rpartition(".")[2]) for key in SECRETS)):
+        left = left.removeprefix(how)
+    left = left.strip()
+    if left:
+        return comment.start, comment.end, left if left.startswith("#") else f"# {left}"
     end = text.find("\n", comment.end)
-    return start, len(text) if end < 0 else end + 1
+    return text.rfind("\n", 0, comment.start) + 1, len(text) if end < 0 else end + 1, ""
 
 
 def _out_of_braces(text: str, places: Places, key: str) -> list[tuple[int, int, str]]:
@@ -227,8 +238,7 @@ def _out_of_braces(text: str, places: Places, key: str) -> list[tuple[int, int, 
     start = text.rfind("\n", 0, entry.statement) + 1
     table = _table_around(places, entry.statement)
     name = key.removeprefix(f"{table}.") if table else key
-    last = key.rpartition(".")[2]
-    mark = f'# {name}: {_MARK}; to change it, write {last} = "..." between the braces below{_newline(text)}'
+    mark = f"# {name}: {_MARK}{_HOW_IN_BRACES.format(key=key.rpartition('.')[2])}{_newline(text)}"
     return [(*gone, ""), (start, start, text[start : entry.statement] + mark)]
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 import sys
+import tempfile
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from provision.boxes_disk import Disk
 from provision.broken_cards import BROKEN, put
 
@@ -269,6 +273,33 @@ class TestTheScreensSettings:
         assert not (box / "data/meetingbox" / settings_file.SETTINGS).is_symlink()
 
 
+# --- Anything at all on the card ----------------------------------------------------------------------
+
+RIGHT = GOOD.replace("admin_pin", "# admin_pin").encode()  # the hash of a PIN takes its time
+CUTS = st.tuples(
+    st.integers(0, len(RIGHT)), st.integers(0, 40), st.sampled_from([b"", b'"', b"\n", b"[", b"=", b"\xff"])
+)
+
+
+@settings(max_examples=60)
+@given(
+    st.binary(max_size=200)
+    | CUTS.map(lambda cut: RIGHT[: cut[0]] + cut[2] + RIGHT[cut[0] + cut[1] :])
+    | st.integers(1, 400).map(lambda n: b"a = " + b"[" * n + b"]" * n)
+    | st.integers(1, 200).map(lambda n: b"a = " + b"{b = " * n + b"1" + b"}" * n)
+)
+def test_whatever_is_on_the_card_the_box_starts_and_says_what_it_thinks_of_it(raw: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        box = Disk(Path(folder))
+        box.card.write_bytes(raw)
+        shown = box.start()
+        found = parsed(box)
+        assert found == config.Config() or not shown or "standard" not in shown
+        assert (box / "etc/hostname").exists()
+        assert box.start() == shown
+        assert parsed(box) == found
+
+
 # --- The power goes ------------------------------------------------------------------------------------
 
 TOUCHES = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "shutil.rmtree")
@@ -346,8 +377,6 @@ def test_power_that_goes_at_any_moment_of_a_change_leaves_the_old_card_or_the_ne
     machine_id = (first / "etc/machine-id").read_text()
 
     def prepare(box: Disk) -> None:
-        import shutil
-
         shutil.copytree(first.root, box.root, dirs_exist_ok=True, symlinks=True)
         text = box.card.read_text().replace('# passphrase = ""', 'passphrase = "another one"')
         box.write(text.replace('"Galley"', '"Mess"'))

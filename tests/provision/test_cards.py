@@ -265,7 +265,7 @@ class TestIntoAnImage:
         path = tmp_path / "fat.img"
         path.write_bytes(fat(self.SIZE))
         image.put(b"# good\n", path)
-        with pytest.raises(StartError, match="does not come back|mcopy"):
+        with pytest.raises(StartError, match=r"does not come back|mcopy"):
             image.put(b"x" * (2 * self.SIZE), path)
         assert read_back(path, 0) == b"# good\n"
 

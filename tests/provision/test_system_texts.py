@@ -172,6 +172,10 @@ class TestOtherTexts:
     def test_layouts(self, text: str, parts: tuple[str, str] | None) -> None:
         assert card_checks.keyboard_parts(text) == parts
 
+    @pytest.mark.parametrize(("clockwise", "transform"), [(0, 0), (90, 270), (180, 180), (270, 90)])
+    def test_a_turned_screen_is_waylands_transform(self, clockwise: int, transform: int) -> None:
+        assert f"MEETINGBOX_ROTATION={transform}\n" in system.session("us", clockwise)
+
     def test_a_locale_that_the_system_lacks_is_not_asked_for(self) -> None:
         assert "LANG=de_DE.UTF-8\n" in system.locale("de", lambda _: True)
         assert "LANG=C.UTF-8\n" in system.locale("de", lambda _: False)

@@ -106,10 +106,29 @@ class TestOneCard:
         assert third.text.count("taken over by the box") == first.text.count("taken over by the box")
         assert take(third.text, third.kept).kept == second.kept
 
-    def test_the_same_pin_again_keeps_its_hash(self) -> None:
+    def test_a_pin_that_is_typed_again_wins_over_the_screens_again(self) -> None:
         first = take(CARD)
-        assert take(CARD, first.kept, OTHER_SALT).kept.pin_hash == first.kept.pin_hash
-        assert take(CARD.replace("4711", "1234"), first.kept).kept.pin_hash != first.kept.pin_hash
+        assert take(CARD, first.kept, OTHER_SALT).kept.pin_hash != first.kept.pin_hash
+
+    def test_one_that_could_not_leave_the_card_keeps_its_hash(self) -> None:
+        first, card = take(CARD), cards.parse(CARD)
+        assert takeover.take(card, first.kept, OTHER_SALT, again=True).kept == first.kept
+        other = cards.parse(CARD.replace("4711", "1234"))
+        assert takeover.take(other, first.kept, OTHER_SALT, again=True).kept.pin_hash != first.kept.pin_hash
+
+    def test_what_a_person_wrote_behind_a_mark_stays_when_the_mark_goes(self) -> None:
+        first = take(CARD)
+        text = first.text.replace("hidden", 'passphrase = "new and long"  # since May\nhidden')
+        second = take(text, first.kept)
+        assert "\n# of the guests' network\n" in second.text
+        assert second.text.count("taken over by the box") == 3
+        assert second.text.count("# since May") == 1
+        braces = 'wifi = { country = "DE", ssid = "x", passphrase = "open sesame" }\n'
+        first = take("[network]\n" + braces)
+        second = take(
+            first.text.replace("[network]\n", "[network]\n").replace('"x"', '"x", passphrase = "12345678"')
+        )
+        assert second.text == first.text
 
     def test_a_mark_put_to_use_without_a_value_is_a_mistake(self) -> None:
         text = take(CARD).text.replace('# passphrase = ""', 'passphrase = ""')
