@@ -1,12 +1,14 @@
 """The boot partition: kernel and initramfs of the slot, boot loader, firmware, meetingbox.toml."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from imagebuild import base, chroot, slotstate
 from imagebuild.archive import store
-from imagebuild.common import CHECKOUT, HERE, BuildError, cache_folder, digest, run, tree_digest
+from imagebuild.common import CHECKOUT, HERE, cache_folder, digest, run, tree_digest
 from imagebuild.lock import Lock
+from imagebuild.rootfs import kernel_version
 
 # `quiet` and no cursor: the first thing on the screen is the box. A kernel that is lost begins anew.
 COMMAND_LINE = (
@@ -14,17 +16,11 @@ COMMAND_LINE = (
 )
 
 
-def kernel_version(root: Path) -> str:
-    """The one kernel of the root file system."""
-    found = [path.name for path in (root / "usr/lib/modules").iterdir() if (path / "modules.dep").exists()]
-    if len(found) != 1:
-        raise BuildError(f"expected one kernel in the image, found {', '.join(found) or 'none'}")
-    return found[0]
-
-
-def initramfs(root: Path, tar: Path, architecture: str, epoch: int, log: Path) -> Path:
+def initramfs(
+    root: Path, tar: Path, left_out: Sequence[str], architecture: str, epoch: int, log: Path
+) -> Path:
     """The initramfs of the root file system, from the cache where nothing of it changed."""
-    key = digest(tar.stem, tree_digest(HERE / "rootfs/etc/initramfs-tools"))
+    key = digest(tar.stem, *left_out, tree_digest(HERE / "rootfs/etc/initramfs-tools"))
     target = cache_folder() / "initramfs" / f"{architecture}-{key}"
     if target.is_file():
         return target

@@ -85,10 +85,10 @@ def _steps(
     root = work / "root"
     root.mkdir(mode=0o755)
     with steps.step("root file system"):
-        rootfs.make(root, pinned, tar, tools, asked.python, ours, made, log)
+        rootfs.make(root, pinned, tar, tools, asked, ours, made, log)
         boot.board_firmware(root, pinned)
     with steps.step("initramfs"):
-        initrd = boot.initramfs(root, tar, pinned.architecture, pinned.epoch, log)
+        initrd = boot.initramfs(root, tar, asked.left_out, architecture, pinned.epoch, log)
     with steps.step("boot partition"):
         boot.fill(work / "boot", root, pinned, initrd, tools, epoch, log)
     with steps.step("bill of materials"):
@@ -131,7 +131,7 @@ def _steps(
         "commit": made.commit,
         "changed": made.changed,
         "lock": pinned.digest,
-        "kernel": boot.kernel_version(root),
+        "kernel": rootfs.kernel_version(root),
         "command_line": boot.COMMAND_LINE,
         "bytes": {
             "root": rootfs.size(root),

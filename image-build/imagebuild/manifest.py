@@ -24,6 +24,7 @@ class Manifest:
     components: tuple[str, ...]
     python: str  # the release's Python, as "3.13"
     packages: dict[str, dict[str, tuple[str, ...]]]
+    left_out: tuple[str, ...]  # paths in the root file system
 
 
 def architecture_of(name: str) -> str:
@@ -52,6 +53,18 @@ def _parts(where: str, parts: object, wanted: tuple[str, ...]) -> list[str]:
         if part in wanted:
             names += found
     return names
+
+
+def _left_out(where: str, table: dict[str, object]) -> tuple[str, ...]:
+    found: list[str] = []
+    for reason, paths in table.items():
+        if not isinstance(paths, list) or not all(isinstance(each, str) for each in paths):
+            raise BuildError(f"{where}: left_out: {reason!r}: expected a list of paths, found {paths!r}")
+        wrong = [each for each in paths if each.startswith("/") or ".." in each.split("/")]
+        if wrong:
+            raise BuildError(f"{where}: left_out: expected paths below the root, found {', '.join(wrong)}")
+        found += paths
+    return tuple(found)
 
 
 def load(path: Path = PATH) -> Manifest:
@@ -84,4 +97,6 @@ def load(path: Path = PATH) -> Manifest:
             )
         kept = tuple(package for package in asked if package not in left_out)
         packages[name] = {"image": kept, "files": tuple(taken)}
-    return Manifest(suite, tuple(components), python, packages)
+    return Manifest(
+        suite, tuple(components), python, packages, _left_out(path.name, data.get("left_out", {}))
+    )

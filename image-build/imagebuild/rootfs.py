@@ -4,12 +4,14 @@ import json
 import os
 import shutil
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from imagebuild import app, base, chroot
 from imagebuild.common import CHECKOUT, HERE, BuildError
 from imagebuild.lock import Lock
+from imagebuild.manifest import Manifest
 
 # Fixed, because files on the data partition belong to them over many images. Units name them by name.
 USERS = (
@@ -79,16 +81,14 @@ class Origin:
 
 
 def make(
-    root: Path, pinned: Lock, tar: Path, tools: Path, python: str, ours: Path, origin: Origin, log: Path
+    root: Path, pinned: Lock, tar: Path, tools: Path, asked: Manifest, ours: Path, origin: Origin, log: Path
 ) -> None:
     """Fill the empty folder `root` with the root file system, all but its last touches (see `finish`)."""
     base.unpack(tar, root)
-    app.install(root, pinned.architecture, python, ours)
+    app.install(root, pinned.architecture, asked.python, ours)
     shutil.copytree(HERE / "rootfs", root, dirs_exist_ok=True, symlinks=True)
     for path in (HERE / "rootfs").rglob("*"):
         os.chown(root / path.relative_to(HERE / "rootfs"), 0, 0, follow_symlinks=False)
-    for folder in MADE:
-        (root / folder).mkdir(parents=True, exist_ok=True)
     binds = [root, CHECKOUT]
     chroot.run_in(tools, ["systemd-sysusers", f"--root={root}", "--inline", *USERS], binds, log=log)
     chroot.run_in(tools, ["sh", CHECKOUT / "systemd/install.sh", "--appliance", root], binds, log=log)
@@ -101,6 +101,8 @@ def make(
     chroot.run_in(tools, ["systemd-sysusers", f"--root={root}"], binds, log=log)
     base.register_emulation(pinned.architecture)
     chroot.run_in(root, ["systemd-hwdb", "--usr", "update"], log=log)
+    prune(root, asked.left_out)
+    chroot.run_in(root, ["depmod", kernel_version(root)], log=log)
     facts = {
         "architecture": pinned.architecture,
         "changed": origin.changed,
@@ -117,6 +119,37 @@ def make(
     )
 
 
+def kernel_version(root: Path) -> str:
+    """The one kernel of the root file system."""
+    found = [path.name for path in (root / "usr/lib/modules").iterdir() if (path / "modules.dep").exists()]
+    if len(found) != 1:
+        raise BuildError(f"expected one kernel in the image, found {', '.join(found) or 'none'}")
+    return found[0]
+
+
+def prune(root: Path, patterns: Sequence[str]) -> None:
+    """Take out what the manifest leaves out, but no kernel module that one which stays depends on."""
+    folder = root / "usr/lib/modules" / kernel_version(root)
+    needs: dict[Path, list[Path]] = {}
+    for line in (folder / "modules.dep").read_text().splitlines():
+        module, _, others = line.partition(":")
+        needs[folder / module] = [folder / other for other in others.split()]
+    unwanted: set[Path] = set()
+    for pattern in patterns:
+        for path in root.glob(pattern):
+            unwanted |= (
+                {path} if not path.is_dir() else {each for each in path.rglob("*") if not each.is_dir()}
+            )
+    kept = {other for module, others in needs.items() if module not in unwanted for other in others}
+    for path in unwanted - kept:
+        path.unlink()
+    for pattern in patterns:
+        for path in root.glob(pattern):
+            for empty in sorted((path, *path.rglob("*")), reverse=True) if path.is_dir() else ():
+                if empty.is_dir() and not any(empty.iterdir()):
+                    empty.rmdir()
+
+
 def finish(root: Path, tools: Path, python: str, epoch: int) -> None:
     """Take out what belongs to no image, compile, and set the times: the last step before the slot."""
     for pattern in REMOVED:
@@ -125,6 +158,8 @@ def finish(root: Path, tools: Path, python: str, epoch: int) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink()
+    for folder in MADE:
+        (root / folder).mkdir(parents=True, exist_ok=True)
     (root / "etc/machine-id").touch(mode=0o444)
     (root / "etc/resolv.conf").touch()
     (root / "etc/hosts").write_text("127.0.0.1 localhost meetingbox\n::1 localhost meetingbox\n")
