@@ -1,59 +1,60 @@
-"""A meetingbox.toml with a mistake: the box boots to the keypad, with the sentence on its screen."""
+"""A meetingbox.toml with a mistake: the box boots to the keypad, with the sentence on its screen.
+
+The mistakes are those of ``tests/provision/broken_cards.py``.
+"""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
-from appliance.provision.mistake import PROBLEM, ProblemFile
 from image import home
-from image.emulator.disk import CONFIG
+from image.emulator.disk import CONFIG, Card
 from image.lab import Lab
+from provision.broken_cards import BROKEN, put
 
 from appliance.core import words
-
-BROKEN = Path(__file__).parents[1] / "provision" / "broken"
-FOLDER, NOISE = "a folder", "5 MB of noise"  # what is no file of the repository
-NOISE_BYTES = 5 << 20
-
-
-def cards() -> list[str]:
-    """Every file with a mistake, and what is made here."""
-    return [*sorted(path.name for path in BROKEN.glob("*.toml")), FOLDER, NOISE]
+from appliance.provision.mistake import PROBLEM, ProblemFile
 
 
 @pytest.fixture(autouse=True)
 def nothing_stays_on(lab: Lab) -> Iterator[None]:
+    """A check that failed leaves no machine to the next one."""
     yield
     lab.switch_all_off()
 
 
-def test_there_are_ten() -> None:
-    assert len(cards()) >= 10
-
-
-@pytest.mark.parametrize("mistake", cards())
-def test_it_boots_to_the_keypad_and_says_what_is_wrong(lab: Lab, mistake: str) -> None:
+def flashed(lab: Lab, mistake: str, folder: Path) -> Card:
+    """A card with this mistake on its boot partition."""
+    put(mistake, folder)
     card = lab.card("broken")
-    if mistake == FOLDER:
-        card.make_folder(CONFIG)
-    elif mistake == NOISE:
-        card.put(CONFIG, random.Random(NOISE_BYTES).randbytes(NOISE_BYTES))
-    else:
-        card.put(CONFIG, (BROKEN / mistake).read_bytes())
+    card.erase(CONFIG)
+    for path in folder.iterdir():
+        if path.is_dir():
+            card.make_folder(path.name)
+        else:
+            card.put(path.name, path.read_bytes())
+    return card
+
+
+def test_there_are_ten() -> None:
+    assert len(BROKEN) >= 10
+
+
+@pytest.mark.parametrize("mistake", sorted(BROKEN))
+def test_it_boots_to_the_keypad_and_says_what_is_wrong(lab: Lab, mistake: str, tmp_path: Path) -> None:
+    card = flashed(lab, mistake, tmp_path)
     machine = lab.machine("broken", card, plugged=False)
     lab.wait_for_home(machine)
     lab.connect(machine)
-    problem = msgspec.json.decode(
-        machine.guest.read(f"/run/meetingbox-provision/{PROBLEM}"), type=ProblemFile
-    )
-    sentence = str(words.from_plain(problem.sentence))
-    assert CONFIG in sentence
+    told = machine.guest.read(f"/run/meetingbox-provision/{PROBLEM}")
+    sentence = str(words.from_plain(msgspec.json.decode(told, type=ProblemFile).sentence))
+    assert sentence.startswith(BROKEN[mistake].says)
     lab.wait_to_read(machine, sentence)
     machine.press("4")
     lab.wait_to_read(machine, home.WHICH_ROOM)
-    assert machine.guest.run("systemctl --plain --no-legend list-units --failed", check=False).strip() == ""
+    failed = machine.guest.run("systemctl --plain --no-legend list-units --failed", check=False)
+    assert failed.strip() == ""
     card.remove()
