@@ -26,9 +26,10 @@ from image.emulator.screen import Pixels
 from image.emulator.tools import Tools
 from image.reading import Reader
 
-NO_BATTERY = "1970-01-01T00:00:00"  # what a clock says that stood still
+NO_BATTERY = "2000-01-01T00:00:00"  # what a clock says that stood still; UEFI knows no earlier year
 BOOT_WITHIN = {"amd64": 240.0, "arm64": 480.0}  # seconds from power to the keypad, emulated and disturbed
 SHELL_WITHIN = {"amd64": 180.0, "arm64": 360.0}
+TOLD_WITHIN = 60.0  # seconds for the shell of a box that failed before anybody asked for it
 JOURNAL = "journalctl --no-pager -o short-monotonic -b | tail -n 4000"
 
 
@@ -178,6 +179,9 @@ class Lab:
                 (folder / f"{name}-qemu.log").write_text(machine.emulator_log())
             with contextlib.suppress(QmpError, OSError, ValueError):
                 machine.save_screen(folder / f"{name}-screen.png")
+            with contextlib.suppress(GuestError, OSError):
+                if not machine.guest.connected:
+                    machine.guest.connect(TOLD_WITHIN)
             for kind, command in (
                 ("journal", JOURNAL),
                 ("units", "systemctl --no-pager list-units --all; systemctl --failed; systemctl list-jobs"),

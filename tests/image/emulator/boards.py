@@ -40,7 +40,7 @@ class Kernel:
 class Computer:
     """One computer. ``folder``: for its sockets and logs, with a short path.
 
-    ``clock``: what its clock says when it is switched on, UTC, "1970-01-01T00:00:00" for one without a
+    ``clock``: what its clock says when it is switched on, UTC, "2000-01-01T00:00:00" for one without a
     battery; None for the right time. ``number``: 1 to 250, gives it a hardware address and a serial number of
     its own.
     ``wire``: None for a network card without a cable. ``kvm``: let the host's processor run it.

@@ -36,6 +36,10 @@ class Guest:
         self._socket: socket.socket | None = None
         self._rest = b""
 
+    @property
+    def connected(self) -> bool:
+        return self._socket is not None
+
     def close(self) -> None:
         """Let go of the line; what runs inside goes on."""
         if self._socket is not None:
@@ -98,6 +102,13 @@ class Guest:
     def connect(self, within: float) -> None:
         """Wait for the shell, and have it run agent.py. GuestError when there is none in time."""
         deadline = time.monotonic() + within
+        try:
+            self._greet(deadline)
+        except BaseException:
+            self.close()
+            raise
+
+    def _greet(self, deadline: float) -> None:
         self._open(deadline)
         self._until_said(b"\nstty -echo; echo shell-$((40+2))\n", b"shell-42", deadline)
         text = base64.encodebytes(AGENT.read_bytes()).decode()
