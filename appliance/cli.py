@@ -70,6 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_ctl(commands)
     _add_config(commands)
     _add_doctor(commands)
+    _add_provision(commands)
     _add_bench(commands)
     _add_version(commands)
     return parser
@@ -307,6 +308,12 @@ def _doctor(arguments: argparse.Namespace) -> int:
     else:
         print(doctor.to_text(report, shutil.get_terminal_size().columns))
     return 0 if report["healthy"] else FAILED
+
+
+def _add_provision(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from appliance import cli_provision
+
+    cli_provision.add_parser(commands)
 
 
 def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -7,26 +7,29 @@ found, and nothing is started. ``config_checks`` says what each value may be.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import os
 import re
 import socket
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from appliance import config_checks
-from appliance.core import limits
+from appliance.core import limits, toml_places
+from appliance.core.toml_places import shown_key
 from appliance.errors import ConfigError, StartError
 
 SYSTEM_CONFIG = Path("/etc/meetingbox/meetingbox.toml")
 SYSTEM_STATE = Path("/var/lib/meetingbox")
 SYSTEM_RUN = Path("/run/meetingbox")
+PROVISION_RUN = Path("/run/meetingbox-provision")
 
 
 class Signaling(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -89,9 +92,13 @@ class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Admin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """``pin``: what the settings ask for, empty for nothing. The box keeps a slow hash of it."""
+    """``pin``: what the settings ask for, empty for nothing. The box keeps a slow hash of it.
+
+    ``pin_hash``: that hash itself (``core/pin_hash.py``), in the place of the PIN.
+    """
 
     pin: str = ""
+    pin_hash: str = ""
 
 
 class Control(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -123,6 +130,9 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     call: Call = Call()
     admin: Admin = Admin()
     control: Control = Control()
+
+
+_C = TypeVar("_C", bound=Config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +175,19 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
 
 def parse(text: str, file: str) -> Config:
     """Turn TOML text into a checked configuration; ``file`` names it in errors. Raises ConfigError."""
-    return convert(decode(text, file), file)
+    data = decode(text, file)
+    with naming_lines(text):
+        return convert(data, file)
+
+
+@contextlib.contextmanager
+def naming_lines(text: str) -> Iterator[None]:
+    """Give a ConfigError about a key of this text its line."""
+    try:
+        yield
+    except ConfigError as error:
+        line = error.line or toml_places.find(text).line(error.key)
+        raise ConfigError(error.code, error.file, error.key, error.expected, error.found, line) from None
 
 
 def decode(text: str, file: str) -> dict[str, Any]:
@@ -182,12 +204,17 @@ def decode(text: str, file: str) -> dict[str, Any]:
 
 def convert(data: dict[str, Any], file: str) -> Config:
     """Turn the tables of a file into a checked configuration. Raises ConfigError."""
-    _refuse_unknown(file, data, msgspec.inspect.type_info(Config), "")
+    return convert_as(Config, data, file, config_checks.RULES)
+
+
+def convert_as(schema: type[_C], data: dict[str, Any], file: str, rules: config_checks.Rules) -> _C:
+    """The same for a configuration with further keys, and rules for them. Raises ConfigError."""
+    _refuse_unknown(file, data, schema, msgspec.inspect.type_info(schema), "")
     try:
-        config = msgspec.convert(data, Config, strict=True)
+        config = msgspec.convert(data, schema, strict=True)
     except msgspec.ValidationError as error:
-        raise _type_error(file, data, str(error)) from None
-    config_checks.check(msgspec.to_builtins(config), file)
+        raise _type_error(file, data, str(error), rules) from None
+    config_checks.check(msgspec.to_builtins(config), file, rules)
     return config
 
 
@@ -202,6 +229,11 @@ def keys_of(data: dict[str, Any]) -> frozenset[str]:
 
 def read(path: Path) -> str:
     """Return a configuration file's text. Raises ConfigError."""
+    return as_text(read_bytes(path), str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return a configuration file's bytes. Raises ConfigError."""
     file = str(path)
     try:
         with path.open("rb") as stream:
@@ -218,6 +250,11 @@ def read(path: Path) -> str:
         raise ConfigError(
             "config.too-large", file, "", f"at most {limits.CONFIG_MAX_BYTES // 1024} kB", "a larger file"
         )
+    return raw
+
+
+def as_text(raw: bytes, file: str) -> str:
+    """Return the text of a configuration file's bytes. Raises ConfigError."""
     try:
         # Windows' Notepad may put a byte order mark first; TOML knows none.
         return raw.decode("utf-8-sig")
@@ -226,7 +263,7 @@ def read(path: Path) -> str:
         line = raw.count(b"\n", 0, error.start) + 1
         found = "UTF-16 (save it as UTF-8)" if utf16 else f"the byte 0x{raw[error.start]:02x}"
         raise ConfigError(
-            "config.encoding", file, "" if utf16 else f"line {line}", "UTF-8 text", found
+            "config.encoding", file, "" if utf16 else f"line {line}", "UTF-8 text", found, line
         ) from None
 
 
@@ -234,43 +271,42 @@ def _syntax_error(file: str, text: str, message: str) -> ConfigError:
     match = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", message, re.DOTALL)
     what, line, column = match.groups() if match else (message, None, None)
     where = f"line {line}, column {column}" if line else f"line {text.count(chr(10)) + 1}, at the end"
-    return ConfigError("config.syntax", file, where, "TOML", f"a mistake: {what[:1].lower()}{what[1:]}")
+    found = f"a mistake: {what[:1].lower()}{what[1:]}"
+    # tomllib's words for a key, or a table, that stands there twice.
+    code = "config.twice" if re.match("Cannot (overwrite|declare|mutate)", what) else "config.syntax"
+    return ConfigError(code, file, where, "TOML", found, int(line or text.count("\n") + 1))
 
 
-def _refuse_unknown(file: str, data: Any, info: msgspec.inspect.Type, path: str) -> None:
+def _refuse_unknown(
+    file: str, data: Any, schema: type[Config], info: msgspec.inspect.Type, path: str
+) -> None:
     if isinstance(info, msgspec.inspect.VarTupleType) and isinstance(data, list):
         for index, item in enumerate(data):
-            _refuse_unknown(file, item, info.item_type, f"{path}[{index}]")
+            _refuse_unknown(file, item, schema, info.item_type, f"{path}[{index}]")
     elif isinstance(info, msgspec.inspect.StructType) and isinstance(data, dict):
         fields = {field.encode_name: field.type for field in info.fields}
         for key, value in data.items():
-            where = f"{path}.{_shown_key(key)}" if path else _shown_key(key)
+            where = f"{path}.{shown_key(key)}" if path else shown_key(key)
             if key not in fields:
-                expected = "one of " + ", ".join(fields) + _hint(key, list(fields), path)
+                expected = "one of " + ", ".join(fields) + _hint(key, list(fields), schema, path)
                 raise ConfigError("config.unknown", file, where, expected, "an unknown key")
-            _refuse_unknown(file, value, fields[key], where)
+            _refuse_unknown(file, value, schema, fields[key], where)
 
 
-def _shown_key(key: str) -> str:
-    if re.fullmatch(r"[A-Za-z0-9_-]{1,40}", key):
-        return key
-    return json.dumps(key if len(key) <= 40 else key[:40] + "…")
-
-
-def _hint(key: str, known: list[str], path: str) -> str:
+def _hint(key: str, known: list[str], schema: type[Config], path: str) -> str:
     """Return what the author may have meant: a similar key here, or the same key in another table."""
     near = difflib.get_close_matches(key.lower()[:40], known, n=1)
     if near:
         return f" (did you mean {near[0]}?)"
     homes = {
         field.encode_name: section.encode_name
-        for section in msgspec.structs.fields(Config)
+        for section in msgspec.structs.fields(schema)
         if isinstance(section.type, type) and issubclass(section.type, msgspec.Struct)
         for field in msgspec.structs.fields(section.type)
     }
     if key in homes and homes[key] != path:
         return f" ({key} belongs under [{homes[key]}])"
-    if path and key in {field.encode_name for field in msgspec.structs.fields(Config)}:
+    if path and key in {field.encode_name for field in msgspec.structs.fields(schema)}:
         return f" ({key} belongs above the first [table])"
     return ""
 
@@ -285,7 +321,7 @@ _WORDS = {
 }
 
 
-def _type_error(file: str, data: Any, message: str) -> ConfigError:
+def _type_error(file: str, data: Any, message: str, rules: config_checks.Rules) -> ConfigError:
     """Turn msgspec's message, which names the path and both types, into ours."""
     text, _, at = message.partition(" - at `$")
     key = at.rstrip("`").removeprefix(".")
@@ -293,7 +329,8 @@ def _type_error(file: str, data: Any, message: str) -> ConfigError:
     if missing:
         name = missing[1]
         where = f"{key}.{name}" if key else name
-        return ConfigError("config.missing-key", file, where, config_checks.expected(where), "nothing")
+        words = config_checks.expected(where, rules)
+        return ConfigError("config.missing-key", file, where, words, "nothing")
     wanted = re.match(r"Expected `(\w+)", text)
     value: Any = data
     for name, index in re.findall(r"([A-Za-z_]\w*)|\[(\d+)\]", key):
@@ -317,7 +354,10 @@ def effective_toml(config: Config, masked: bool = True, sources: Mapping[str, st
         config = msgspec.structs.replace(
             config,
             signaling=msgspec.structs.replace(config.signaling, token=hidden),
-            admin=Admin(pin=config_checks.MASK if config.admin.pin else ""),
+            admin=Admin(
+                pin=config_checks.MASK if config.admin.pin else "",
+                pin_hash=config_checks.MASK if config.admin.pin_hash else "",
+            ),
             servers=tuple(config_checks.mask_url(url) for url in config.servers),
         )
     plain: list[str] = []

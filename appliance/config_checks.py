@@ -9,15 +9,18 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from appliance.core import languages, limits
+from appliance.core import languages, limits, pin_hash
 from appliance.core.pin_entry import is_pin
 from appliance.errors import ConfigError
 
-SECRETS = frozenset({"signaling.token", "admin.pin"})  # never quoted in an error
+# Never quoted in an error; the last two stand on an appliance's card (provision/card.py).
+SECRETS = frozenset(
+    {"signaling.token", "admin.pin", "admin.pin_hash", "network.wifi.passphrase", "system.admin_pin"}
+)
 MASK = "********"
 
 # Bidirectional overrides can make one name look like another.
@@ -116,7 +119,11 @@ def _socket(text: str) -> bool:
     return text == "" or (text.startswith("/") and _path(text) and length <= limits.SOCKET_PATH_MAX_BYTES)
 
 
-RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+Test = Callable[[Any], bool]
+Rules = Mapping[str, tuple[str, Test]]
+"""By key (``presets[].room`` for all in a list): what is expected there in words, and the test."""
+
+RULES: Rules = {
     "name": (
         f"a name of at most {limits.NAME_MAX_BYTES} bytes on one line, without spaces around it",
         lambda text: clean_text(text, limits.NAME_MAX_BYTES),
@@ -196,6 +203,10 @@ RULES: dict[str, tuple[str, Callable[[Any], bool]]] = {
         f"{limits.PIN_DIGITS_MIN} to {limits.PIN_DIGITS_MAX} digits in quotes, or nothing",
         lambda text: text == "" or is_pin(text),
     ),
+    "admin.pin_hash": (
+        "the hash of a PIN as an appliance makes it, or nothing",
+        lambda text: text == "" or pin_hash.is_text(text),
+    ),
     "call.joining_minutes": (
         f"minutes, more than 0 and at most {limits.JOINING_MINUTES_MAX}",
         _joining,
@@ -212,9 +223,9 @@ def mask_url(url: str) -> str:
     return re.sub(r"(?i)(apikey=)(?!\[API_KEY\])[^&#]*", rf"\1{MASK}", url)
 
 
-def expected(key: str) -> str:
+def expected(key: str, rules: Rules = RULES) -> str:
     """What belongs under a key, in words; list indices in ``key`` don't matter."""
-    return RULES[re.sub(r"\[\d+\]", "[]", key)][0]
+    return rules[re.sub(r"\[\d+\]", "[]", key)][0]
 
 
 def shown(value: object) -> str:
@@ -247,10 +258,10 @@ def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
             yield from _walk(item, f"{path}[{index}]")
 
 
-def check(config: dict[str, Any], file: str) -> None:
+def check(config: dict[str, Any], file: str, rules: Rules = RULES) -> None:
     """Raise ConfigError for the first value that its rule refuses."""
     for key, value in _walk(config, ""):
-        words, test = RULES.get(re.sub(r"\[\d+\]", "[]", key), ("", None))
+        words, test = rules.get(re.sub(r"\[\d+\]", "[]", key), ("", None))
         if test is not None and not test(value):
             found = "something else" if key in SECRETS else mask_url(shown(value))
             raise ConfigError("config.value", file, key, words, found)
@@ -258,3 +269,6 @@ def check(config: dict[str, Any], file: str) -> None:
     if (width == 0) != (height == 0):
         words = "display.width and display.height, both or neither"
         raise ConfigError("config.value", file, "display.height", words, f"{width} x {height}")
+    if config["admin"]["pin"] and config["admin"]["pin_hash"]:
+        words = "admin.pin or admin.pin_hash"
+        raise ConfigError("config.conflict", file, "admin.pin_hash", words, "both")

@@ -33,12 +33,14 @@ class MeetingBoxError(Exception):
 
 
 class ConfigError(MeetingBoxError):
-    """The configuration can't be used; nothing was started."""
+    """The configuration can't be used; nothing was started. ``line``: from 1, 0 where it is not known."""
 
-    def __init__(self, code: str, file: str, key: str, expected: str, found: str) -> None:
-        where = f"{file}: {key}" if key else file
+    def __init__(self, code: str, file: str, key: str, expected: str, found: str, line: int = 0) -> None:
+        at = f"line {line}" if line and not key.startswith("line ") else ""
+        where = ": ".join(part for part in (file, at, key) if part)
         super().__init__(code, f"{where}: expected {expected}, found {found}")
         self.file = file
+        self.line = line
         self.key = key
         self.expected = expected
         self.found = found

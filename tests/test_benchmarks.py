@@ -17,6 +17,7 @@ import _figures
 import draw
 import join
 import loss
+import mesh
 import soak
 
 from appliance.core import timecode
@@ -159,3 +160,11 @@ def test_engines_see_each_others_pictures(offerer: tuple, answerer: tuple) -> No
             else:
                 pytest.fail(f"{engine.name} saw nothing")
     assert a.process.returncode == b.process.returncode == 0
+
+
+@pytest.mark.parametrize("count", [2, 6, 8, 16])
+def test_a_mesh_is_measured_on_the_largest_screen_whose_tiles_are_small(count: int) -> None:
+    width, height = mesh.screen(count)
+    assert width * 9 // 16 == height
+    assert 320 < width <= 1280
+    assert width == 1280 or count < 16

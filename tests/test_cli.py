@@ -220,7 +220,8 @@ class TestConfig:
         done = meetingbox(command, "--config", file, MEETINGBOX_STATE_DIR=str(tmp_path / "state"))
         assert done.returncode == 2
         assert done.stdout == ""
-        assert done.stderr == f'meetingbox: {file}: signaling.port: expected a whole number, found "x"\n'
+        where = f"{file}: line 2: signaling.port"
+        assert done.stderr == f'meetingbox: {where}: expected a whole number, found "x"\n'
         assert not (tmp_path / "state").exists()
 
     def test_a_reader_that_had_enough_is_no_error(self) -> None:

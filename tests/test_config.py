@@ -178,17 +178,18 @@ class TestRefusals:
         assert error.expected == "a room number from 1 to 1000"
 
     @pytest.mark.parametrize(
-        ("text", "where"),
+        ("text", "where", "code"),
         [
-            ("name = 'a'\nport 3", "line 2, column 6"),
-            ("name = 'a'\nname = 'b'", "line 2, at the end"),
-            ('name = "abc', "line 1, at the end"),
-            ("name = 'a\n'", "line 1, column 10"),
+            ("name = 'a'\nport 3", "line 2, column 6", "config.syntax"),
+            ("name = 'a'\nname = 'b'", "line 2, at the end", "config.twice"),
+            ("[video]\n[audio]\n[video]\n", "line 3, column 7", "config.twice"),
+            ('name = "abc', "line 1, at the end", "config.syntax"),
+            ("name = 'a\n'", "line 1, column 10", "config.syntax"),
         ],
     )
-    def test_a_slip_in_the_toml_names_its_line(self, text: str, where: str) -> None:
+    def test_a_slip_in_the_toml_names_its_line(self, text: str, where: str, code: str) -> None:
         error = refusal(text)
-        assert error.code == "config.syntax"
+        assert error.code == code
         assert error.key.split(",")[0] == where.split(",")[0]
         assert error.found.startswith("a mistake: ")
 

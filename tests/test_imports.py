@@ -29,9 +29,14 @@ MAY_IMPORT = {
     "display": {"core", "config", "errors", "bridge"},
     "doctor": {"core", "errors"},
     "serve": {"core", "config", "errors", "signaling"},
+    "provision": {"core", "config", "config_checks", "errors", "settings_file"},
+    "cli_provision": {"errors", "provision"},
     "bench": {"errors"},
 }
 EVERYTHING = {"app", "cli", "cli_ctl", "demo", "probes", "__main__", "__init__"}
+
+# Layers that only these may import, even among those that may import everything.
+ONLY_FOR = {"provision": {"cli_provision"}, "cli_provision": {"cli"}}
 
 # What an error says is a sentence for the screen. That module imports nothing of ours.
 SENTENCES = "appliance.core.words"
@@ -94,6 +99,9 @@ def breaches(path: Path, source: str) -> list[str]:
             may = MAY_IMPORT[here] | ({"core"} if (here, module) == ("errors", SENTENCES) else set())
             for other in sorted(our_layers(module, names) - may - {here}):
                 breach(line, f"{here} imports {other}")
+        for other in sorted(our_layers(module, names) - {here}):
+            if other in ONLY_FOR and here not in ONLY_FOR[other]:
+                breach(line, f"{here} imports {other}, which is another's")
         if name == "core/words.py" and our_layers(module, names):
             breach(line, "what every layer uses for its sentences imports one")
         library = module.split(".")[0]
@@ -150,6 +158,10 @@ def test_the_seam_is_one_folder() -> None:
         ("core/x.py", "import zeroconf"),
         ("core/x.py", "open('x')"),
         ("errors.py", "from appliance.core import limits"),
+        ("provision/x.py", "from appliance.app import pin"),
+        ("provision/x.py", "from appliance.signaling import interfaces"),
+        ("app/x.py", "from appliance.provision import apply"),
+        ("probes.py", "def f():\n    from appliance import provision"),
         ("core/words.py", "from appliance.core import limits"),
         ("media/x.py", "import aiortc"),
         ("app/x.py", "from aioice.ice import Connection"),
@@ -166,6 +178,10 @@ def test_the_rules_notice_a_breach(file: str, source: str) -> None:
         ("display/x.py", "from appliance.bridge import Bridge\nfrom .theme import INK"),
         ("core/x.py", "from appliance.core import limits\nimport hashlib, msgspec"),
         ("app/x.py", "from appliance.media import link\nfrom appliance import display"),
+        (
+            "provision/x.py",
+            "from appliance import config_checks, settings_file\nfrom appliance.core import limits",
+        ),
         ("control/x.py", "from appliance import __version__"),
         ("errors.py", "from appliance.core.words import Text"),
     ],

@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Protocol
 
-from appliance.app import settings, state_files, status
+from appliance.app import provisioned, settings, state_files, status
 from appliance.app.abuse import AbuseReport
 from appliance.app.addresses import AddressBook
 from appliance.app.commands import Commands
@@ -27,7 +27,7 @@ from appliance.app.session import Session
 from appliance.app.sound_checks import SoundChecks
 from appliance.app.tasks import Ends, Tasks
 from appliance.bridge import Bridge
-from appliance.config import Config, box_name
+from appliance.config import Admin, Config, box_name
 from appliance.control.server import ControlServer
 from appliance.core import limits
 from appliance.core.layers import Stream
@@ -71,6 +71,7 @@ class Box:
         mistake: ConfigError | None = None,
     ) -> None:
         self.mistake = mistake  # in the configuration file, in whose place ``config`` is the last good one
+        self.card_problem = provisioned.problem()  # of an appliance's set-up, before the box started
         self.file_config = settings.without_pin(config)
         self.config_path = config_path
         self.state_dir = state_dir
@@ -78,7 +79,7 @@ class Box:
         self.bridge = bridge
         self.screen = screen
         self.changes = settings.read_changes(self)
-        self._given_pin = config.admin.pin  # until it is kept as a hash
+        self._given = config.admin  # a PIN until it is kept as a hash
         self.config = config = self.changes.over(self.file_config)
         self.configured_name = box_name(config)
         self.name = state_files.load_name(state_dir, self.configured_name)
@@ -111,9 +112,8 @@ class Box:
         self.housekeeping = Housekeeping(self._loop, lambda: self.rooms.anybody)
         self.tasks = Tasks()
         self._ends = Ends()
-        self._stale = False  # a snapshot is due
+        self._publishing: asyncio.Handle | None = None  # a snapshot is due
         self._published_at = 0.0
-        self._publishing: asyncio.TimerHandle | None = None
         self._view_timer: asyncio.TimerHandle | None = None
         self._looks = 0
 
@@ -170,8 +170,9 @@ class Box:
             self.engine.start()
             ends.add("sound", lambda: asyncio.to_thread(self.engine.stop))
             ends.add("tasks", self.tasks.end)
-            await asyncio.to_thread(self.settings.pin.adopt, self._given_pin)
-            self._given_pin = ""
+            self.settings.pin.adopt_hash(self._given.pin_hash)
+            await asyncio.to_thread(self.settings.pin.adopt, self._given.pin)
+            self._given = Admin()
             ends.add("settings", self.settings.close)
             self.tasks.spawn(self.intents.follow(), "intents")
             ends.add("rooms", self.rooms.end_all)
@@ -400,10 +401,16 @@ class Box:
         self.notices = [*self.notices, Notice(self._notice_id, text, tone, self.now())][-limits.NOTICES_MAX :]
         self.changed()
 
-    def changed(self) -> None:
-        """Publish a new snapshot, once, after whatever is going on now."""
-        if not self._stale:
-            self._stale = True
+    def changed(self, *, at_once: bool = False) -> None:
+        """Publish a new snapshot, once for all that happens within ``limits.SNAPSHOTS_EVERY``, or ``at_once``
+        after whatever is going on now.
+        """
+        if at_once and self._publishing is not None:
+            self._publishing.cancel()
+            self._publishing = None
+        if self._publishing is None and at_once:
+            self._publishing = self._loop.call_soon(self._publish)
+        elif self._publishing is None:
             every = limits.ARRIVAL_VIEWS_EVERY / 2 if self._quiet else limits.SNAPSHOTS_EVERY
             at = max(self.now(), self._published_at + every)
             self._publishing = self._loop.call_at(at, self._publish)
@@ -424,7 +431,7 @@ class Box:
         self._view_timer = self._loop.call_later(limits.VIEW_EVERY, self.look)
 
     def _publish(self) -> None:
-        self._stale = False
+        self._publishing = None
         now = self._published_at = self.now()
         self.notices = [notice for notice in self.notices if now - notice.at < limits.NOTICE_KEPT_FOR]
         self.bridge.publish(status.snapshot(self))

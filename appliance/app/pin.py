@@ -7,8 +7,6 @@ wins until another one stands in the configuration, so who forgot it helps himse
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import hmac
 import logging
 import os
 from pathlib import Path
@@ -16,31 +14,20 @@ from pathlib import Path
 import msgspec
 
 from appliance.app import state_files
-from appliance.core import limits
+from appliance.core import limits, pin_hash
+from appliance.core.pin_hash import PinHash
 
 log = logging.getLogger("meetingbox")
 
 PIN = "pin.json"
 
 
-class _Hash(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``cost``: scrypt's N, r and p when it was made."""
-
-    salt: bytes
-    digest: bytes
-    cost: tuple[int, int, int]
-
-    def fits(self, pin: str) -> bool:
-        """Is it this PIN? Takes a tenth of a second, whatever the answer."""
-        return hmac.compare_digest(_scrypt(pin, self.salt, self.cost), self.digest)
-
-
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``pin``: the one in force. ``configured``: the one that stood in the configuration last."""
 
     v: int = 1
-    pin: _Hash | None = None
-    configured: _Hash | None = None
+    pin: PinHash | None = None
+    configured: PinHash | None = None
 
 
 class AdminPin:
@@ -61,6 +48,13 @@ class AdminPin:
             made = _make(configured)
             self._keep(_File(pin=made, configured=made))
             log.info("pin.adopted from the configuration: take it out of there")
+
+    def adopt_hash(self, text: str) -> None:
+        """Take over the configuration's hash of a PIN, unless it is the one that was taken over before."""
+        made = pin_hash.from_text(text) if text else None
+        if made is not None and made != self._kept.configured:
+            self._keep(_File(pin=made, configured=made))
+            log.info("pin.adopted")
 
     def fits(self, pin: str) -> bool:
         """Is it this PIN? True where there is none."""
@@ -84,22 +78,8 @@ class AdminPin:
         state_files.save(self._state_dir, PIN, msgspec.json.encode(file))
 
 
-def _make(pin: str) -> _Hash:
-    salt = os.urandom(limits.PIN_SALT_BYTES)
-    return _Hash(salt, _scrypt(pin, salt, limits.PIN_COST), limits.PIN_COST)
-
-
-def _scrypt(pin: str, salt: bytes, cost: tuple[int, int, int]) -> bytes:
-    n, r, p = cost
-    return hashlib.scrypt(
-        pin.encode(), salt=salt, n=n, r=r, p=p, maxmem=limits.PIN_MEMORY, dklen=limits.PIN_HASH_BYTES
-    )
-
-
-def _affordable(n: int, r: int, p: int) -> bool:
-    """Can this machine pay scrypt's cost?"""
-    sound = n > 1 and n & (n - 1) == 0 and min(r, p) >= 1
-    return sound and 128 * r * (n + p) < limits.PIN_MEMORY and p <= limits.PIN_PARALLEL_MAX
+def _make(pin: str) -> PinHash:
+    return pin_hash.make(pin, os.urandom(limits.PIN_SALT_BYTES))
 
 
 def _read(path: Path) -> _File:
@@ -107,7 +87,7 @@ def _read(path: Path) -> _File:
         with path.open("rb") as stream:
             kept = msgspec.json.decode(stream.read(limits.PIN_FILE_MAX_BYTES), type=_File)
         for made in (kept.pin, kept.configured):
-            if made is not None and not _affordable(*made.cost):
+            if made is not None and not made.affordable:
                 raise ValueError("no hash of ours")
     except FileNotFoundError:
         return _File()

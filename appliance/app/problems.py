@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def problems(box: Box) -> tuple[Problem, ...]:
     """Those of the network and the settings; devices say their own."""
-    found: list[Problem] = []
+    # The card comes first: whoever changed it stands there and looks, and it may be why the rest is wrong.
+    found = [box.card_problem] if box.card_problem is not None else []
     addresses = host_addresses(box.interfaces)
     if not addresses:
         found.append(Problem("network.none", say("No network. Plug in a network cable.")))

@@ -322,7 +322,7 @@ class Rooms:
         box.engine.set_active(session is not None)
         box.keep_quiet()
         box.look()
-        box.changed()
+        box.changed(at_once=True)
         self.keep()
 
     # --- what a session needs of its box ------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+
+from appliance.core.limits import PACKET_PAYLOAD
 
 NAL_IDR = 5
 NAL_SPS = 7
@@ -10,6 +12,7 @@ NAL_STAP_A = 24
 NAL_FU_A = 28
 
 START_CODE = b"\x00\x00\x00\x01"
+_SHORT_START_CODE = START_CODE[1:]
 
 
 def starts_keyframe(payload: bytes) -> bool:
@@ -82,3 +85,61 @@ def depacketize(payloads: Sequence[bytes]) -> tuple[bytes, bool]:
     if fragment >= 0:
         raise ValueError("FU-A was not ended")
     return b"".join(parts), keyframe
+
+
+def split(data: bytes) -> list[bytes]:
+    """Split an annex-B frame into RTP payloads of at most ``PACKET_PAYLOAD`` bytes.
+
+    Small units that follow each other share a STAP-A, as parameter sets do. A large one becomes FU-As of
+    one size, only the last may be shorter: they leave in one call (core/datagrams.py).
+    """
+    payloads: list[bytes] = []
+    together: list[bytes] = []
+    room = 0
+    for unit in _units(data):
+        if together and len(unit) + 2 > room:
+            payloads.append(_aggregated(together))
+            together = []
+        if len(unit) > PACKET_PAYLOAD:
+            payloads += _fragments(unit)
+            continue
+        if not together:
+            room = PACKET_PAYLOAD - 1
+        together.append(unit)
+        room -= len(unit) + 2
+    if together:
+        payloads.append(_aggregated(together))
+    return payloads
+
+
+def _units(data: bytes) -> Iterator[bytes]:
+    """The NAL units of an annex-B stream; a start code has three bytes or four, zeros behind are padding."""
+    start = data.find(_SHORT_START_CODE)
+    while start >= 0:
+        start += len(_SHORT_START_CODE)
+        end = data.find(_SHORT_START_CODE, start)
+        unit = data[start : end if end >= 0 else len(data)].rstrip(b"\0")
+        if unit:
+            yield unit
+        start = end
+
+
+def _aggregated(units: list[bytes]) -> bytes:
+    """A single NAL unit, or a STAP-A with the strictest of their header bits (section 5.7.1)."""
+    if len(units) == 1:
+        return units[0]
+    forbidden = max(unit[0] & 0x80 for unit in units)
+    importance = max(unit[0] & 0x60 for unit in units)
+    head = bytes((forbidden | importance | NAL_STAP_A,))
+    return head + b"".join(len(unit).to_bytes(2, "big") + unit for unit in units)
+
+
+def _fragments(unit: bytes) -> Iterator[bytes]:
+    """FU-As (section 5.8)."""
+    indicator, kind = unit[0] & 0xE0 | NAL_FU_A, unit[0] & 0x1F
+    count = -(-(len(unit) - 1) // (PACKET_PAYLOAD - 2))
+    size = -(-(len(unit) - 1) // count)
+    for start in range(1, len(unit), size):
+        end = start + size
+        first_or_last = 0x80 if start == 1 else 0x40 if end >= len(unit) else 0
+        yield bytes((indicator, first_or_last | kind)) + unit[start:end]

@@ -168,6 +168,20 @@ SERVER_URL_MAX_CHARS = 512  # a template with a long path; the request line of a
 SOURCE_MAX_CHARS = 4096  # file:PATH and the like: the kernel's PATH_MAX
 TEST_VOICE_MAX = 7  # test:N, from 0: eight known sounds can be told apart in one room
 
+# --- The card of an appliance ---------------------------------------------------------------------------
+SSID_MAX_BYTES = 32  # IEEE 802.11
+WIFI_KEY_ROUNDS = 4096  # of PBKDF2, IEEE 802.11 J.4
+WIFI_KEY_BYTES = 32
+TIME_ZONE_MAX_CHARS = 64  # the longest name of the IANA database has 32
+SSH_KEYS_MAX = 16  # administrators of a box
+SSH_KEY_MAX_CHARS = 4096  # RSA of 16384 bits has 2,800
+PROVISION_FILE_MAX_BYTES = 2 * CONFIG_MAX_BYTES  # what is kept of a card: its text as JSON, and its secrets
+PROBLEM_FILE_MAX_BYTES = 16 * 1024  # one sentence with its gaps
+CARDS_MAX = 1000  # made from one list: more is the wrong file
+CARD_LIST_MAX_BYTES = 1024 * 1024
+MOUNT_WITHIN = 20.0  # a card that is mounted anew: it writes what it has yet to write
+COMMAND_WITHIN = 60.0  # any other command of the system: it writes a few kB
+
 # --- Settings and the admin PIN ----------------------------------------------------------------------
 PIN_DIGITS_MIN = 4  # typed on a number pad in front of everybody; five tries a minute protect it
 PIN_DIGITS_MAX = 12  # what people remember as a number
@@ -182,6 +196,7 @@ PIN_PARALLEL_MAX = 4  # scrypt's p in a file: more is no file of ours, and takes
 PIN_SALT_BYTES = 16
 PIN_HASH_BYTES = 32
 PIN_FILE_MAX_BYTES = 4096  # of the file with the hash, which has some 300
+PIN_HASH_MAX_CHARS = 128  # of the hash as one word: it has 87
 CHOICES_MAX = 24  # cameras, microphones or loudspeakers to choose from: a computer has five
 DEVICES_LOOK_EVERY = 2.0  # while somebody chooses: what is plugged in then appears in the list
 SETTINGS_LEFT_AFTER = 180.0  # nobody touched the settings for so long: they close, and the camera with them
@@ -442,6 +457,7 @@ OUTAGE_AGAIN = 30.0  # a second outage within this counts as loss
 UPLINK_KBPS_MIN = 200  # room for one L layer with its headers; less would be no pictures for anybody, always
 UPLINK_KBPS_MAX = 10_000_000  # 10 Gbit/s: more is a slip of the keyboard
 PACKET_OVERHEAD = 62  # bytes around an RTP payload: IPv4 20, UDP 8, RTP with extensions 24, SRTP tag 10
+SEGMENTS_MAX = 40  # datagrams in one call: the kernel takes 64, and 64 KiB in all
 PACKET_PAYLOAD = 1300  # bytes of a frame in one packet: with all headers below every Ethernet's 1500
 
 # --- Media link: receiving ----------------------------------------------------------------------------

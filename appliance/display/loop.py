@@ -383,8 +383,11 @@ class Display:
 
     def _behind_for(self) -> float:
         """Seconds for which a snapshot that is there already is not shown yet."""
-        if not self._navigator.in_call:
+        shown, newest = self._snapshot, self._bridge.snapshot
+        if not self._navigator.in_call or shown is None or newest is None:
             return 0.0
+        if newest.phase is not shown.phase or _room(newest) != _room(shown):
+            return 0.0  # the next key is meant for another screen
         every = limits.ARRIVAL_VIEWS_EVERY if self._arriving else limits.VIEWS_EVERY
         return self._adopted_at + every - self._clock()
 
@@ -526,3 +529,7 @@ class Display:
 def themed(size: tuple[int, int], look: LookView) -> Theme:
     """The theme of a screen of ``size`` pixels; dark, when there is none of that name."""
     return Theme(size, PALETTES.get(look.theme, DARK), look.still)
+
+
+def _room(snapshot: Snapshot) -> int | None:
+    return snapshot.call.room if snapshot.call is not None else None

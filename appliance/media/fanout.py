@@ -22,9 +22,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from appliance.core import limits, vp8
+from appliance.core import h264, limits, vp8
 from appliance.core.layers import Codec, Layer, Stream
-from appliance.media.aiortc_seam import split_h264
 from appliance.media.encoded import CLOCK_RATE, EncodedFrame
 
 
@@ -44,8 +43,8 @@ class Sound(Protocol):
 
 
 def split(data: bytes, codec: Codec) -> list[bytes]:
-    """Split an encoded frame into RTP payloads of at most 1300 bytes."""
-    return split_h264(data) if codec is Codec.H264 else vp8.split(data)
+    """Split an encoded frame into RTP payloads of at most ``limits.PACKET_PAYLOAD`` bytes."""
+    return h264.split(data) if codec is Codec.H264 else vp8.split(data)
 
 
 class SharedFrame:

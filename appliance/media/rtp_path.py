@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -10,6 +11,9 @@ class PacketPath(Protocol):
 
     def send(self, packet: bytes) -> None:
         """Send an RTP packet. Raises ConnectionError while there is no connection."""
+
+    def send_frame(self, packets: Sequence[bytes]) -> None:
+        """Send the RTP packets of a frame. Raises ConnectionError while there is no connection."""
 
     def writable(self) -> bool:
         """Whether the socket keeps up."""

@@ -136,24 +136,25 @@ class PacketSender:
             raise ConnectionError("the other side takes no such stream")
         extension = self._extension if level_dbov is None else self._with_level[level_dbov & 0x7F]
         timestamp = (timestamp + self._origin) & 0xFFFFFFFF
-        number, send = self._sequence_number, self._path.send
+        number = self._sequence_number
         self._sent.add(SentFrame(number, payloads, timestamp, extension, marker, time.monotonic_ns()))
         last = len(payloads) - 1
-        for index, payload in enumerate(payloads):
-            packet = rtp.serialize(
+        packets = [
+            rtp.serialize(
                 self._payload_type,
                 marker and index == last,
-                number,
+                (number + index) & 0xFFFF,
                 timestamp,
                 self._ssrc,
                 payload,
                 extension,
             )
-            number = (number + 1) & 0xFFFF
-            self._sequence_number = number
-            send(packet)
-            self._octets += len(payload)
-        self.packets += len(payloads)
+            for index, payload in enumerate(payloads)
+        ]
+        self._sequence_number = (number + len(packets)) & 0xFFFF
+        self._path.send_frame(packets)
+        self._octets += sum(map(len, payloads))
+        self.packets += len(packets)
         self._last = (captured_ns, timestamp)
 
     def stop(self) -> None:

@@ -79,7 +79,7 @@ def test_a_box_that_went_is_listed_for_an_hour(tmp_path: Path) -> None:
                 ("gone", BOX_SEEN_FOR + 1, False),
             )
         )
-        box.changed()
+        box.changed(at_once=True)
         await asyncio.sleep(0)
         assert [seen.name for seen in bridge.snapshot.boxes] == ["there", "went"]
         await box.stop()

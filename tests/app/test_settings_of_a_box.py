@@ -281,7 +281,7 @@ class TestPin:
 
     def test_it_is_not_in_the_memory_of_the_running_box(self, tmp_path: Path) -> None:
         async def life(rig: Rig) -> None:
-            assert rig.box.config.admin.pin == rig.box.file_config.admin.pin == rig.box._given_pin == ""
+            assert rig.box.config.admin.pin == rig.box.file_config.admin.pin == rig.box._given.pin == ""
 
         run(tmp_path, life, pin="4711")
 

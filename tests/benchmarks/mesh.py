@@ -53,6 +53,8 @@ from appliance.core.layers import Layer, layer_for_height
 from appliance.core.limits import SOUND_FRAME, SOUND_RATE, TEST_TURN, TEST_TURN_PAUSE
 from appliance.demo import NAMES
 from appliance.display.screens import call
+from appliance.display.screens.call_tiles import GAP
+from appliance.display.theme import Theme
 
 READY_WITHIN_S = 60.0
 JOIN_WITHIN_S = 30.0
@@ -80,10 +82,8 @@ def screen(count: int) -> tuple[int, int]:
     """The largest screen, up to 1280x720, whose grid of ``count`` tiles, self-view included, is all at L."""
     for width in range(1280, 320, -32):
         height = width * 9 // 16
-        scale = width / 1280
-        used = call.TOP + call.BAR_HEIGHT + call.BAR_BOTTOM + 18
-        area = grid.Rect(0, 0, round(width - 2 * call.EDGE * scale), round(height - used * scale))
-        tiles = grid.arrange(count, area, round(call.GAP * scale))
+        theme = Theme((width, height))
+        tiles = grid.arrange(count, call.tiles_area(theme), theme.px(GAP))
         if all(layer_for_height(grid.covering(tile)[1]) is Layer.L for tile in tiles):
             return width, height
     raise ValueError(f"{count} tiles are never at L")

@@ -68,7 +68,11 @@ class _Media:
         self.counts = SeamCounts()
         pair = SimpleNamespace(
             protocol=SimpleNamespace(
-                transport=SimpleNamespace(_buffer_size=0, sendto=lambda data, address: None)
+                transport=SimpleNamespace(
+                    _buffer_size=0,
+                    _sock=SimpleNamespace(sendmsg=lambda *_: 0),
+                    sendto=lambda data, address: None,
+                )
             ),
             remote_addr=("10.0.0.2", 5000),
         )

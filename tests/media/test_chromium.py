@@ -358,4 +358,9 @@ def lose_some(us: Us) -> None:
             else:
                 send(packet)
 
+        @classmethod
+        def send_frame(cls, packets: list[bytes]) -> None:
+            for packet in packets:
+                cls.send(packet)
+
     sender._path = Lossy()

@@ -28,8 +28,7 @@ from aiortc.rtp import (
 )
 from link_helpers import encoded, until
 
-from appliance.core import limits
-from appliance.core.h264 import depacketize
+from appliance.core import h264, limits
 from appliance.core.layers import Layer
 from appliance.core.rtp import Packet, is_rtcp
 from appliance.media import aiortc_seam as seam
@@ -197,10 +196,10 @@ def test_nothing_is_sent_of_a_stream_that_was_not_negotiated():
 
 def test_a_split_frame_comes_together_again_and_fits_an_ethernet_frame():
     for number, (keyframe, data) in enumerate(encoded(Layer.M)[:10]):
-        payloads = seam.split_h264(data)
+        payloads = h264.split(data)
         assert max(map(len, payloads)) <= limits.PACKET_PAYLOAD
         units = [u for u in data.replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1") if u]
-        together, is_key = depacketize(payloads)
+        together, is_key = h264.depacketize(payloads)
         assert [u for u in together.split(b"\0\0\0\1") if u] == units
         assert is_key == keyframe == (number == 0)
 
@@ -605,7 +604,7 @@ def test_a_plain_aiortc_peer_understands_us():
         track = next(t.receiver.track for t in pc.getTransceivers() if t.kind == "video")
         frames = encoded(Layer.L)
         for number, (_, data) in enumerate(frames[:3]):
-            a.show(seam.split_h264(data), number * 6000)
+            a.show(h264.split(data), number * 6000)
         frame = await asyncio.wait_for(track.recv(), 5)
         assert (frame.width, frame.height) == (320, 180)
         await asyncio.gather(a.connection.close(), pc.close())

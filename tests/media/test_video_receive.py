@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 from link_helpers import encoded, grey_of, number_of, planes, until
 from screen_helpers import Screen, frames
 
-from appliance.core import limits
+from appliance.core import h264, limits
 from appliance.core.assembly import AssembledFrame
 from appliance.core.layers import Codec, Layer
 from appliance.core.rtp import Packet
 from appliance.core.view import Picture
-from appliance.media.aiortc_seam import split_h264
 from appliance.media.decoder import Decoder, Fit, fit_tile
 from appliance.media.encoders.software import Vp8Encoder
 from appliance.media.video_receive import Rate, VideoReceive
@@ -304,7 +303,7 @@ def test_a_lost_packet_is_asked_for_by_the_timer_alone():
         receive.start(far)
         packets = []
         for number, (_, data) in enumerate(encoded(Layer.M)[:2]):
-            payloads = split_h264(data)
+            payloads = h264.split(data)
             packets += [(p, number * 3000, i == len(payloads) - 1) for i, p in enumerate(payloads)]
         lost = 1
         try:
@@ -332,7 +331,7 @@ def test_a_hole_that_is_not_repaired_becomes_a_pli_within_the_gap_limit():
         receive.start(far)
         try:
             await until(lambda: far.plis == 1)  # at the start
-            payloads = split_h264(encoded(Layer.M)[0][1])
+            payloads = h264.split(encoded(Layer.M)[0][1])
             for seq, payload in enumerate(payloads):
                 if seq != 1:
                     last = seq == len(payloads) - 1

@@ -99,7 +99,9 @@ class TestBox:
                 f" boxes={status['boxes']} pressed={stats['pressed_at']} now={stats['now']}\n"
                 f"counters={stats['counters']}\npeers={peers}\nprocess={stats['process']}"
             )
-        return f"--- {self.name}\n{told}\n{self.log()[-3000:]}"
+        ended = self.process.poll()
+        how = "" if ended is None else f" ended with {ended}"
+        return f"--- {self.name}{how}\n{told}\n{self.log()[-3000:]}"
 
     def log(self) -> str:
         return (self.folder / "log.txt").read_text(errors="replace")

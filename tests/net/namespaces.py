@@ -171,7 +171,8 @@ class Lan:
             inside = ("-n", host.name)
             _ip(*inside, "link", "set", "lo", "up")
             _ip(*inside, "address", "add", f"{host.address}/24", "dev", host.interface)
-            _ip(*inside, "link", "set", host.interface, "up")
+            # As on a cable, where each datagram is lost by itself: none in one piece with others.
+            _ip(*inside, "link", "set", host.interface, "gso_max_segs", "1", "up")
             _ip(*inside, "route", "add", "224.0.0.0/4", "dev", host.interface)
 
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from net.boxes import Boxes
+from provision.boxes_disk import Disk
 
 NAME = f"Bridge {os.getpid()}"  # there may be other boxes on this loopback
 
@@ -37,3 +38,14 @@ def test_a_mistake_in_the_settings_is_said_and_the_last_good_ones_are_in_force(t
         box.restart()
         boxes.wait(lambda: bool(box.status()))
         assert box.status()["problems"] == []
+
+
+def test_a_mistake_on_the_card_of_an_appliance_is_said_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    disk = Disk(tmp_path / "disk")
+    said = disk.start('[system]\nname = "Galley"\nlanguage = "klingon"\n')
+    assert said.startswith('meetingbox.toml, line 3: system.language can\'t be "klingon".')
+    with Boxes(tmp_path) as boxes:
+        folder = str(disk / "run/meetingbox-provision")
+        box = boxes.start(NAME, environment={"MEETINGBOX_PROVISION_DIR": folder})
+        assert box.status()["problems"] == [said]

@@ -42,10 +42,15 @@ from appliance.display.screens.tile_menu import MOVE, TileMenu
 from appliance.display.screens.tile_move import TileMove
 from appliance.display.screens.toasts import Toasts
 from appliance.display.stage import Key, Moment, Stage
-from appliance.display.theme import Ink
+from appliance.display.theme import Ink, Theme
 
 BOTTOM = 16.0  # below the tiles, units
 WAKE = "call:wake"  # a touch anywhere while the bar is hidden
+
+
+def tiles_area(theme: Theme) -> grid.Rect:
+    """Where everybody's tiles are while nothing stands beside them."""
+    return theme.rect(EDGE, HIGH, theme.width - 2 * EDGE, theme.height - HIGH - BOTTOM)
 
 
 class Call:
@@ -115,7 +120,7 @@ class Call:
         return page.done()
 
     def _area(self, page: Page) -> grid.Rect:
-        return page.rect(EDGE, HIGH, page.w - 2 * EDGE, page.h - HIGH - BOTTOM)
+        return tiles_area(page.theme)
 
     def _bar(self, page: Page, call: CallView) -> Plan:
         """Where the bar is, or would be."""

@@ -21,7 +21,7 @@ What is changed on each connection, and why:
 
 from __future__ import annotations
 
-from appliance.media.aiortc_seam.attach import attach_receiver, attach_sender, split_h264
+from appliance.media.aiortc_seam.attach import attach_receiver, attach_sender
 from appliance.media.aiortc_seam.connection import H264_PROFILE, Connection, open_connection
 from appliance.media.aiortc_seam.sctp import CONTROL_CHANNEL_ID
 from appliance.media.aiortc_seam.srtp import SeamCounts, SrtpPath
@@ -35,5 +35,4 @@ __all__ = [
     "attach_receiver",
     "attach_sender",
     "open_connection",
-    "split_h264",
 ]

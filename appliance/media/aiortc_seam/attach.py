@@ -7,18 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from aiortc import RTCRtpTransceiver
-from aiortc.codecs.h264 import H264Encoder
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters, RTCRtpSendParameters
 
 from appliance.media.aiortc_seam.connection import Connection
 from appliance.media.rtp_receiver import PacketReceiver, PacketSink
 from appliance.media.rtp_sender import PacketSender
-
-
-def split_h264(data: bytes) -> list[bytes]:
-    """Split an annex-B frame into RTP payloads (RFC 6184, mode 1), at most 1300 bytes each."""
-    return H264Encoder._packetize(H264Encoder._split_bitstream(data))
 
 
 class _NoTrack(MediaStreamTrack):

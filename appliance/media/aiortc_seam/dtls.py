@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 # Named here, or pyOpenSSL imports them in the middle of the first handshake.
-import cryptography.hazmat.backends.openssl.backend  # noqa: F401
+import cryptography.hazmat.backends.openssl.backend
 import cryptography.hazmat.primitives.serialization  # noqa: F401
 from aiortc.rtcdtlstransport import State as DtlsState
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from aiortc.rtp import RtcpPacket
 from pylibsrtp import Error as SrtpError
 
 from appliance.core import limits, rtp
+from appliance.media.aiortc_seam.burst import Burst
 from appliance.media.rtp_receiver import PacketReceiver
 from appliance.media.rtp_sender import PacketSender
 
@@ -44,6 +45,8 @@ class SrtpPath:
         self._by_payload_type: dict[int, PacketReceiver] = {}  # a bundle repeats none
         self._streams: list[PacketReceiver | PacketSender] = []
         self._level_id = 0
+        self._burst_of: Any = None
+        self._burst: Burst
 
     def add_receiver(self, receiver: PacketReceiver) -> None:
         """Hand packets to a receiver that was started."""
@@ -107,6 +110,26 @@ class SrtpPath:
         except (SrtpError, ValueError) as error:  # the latter for one that is too long
             raise ConnectionError("SRTP took no packet") from error
         self._write(sealed)
+
+    def send_frame(self, packets: Sequence[bytes]) -> None:
+        """Send the RTP packets of a frame. Raises ConnectionError while there is no connection."""
+        if len(packets) == 1:
+            self.send(packets[0])
+            return
+        transport = self._transport
+        if transport._state is not DtlsState.CONNECTED:
+            raise ConnectionError("the media transport is not connected")
+        protect = transport._tx_srtp.protect
+        try:
+            sealed = [protect(packet) for packet in packets]
+        except (SrtpError, ValueError) as error:
+            raise ConnectionError("SRTP took no packet") from error
+        pair = self._ice._nominated.get(1)
+        if pair is None:
+            raise ConnectionError("no candidate pair is chosen")
+        if pair.protocol is not self._burst_of:  # another pair, another socket
+            self._burst_of, self._burst = pair.protocol, Burst(pair.protocol)
+        self._burst.send(sealed, pair.remote_addr)
 
     def send_rtcp(self, packet: bytes) -> None:
         """Send a compound RTCP packet. Raises ConnectionError while there is no connection."""

@@ -11,7 +11,7 @@ It works up to 8 kHz; above there is next to nothing of a voice's echo.
 from __future__ import annotations
 
 import numpy as np
-import numpy.fft  # noqa: F401 - else at its first use, in a thread that must not wait
+import numpy.fft  # numpy itself does it at the first use, in a thread that must not wait
 import numpy.typing as npt
 
 from appliance.core import limits

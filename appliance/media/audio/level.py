@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.fft  # noqa: F401 - else at its first use, in a thread that must not wait
+import numpy.fft  # numpy itself does it at the first use, in a thread that must not wait
 
 from appliance.core import limits
 from appliance.media.audio.ring import Samples
