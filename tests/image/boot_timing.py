@@ -19,6 +19,8 @@ RATIO_MAX = 1.35
 OFFLINE_MORE_MAX = 1.0  # seconds
 LOOK_EVERY = 0.2  # seconds
 LOG_IN = "systemd.unit=getty.target systemd.wants=serial-getty@{console}.service"
+# A bare log-in starts nothing of ours: what every start of a box does before the keypad counts for the keypad.
+OURS = ("firstboot", "provision", "firewall", "grow", "sound-policy", "sound")
 
 
 def prepared(lab: Lab, name: str, words: str) -> Card:
@@ -39,7 +41,8 @@ def test_power_to_keypad(lab: Lab) -> None:
     card = prepared(lab, "timing", quiet)
     bare = card.duplicate(lab.folder / "bare.card")
     console = quiet.partition("console=")[2].partition(",")[0]
-    bare.add_kernel_words(f"{quiet} {LOG_IN.format(console=console)}")
+    masked = " ".join(f"systemd.mask=meetingbox-{unit}.service" for unit in OURS)
+    bare.add_kernel_words(f"{quiet} {LOG_IN.format(console=console)} {masked}")
     within = lab.within(BOOT_WITHIN[lab.architecture])
 
     def keypad(machine: Machine) -> None:
