@@ -279,7 +279,8 @@ def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         epilog="examples:\n"
         "  meetingbox doctor\n"
         "  meetingbox doctor --sound\n"
-        "  meetingbox doctor --json\n\n"
+        "  meetingbox doctor --json\n"
+        "  meetingbox doctor --bundle /media/stick        a report for somebody who is not here\n\n"
         "`meetingbox ctl doctor` asks the box that is running.",
     )
     _add_config_option(parser)
@@ -290,12 +291,23 @@ def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="also play tones and say what the microphone heard of them; a box that runs does it itself, "
         "but not in a meeting",
     )
+    parser.add_argument(
+        "--bundle",
+        type=Path,
+        metavar="FILE",
+        help="write a report instead, as a ZIP file or into a folder: logs, versions, counters, settings, "
+        "network. Passwords and keys are masked, addresses have other names. Run it as root for the logs",
+    )
     parser.set_defaults(run=_doctor)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
     import shutil
 
+    if arguments.bundle is not None:
+        from appliance import bundle
+
+        return bundle.run(arguments.bundle, arguments.config, as_json=arguments.json)
     from appliance import config, doctor, probes, settings_file
 
     loaded = settings_file.in_force(config.load(arguments.config), config.state_dir())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 from collections import Counter
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ import msgspec
 from appliance.config import Config
 from appliance.core import limits
 from appliance.errors import StartError
+from appliance.notify import ServiceManager, from_environment
 from appliance.signaling.discovery import Discovery
 from appliance.signaling.interfaces import Interface, InterfaceWatcher, host_addresses, interface_problems
 from appliance.signaling.line_socket import LineSocket
@@ -92,13 +94,24 @@ class Relay:
         log.info("serve.moved addresses=%s", ",".join(self.server.addresses))
 
 
-async def _serve(config: Config, name: str) -> None:
+async def _feed(manager: ServiceManager, relay: Relay) -> None:
+    """Tell the service manager that the loop turns, as often as it wants to hear it."""
+    while True:
+        manager.status(f"Serving on {', '.join(relay.server.addresses) or 'no address yet'}")
+        if manager.watchdog is not None:
+            manager.alive()
+        await asyncio.sleep(min(limits.HEARTBEAT_EVERY, (manager.watchdog or 60) / limits.HEARTBEAT_MISSED))
+
+
+async def _serve(config: Config, name: str, manager: ServiceManager) -> None:
     relay = Relay(config, name)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     await relay.start()
+    manager.ready()
+    feeding = loop.create_task(_feed(manager, relay)) if manager else None
     for problem in (*interface_problems(config.interfaces), *relay.server.problems):
         log.warning("serve.problem %s", problem)
     try:
@@ -108,15 +121,22 @@ async def _serve(config: Config, name: str) -> None:
                     await ended.wait()
             relay.tell()
     finally:
+        manager.stopping()
+        if feeding is not None:
+            feeding.cancel()
+            await asyncio.wait({feeding})
         await relay.stop()
 
 
 def run(config: Config, name: str) -> int:
     """Serve until SIGTERM or Ctrl+C; returns the exit code. Raises StartError."""
+    manager = from_environment(os.environ)
     try:
-        asyncio.run(_serve(config, name))
+        asyncio.run(_serve(config, name, manager))
     except OSError as error:
         raise StartError("serve.network", f"The network can't be used: {error.strerror}.") from None
+    finally:
+        manager.close()
     return 0
 
 

@@ -18,6 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 MAY_IMPORT = {
     "errors": set(),
     "wake": set(),
+    "notify": set(),
     "core": {"errors"},
     "config_checks": {"core", "errors"},
     "config": {"config_checks", "core", "errors"},
@@ -28,12 +29,12 @@ MAY_IMPORT = {
     "control": {"core", "config", "errors"},
     "display": {"core", "config", "errors", "bridge"},
     "doctor": {"core", "errors"},
-    "serve": {"core", "config", "errors", "signaling"},
+    "serve": {"core", "config", "errors", "notify", "signaling"},
     "provision": {"core", "config", "config_checks", "errors", "settings_file"},
     "cli_provision": {"errors", "provision"},
     "bench": {"errors"},
 }
-EVERYTHING = {"app", "cli", "cli_ctl", "demo", "probes", "__main__", "__init__"}
+EVERYTHING = {"app", "bundle", "bundle_sources", "cli", "cli_ctl", "demo", "probes", "__main__", "__init__"}
 
 # Layers that only these may import, even among those that may import everything.
 ONLY_FOR = {"provision": {"cli_provision"}, "cli_provision": {"cli"}}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 import threading
@@ -17,14 +18,16 @@ from pathlib import Path
 
 from appliance.app import memory
 from appliance.app.box import Box
+from appliance.app.heartbeat import Heartbeat
 from appliance.app.state_files import check_state_dir
-from appliance.app.status import look
+from appliance.app.status import in_a_line, look
 from appliance.bridge import Bridge
 from appliance.config import Config, box_name, runtime_dir
 from appliance.core import limits
 from appliance.core.view import Snapshot
 from appliance.display.loop import Display
 from appliance.errors import ConfigError, MeetingBoxError
+from appliance.notify import ServiceManager, from_environment
 
 log = logging.getLogger("meetingbox")
 
@@ -32,9 +35,10 @@ log = logging.getLogger("meetingbox")
 class NetworkThread:
     """Runs a box's event loop on a thread of its own; owns that thread."""
 
-    def __init__(self, make_box: Callable[[], Box], display: Display) -> None:
+    def __init__(self, make_box: Callable[[], Box], display: Display, manager: ServiceManager) -> None:
         self._make_box = make_box
         self._display = display
+        self._manager = manager
         self._thread = threading.Thread(target=self._run, name="network")
         self._started = threading.Event()
         self._failure: BaseException | None = None
@@ -78,10 +82,13 @@ class NetworkThread:
         self._stop = asyncio.Event()
         box = self._make_box()
         await box.start()
+        heartbeat = Heartbeat(self._loop, self._manager, self._display, lambda: in_a_line(box))
+        heartbeat.start()
         self._started.set()
         try:
             await self._stop.wait()
         finally:
+            heartbeat.stop()
             await box.stop(comes_back=self.comes_back)
 
 
@@ -98,6 +105,7 @@ def run(
     ``mistake``: of the configuration file, in whose place ``config`` is the last good one; home tells it.
     """
     check_state_dir(state_dir)
+    manager = from_environment(os.environ)
     memory.prepare()
     # Every candidate pair of every link, at INFO: noise, and other people's addresses.
     logging.getLogger("aioice").setLevel(logging.WARNING)
@@ -118,8 +126,13 @@ def run(
             mistake=mistake,
         ),
         display,
+        manager,
     )
-    network.start()
+    try:
+        network.start()
+    except BaseException:
+        manager.close()
+        raise
     told: list[int] = []
 
     def end(number: int, _frame: object) -> None:
@@ -131,10 +144,12 @@ def run(
     try:
         _draw(display)
         # Ctrl+C or a closed window is a person who has enough of it; a service is told by SIGTERM.
-        network.comes_back = network.died or signal.SIGTERM in told
+        network.comes_back = network.died or display.server_ended or signal.SIGTERM in told
     finally:
+        manager.stopping()
         network.stop()
-    return 1 if network.died else 0
+        manager.close()
+    return 1 if network.died or display.server_ended else 0
 
 
 def _draw(display: Display) -> None:

@@ -20,6 +20,7 @@ from appliance.app import factory_reset, licences, state_files
 from appliance.app.device_choices import Found, find
 from appliance.app.facts import facts
 from appliance.app.pin import AdminPin
+from appliance.app.support_report import SupportReport, find_request
 from appliance.config import Config
 from appliance.core import limits
 from appliance.core import settings_view as s
@@ -47,6 +48,7 @@ class Settings:
         self._loop = asyncio.get_running_loop()
         self.pin = AdminPin(box.state_dir)
         self._tries = PinTries()
+        self.report = SupportReport(find_request(), box.now)
         self._page: str | None = None
         self._opening = 0  # grows with every opening: what was begun in an earlier one is over
         self._in_call = False
@@ -87,6 +89,7 @@ class Settings:
             licences=self._licences,
             problem=self._problem,
             changes=self._changes,
+            report=self.report.view,
         )
 
     @property
@@ -140,6 +143,8 @@ class Settings:
             case s.ChangeLook(theme, still, language):
                 look = {"theme": theme, "reduced_motion": still, "language": language}
                 await self._set({f"display.{key}": v for key, v in look.items() if v is not None})
+            case s.SaveReport():
+                self.report.save()
             case s.FactoryReset():
                 await factory_reset.reset(self._box)
 
@@ -172,8 +177,12 @@ class Settings:
         else:
             box.sound_checks.close()
             self._end_test()
-        if self._unlocked and self._page == "about" and not self._licences:
-            box.tasks.spawn(self._read_licences(), "licences")
+        if self._unlocked and self._page == "about":
+            self.report.forget()
+            if not self._licences:
+                box.tasks.spawn(self._read_licences(), "licences")
+            if self.report.view is not None:
+                box.tasks.spawn(self._look_at_report(self._opening), "report")
         box.changed()
 
     def close(self) -> None:
@@ -192,6 +201,13 @@ class Settings:
                 if self._found != before:
                     self._box.changed()
             await asyncio.sleep(limits.DEVICES_LOOK_EVERY)
+
+    async def _look_at_report(self, opening: int) -> None:
+        """Follow the stick and the report for as long as their page is open, and a report until its end."""
+        while self._page == "about" and self._opening == opening:
+            await asyncio.sleep(limits.REPORT_LOOK_EVERY)
+            if self.report.look():
+                self._box.changed()
 
     async def _read_licences(self) -> None:
         self._licences = await asyncio.to_thread(licences.licences)

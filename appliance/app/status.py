@@ -100,6 +100,15 @@ def look(config: Config) -> LookView:
     return LookView(display.theme, display.reduced_motion, display.language)
 
 
+def in_a_line(box: Box) -> str:
+    """What the box does, for a service manager's status; English, and without names or numbers of rooms."""
+    session = box.session
+    if session is None:
+        return "At home, waiting for somebody" if not box.rooms.sessions else "At home, rooms on hold"
+    others = len(_here(session))
+    return "In a meeting with {} other {}".format(others, "box" if others == 1 else "boxes")
+
+
 def tiles_in_order(session: Session) -> list[str]:
     """The peers that have a tile, in the order of their tiles."""
     here = [peer_id for peer_id, shell in session.peers.items() if shell.machine.state in _ON_SCREEN]

@@ -341,6 +341,9 @@ ENCODED_FRAME_MAX_BYTES = 1 << 20  # a 720p keyframe of noise has about 300 kB
 SELF_VIEW_MAX_PIXELS = 1920 * 1080  # of the preview; the memfd has two of it, untouched pages cost nothing
 
 # --- The box as a whole ------------------------------------------------------------------------------
+HEARTBEAT_EVERY = 2.5  # is the display alive? longer than its longest sleep (SCREEN_LOOKED_EVERY)
+HEARTBEAT_MISSED = 4  # looks without a sign of life within a watchdog's time, at least, before it bites
+HEARTBEAT_FIRST_EVERY = 0.1  # until the first page is drawn: a start is not to look longer than it is
 LAG_EVERY = 0.1  # how often the loop's lateness is measured: every look wakes the box
 LAG_SAMPLES = 600  # a minute of them
 INTENTS_MAX = 64  # intents not handled yet; a person presses a few keys a second
@@ -618,3 +621,19 @@ MALLOC_MMAP_FROM = 8 << 20  # larger blocks get pages of their own; an RGB pictu
 GC_THRESHOLD = 20_000  # new containers until young garbage is looked for: a tenth of a second of packets
 MALLOC_ARENAS = 1  # glibc's heaps: each grows to the most that its threads ever wanted. CPU does not notice
 LINE_FLUSH_WITHIN = 0.3  # what was said last ("leaving") goes out before its line is closed
+
+# --- The support report -----------------------------------------------------------------------------
+MASK_LEAST = 4  # characters of a secret that is looked for; a shorter one would be everywhere
+MASK_BETWEEN_SLASHES = 14  # characters on the average: a path has shorter names, 32 bytes of base64 one slash
+MASK_SHORTEST = 8  # a shorter one is looked for as a whole word: a PIN is a number among others
+BUNDLE_PART_MAX = 4 << 20  # bytes of one file in it: a day of a busy journal
+BUNDLE_MAX = 24 << 20  # bytes of all of them, before packing: a stick of any age has room
+REPORT_WITHIN = (
+    150.0  # from the press to the word that it is on the stick: the unit's own time-out and a start
+)
+REPORT_RESULT_MAX = 4096  # bytes of that word
+REPORT_LOOK_EVERY = 1.0  # while its page is open: a stick that was plugged in shows
+BUNDLE_COMMAND_WITHIN = 15.0  # for what one program says; a journal is read in a second or two
+DOCTOR_BUNDLE_WITHIN = 40.0  # for the running box's own report, its slowest looks included
+BUNDLE_JOURNAL_LINES = 20_000  # of this boot and the ones before, where there are any
+BUNDLE_SECRET_FILE_MAX = 64 << 10  # bytes of a file whose content must not appear

@@ -71,12 +71,22 @@ class PinView:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportView:
+    """A report for support, onto a USB stick. ``state``: "no-stick", "ready", "working", "written" or
+    "failed"; ``problem``: why.
+    """
+
+    state: str = "no-stick"
+    problem: Text = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SettingsView:
     """The settings while their screen is open.
 
     ``pages``: those that may be opened. ``locked``: nothing else is told before the PIN was typed.
     ``testing``: the loudspeaker plays its test sound. ``problem``: why the last change was not made, empty
-    when it was; ``changes`` grows with every change that was made.
+    when it was; ``changes`` grows with every change that was made. ``report``: None where none can be saved.
     """
 
     pages: tuple[str, ...] = PAGES
@@ -93,6 +103,7 @@ class SettingsView:
     licences: tuple[Licence, ...] = ()
     problem: Text = ""
     changes: int = 0
+    report: ReportView | None = None
 
 
 # --- Intents ------------------------------------------------------------------------------------
@@ -168,6 +179,11 @@ class PlayTestSound:
 
 
 @dataclass(frozen=True, slots=True)
+class SaveReport:
+    """Write a report for support onto the USB stick."""
+
+
+@dataclass(frozen=True, slots=True)
 class FactoryReset:
     """Forget everything that this box keeps, and be as on the first day."""
 
@@ -183,5 +199,6 @@ SettingsIntent = (
     | SetJoiningMinutes
     | ChangeLook
     | PlayTestSound
+    | SaveReport
     | FactoryReset
 )

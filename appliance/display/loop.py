@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import threading
 import time
 from collections import Counter, deque
@@ -33,7 +34,7 @@ from appliance.display import controls, events, language
 from appliance.display.events import Outcome
 from appliance.display.fonts import Fonts
 from appliance.display.navigator import Navigator
-from appliance.display.power import SaverPower, ScreenPower
+from appliance.display.power import ScreenPower, find_power
 from appliance.display.render import Renderer
 from appliance.display.scene import Video, View
 from appliance.display.screenshots import Screenshots
@@ -59,8 +60,8 @@ class _Asked:
 
 class Display:
     """``clock``: monotonic seconds, shared with the snapshots. ``wall``: local time for the clock.
-    ``power``: what switches the panel; None: the screen saver. ``speak``: by a language's code, what puts
-    a text into it.
+    ``power``: what switches the panel; None: what this machine has for it. ``speak``: by a language's code,
+    what puts a text into it.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class Display:
         idleness = Idleness(settings.dim_after_minutes, settings.off_after_minutes, clock())
         self._navigator = Navigator(bridge.snapshot, bridge.send, idleness)
         self._events = events.Input(self._navigator, self._window)
-        self._power = power or SaverPower()
+        self._power = power or find_power()
         self._view = View()
         self._stale = True
         self._adopted_at = -math.inf  # the snapshot that is shown
@@ -109,6 +110,10 @@ class Display:
         self._typesetter: Typesetter | None = None
         self._renderer: Renderer | None = None
         self._old_faults: Counter[str] = Counter()
+        self.server_ended = False
+        """The display server ended, and this box is to end with it (``$MEETINGBOX_ENDS_WITH_SCREEN``)."""
+        self.turns = 0
+        """How often the loop has gone round with everything drawn: the proof that the renderer advances."""
 
     # --- life ---------------------------------------------------------------------------------------
 
@@ -144,6 +149,7 @@ class Display:
             self._wait()
             try:
                 self._turn()
+                self.turns += 1
             except (pygame.error, DeviceError) as error:
                 self._lost(error)
 
@@ -215,6 +221,11 @@ class Display:
         return self._window.headless
 
     @property
+    def drawn(self) -> bool:
+        """Whether a first page is on the screen, or where nobody sees it."""
+        return self._flushed_at > -math.inf
+
+    @property
     def view(self) -> View:
         """What is on the screen, or will be with the next update."""
         return self._view
@@ -269,7 +280,13 @@ class Display:
         self._shots.open()
 
     def _lost(self, error: Exception) -> None:
-        """The screen went away under us: draw without one and look for it again."""
+        """The screen went away under us: draw without one and look for it again, or end with it."""
+        gone = isinstance(error, DeviceError) and error.code == "device.screen.lost"
+        if gone and os.environ.get("MEETINGBOX_ENDS_WITH_SCREEN"):
+            log.error("device.screen.lost: the display server has ended, and the box starts again with it")
+            self.server_ended = True
+            self._stopping = True
+            return
         log.warning("device.screen.lost: %s", error)
         self._open_headless(wants_screen=self._settings.mode != "headless")
 

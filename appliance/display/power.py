@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import os
+from pathlib import Path
 from typing import Protocol
 
 import pygame
+
+log = logging.getLogger(__name__)
 
 
 class ScreenPower(Protocol):
@@ -37,3 +43,52 @@ class SaverPower:
 
     def off(self) -> None:
         pygame.display.set_allow_screensaver(True)
+
+
+class PanelPower:
+    """On an appliance: the wish is left in a file, ``on`` or ``off``, and who has the right carries it out.
+
+    A box in its sandbox may switch neither a backlight nor an output; systemd/lib/panel does, woken by the
+    file (meetingbox-panel.path). What was wished last stands beside it, so that a box that is restarted
+    while the panel is off has it switched on again; one that starts with the machine finds it on.
+    """
+
+    def __init__(self, request: Path) -> None:
+        self._request = request
+        self._last = request.with_suffix(".last")
+        self._saver = SaverPower()
+
+    def on(self) -> None:
+        self._saver.on()
+        self._wish("on")
+
+    def free(self) -> None:
+        self._saver.free()
+        self._wish("on")
+
+    def off(self) -> None:
+        self._saver.off()
+        self._wish("off")
+
+    def _wish(self, state: str) -> None:
+        if state == self._wished():
+            return
+        try:
+            # The wish first, whole: its name is what wakes who carries it out.
+            new = self._request.with_suffix(".new")
+            new.write_text(state)
+            new.replace(self._request)
+            self._last.write_text(state)
+        except OSError as error:
+            log.warning("display.panel %s: %s", self._request, error.strerror)
+
+    def _wished(self) -> str:
+        with contextlib.suppress(OSError):
+            return self._last.read_text()
+        return "on"
+
+
+def find_power() -> ScreenPower:
+    """What switches the panel here: the unit of an appliance says where wishes are heard."""
+    request = os.environ.get("MEETINGBOX_PANEL_REQUEST", "")
+    return PanelPower(Path(request)) if request else SaverPower()

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from appliance.core.settings_view import PAGES, Choice, Choices, Fact, Licence, PinView, SettingsView
+from appliance.core.settings_view import (
+    PAGES,
+    Choice,
+    Choices,
+    Fact,
+    Licence,
+    PinView,
+    ReportView,
+    SettingsView,
+)
 from appliance.core.sound_check import Outcome, Report
 from appliance.core.view import Snapshot, SoundCheckView, Tone
-from appliance.core.words import say, say_n
+from appliance.core.words import Text, say, say_n
 
 OPEN = "down down ok"  # from home to the settings
 
@@ -77,6 +86,7 @@ SETTINGS = SettingsView(
     fingerprint="6a1f0c93b7d2485e9f3107c2ad84e6b0",
     licences=LICENCES,
 )
+NO_STICK = say("The stick can't be used. Try another one, with the FAT file system.")
 CHECKED = SoundCheckView(
     0.1,
     sentence=Report(Outcome.GOOD).sentence,
@@ -108,6 +118,9 @@ def scenes(home: Snapshot, now: float) -> list[tuple[str, Snapshot, str, Snapsho
         view = PinView(kept=True, **values)  # type: ignore[arg-type]
         return replace(home, settings=SettingsView(locked=True, pin=view))
 
+    def reporting(state: str, problem: Text = "") -> Snapshot:
+        return replace(open_, settings=replace(SETTINGS, report=ReportView(state, problem)))
+
     found: list[tuple[str, Snapshot, str, Snapshot | None]] = [
         (f"settings-{page}", open_, to(page), None) for page in PAGES
     ]
@@ -137,6 +150,11 @@ def scenes(home: Snapshot, now: float) -> list[tuple[str, Snapshot, str, Snapsho
             to("look"),
             None,
         ),
+        ("settings-report-no-stick", reporting("no-stick"), to("about"), None),
+        ("settings-report-ready", reporting("ready"), to("about"), None),
+        ("settings-report-working", reporting("working"), to("about"), None),
+        ("settings-report-written", reporting("written"), to("about"), None),
+        ("settings-report-failed", reporting("failed", NO_STICK), to("about"), None),
         ("settings-locked", locked, f"{OPEN} 4 7", None),
         ("settings-locked-wrong", locked, f"{OPEN} 4 7 1 2 ok", pinned(wrong=3, left=2)),
         ("settings-locked-waits", locked, OPEN, pinned(wrong=5, left=5, until=now + 42.5)),

@@ -25,6 +25,7 @@ from appliance.core.view import (
     Tone,
 )
 from appliance.display import Display
+from appliance.display.power import PanelPower, SaverPower, find_power
 from appliance.display.preview import HOME
 
 BLACK = (0, 0, 0, 255)
@@ -220,3 +221,38 @@ def test_it_is_looked_at_once_a_minute_and_no_more(night: Night, monkeypatch: py
     assert updates == []
     night.wait(0.2)
     assert len(updates) == 1
+
+
+def test_a_panel_is_switched_by_a_wish_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As meetingbox.service has it: nothing at a start, "off" and "on" after that, also over a restart."""
+    pygame.display.init()
+    request = tmp_path / "panel.request"
+    monkeypatch.setenv("MEETINGBOX_PANEL_REQUEST", str(request))
+    panel = find_power()
+    panel.on()
+    panel.free()
+    assert not request.exists()
+    panel.off()
+    assert request.read_text() == "off"
+    request.unlink()
+    panel.off()
+    assert not request.exists()
+    again = find_power()
+    again.on()
+    assert request.read_text() == "on"
+    again.free()
+    pygame.display.quit()
+
+
+def test_a_wish_that_can_not_be_left_is_no_fault_of_the_display(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pygame.display.init()
+    PanelPower(tmp_path / "nowhere" / "panel.request").off()
+    assert "display.panel" in caplog.text
+    pygame.display.quit()
+
+
+def test_without_an_appliance_the_screen_saver_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MEETINGBOX_PANEL_REQUEST", raising=False)
+    assert isinstance(find_power(), SaverPower)

@@ -151,12 +151,14 @@ class Boxes:
         mode: str = "headless",
         head: Sequence[str] = (),
         options: Sequence[str] = (),
+        program: Sequence[str] = ("-m", "appliance"),
     ) -> TestBox:
         """Start a box. ``band``: of its test sound, else another one for each; ``size``: of its screen.
 
         ``extra``: further lines for the end of its configuration. ``environment``: of its process, on top.
         ``identity``: the seed of its key, else it makes one. ``mode``: of its display. ``head``: further
-        lines for the beginning of its configuration. ``options``: further ones of its command.
+        lines for the beginning of its configuration. ``options``: further ones of its command. ``program``:
+        what Python runs.
         """
         index = len(self.all)
         folder = self._folder / f"box-{index}"
@@ -179,7 +181,7 @@ class Boxes:
             + "\n".join(extra)
         )
         argv = [
-            *(sys.executable, "-m", "appliance", "run", "--config", str(config)),
+            *(sys.executable, *program, "run", "--config", str(config)),
             *("--socket", str(folder / "control.sock"), "--state-dir", str(folder / "state")),
             *options,
         ]

@@ -7,6 +7,7 @@ box should have. Every press goes to the X server as a real event, and to the sh
 from __future__ import annotations
 
 import os
+import signal
 import struct
 import subprocess
 import time
@@ -78,8 +79,19 @@ class XScreen:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Have the server end, as one that crashes."""
         self._process.terminate()
         self._process.wait(5)
+
+    def stop(self) -> None:
+        """Have the server answer nobody, as one whose driver hangs."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
     def xdotool(self, *arguments: str) -> None:
         subprocess.run(["xdotool", *arguments], env={**os.environ, **self.environment}, check=True)

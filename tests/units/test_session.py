@@ -1,0 +1,218 @@
+"""The kiosk session: cage and the box in it, and the box alone where cage does not get to the keypad."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from units.unit_files import SYSTEMD, settings
+
+SESSION = SYSTEMD / "lib/session"
+
+BOX = """#!/bin/sh
+where="driver=${SDL_VIDEODRIVER-} x=${DISPLAY-} wayland=${WAYLAND_DISPLAY-}"
+echo "box $* $where for=${WATCHDOG_PID-} ends=${MEETINGBOX_ENDS_WITH_SCREEN-} me=$$"
+"""
+CAGE = """#!/bin/sh
+echo "cage $*"
+echo "renderer=${WLR_RENDERER-}" >"$XDG_RUNTIME_DIR/renderer"
+export WAYLAND_DISPLAY=wayland-0 DISPLAY=:0
+while [ "$1" != -- ]; do shift; done
+shift
+exec "$@"
+"""
+CAGE_FAILS = """#!/bin/sh
+echo "cage: no GPU"
+exit 1
+"""
+RANDR = """#!/bin/sh
+if [ $# -eq 0 ]; then cat "$0.outputs"; else echo "$*" >>"$0.calls"; fi
+"""
+OUTPUTS = """HDMI-A-1 "Philips TV (HDMI-A-1)"
+  Enabled: yes
+  Transform: 90
+HDMI-A-2 "Dell (HDMI-A-2)"
+  Enabled: yes
+  Transform: normal
+"""
+
+
+class Kiosk:
+    """A machine with these programs. ``run`` is one start of the unit."""
+
+    def __init__(self, folder: Path) -> None:
+        self.programs = folder / "bin"
+        self.programs.mkdir()
+        self.runtime = folder / "run"
+        self.runtime.mkdir()
+        self.sys = folder / "sys"
+        self.program("box", BOX)
+
+    def works(self) -> None:
+        """The keypad was drawn: what the unit's ExecStartPost= does then."""
+        unit = SYSTEMD / "system/meetingbox.service"
+        (post,) = settings(unit)["Service.ExecStartPost"]
+        assert post == "+/bin/rm -f /run/meetingbox-session/cage-tried"
+        (self.runtime / "cage-tried").unlink(missing_ok=True)
+
+    def card(self, node: str, driver: str) -> None:
+        """A render node of the graphics driver of this name."""
+        device = self.sys / "class/drm" / node / "device"
+        device.mkdir(parents=True)
+        (device / "driver").symlink_to(f"../../../bus/drivers/{driver}")
+
+    def program(self, name: str, text: str) -> Path:
+        path = self.programs / name
+        path.write_text(text)
+        path.chmod(0o755)
+        return path
+
+    def environment(self, **more: str) -> dict[str, str]:
+        return {
+            "PATH": f"{self.programs}:/usr/bin:/bin",
+            "XDG_RUNTIME_DIR": str(self.runtime),
+            "MEETINGBOX_COMMAND": str(self.programs / "box"),
+            "WATCHDOG_PID": "1",
+            "SESSION_SYS": str(self.sys),
+            **more,
+        }
+
+    def run(self, *arguments: str, **more: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [str(SESSION), *arguments],
+            env=self.environment(**more),
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def kiosk(tmp_path: Path) -> Kiosk:
+    return Kiosk(tmp_path)
+
+
+def test_under_cage(kiosk: Kiosk) -> None:
+    kiosk.program("cage", CAGE)
+    code, said = kiosk.run()
+    assert code == 0
+    first, second = said.splitlines()
+    assert first == f"cage -d -m last -- {SESSION} client"
+    assert second.startswith("box run --last-good driver=wayland x= wayland=wayland-0 for= ends=1 ")
+
+
+def test_the_process_that_is_started_is_the_one_that_stays(kiosk: Kiosk) -> None:
+    """systemd watches the process that it started: the script replaces itself."""
+    kiosk.program("cage", CAGE)
+    process = subprocess.Popen([str(SESSION)], env=kiosk.environment(), stdout=subprocess.PIPE, text=True)
+    said, _ = process.communicate(timeout=20)
+    assert said.split()[-1] == f"me={process.pid}"
+
+
+def test_without_cage(kiosk: Kiosk) -> None:
+    code, said = kiosk.run(DISPLAY=":7")
+    assert code == 0
+    assert "box run --last-good driver=KMSDRM x= wayland= for=1 ends= " in said
+    assert "session.kms no cage" in said
+
+
+def test_a_cage_that_fails_is_tried_twice_then_the_box_draws_by_itself(kiosk: Kiosk) -> None:
+    kiosk.program("cage", CAGE_FAILS)
+    assert kiosk.run() == (1, "cage: no GPU\n")
+    assert kiosk.run() == (1, "cage: no GPU\n")
+    code, said = kiosk.run()
+    assert code == 0
+    assert "driver=KMSDRM" in said
+    assert "driver=KMSDRM" in kiosk.run()[1]  # and it stays so
+
+
+def test_a_cage_that_hangs_until_it_is_killed_counts_as_one_that_fails(kiosk: Kiosk) -> None:
+    kiosk.program("cage", "#!/bin/sh\nexec sleep 60\n")
+    for _ in range(2):
+        process = subprocess.Popen([str(SESSION)], env=kiosk.environment())
+        deadline = time.monotonic() + 10
+        while Path(f"/proc/{process.pid}/comm").read_text() != "sleep\n":
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.kill()
+        process.wait(10)
+    assert "driver=KMSDRM" in kiosk.run()[1]
+
+
+def test_a_keypad_that_was_drawn_makes_it_forget_what_failed_before(kiosk: Kiosk) -> None:
+    cage = kiosk.program("cage", CAGE_FAILS)
+    kiosk.run()
+    cage.write_text(CAGE)
+    assert "driver=wayland" in kiosk.run()[1]
+    kiosk.works()
+    assert not (kiosk.runtime / "cage-tried").exists()
+    for _ in range(5):  # a box that restarts often is not cage's fault
+        assert "driver=wayland" in kiosk.run()[1]
+        kiosk.works()
+
+
+@pytest.mark.parametrize(
+    ("cards", "renderer"),
+    [
+        ({}, "pixman"),
+        ({"renderD128": "virtio_gpu"}, "pixman"),
+        ({"renderD128": "v3d"}, ""),
+        ({"renderD128": "virtio_gpu", "renderD129": "i915"}, ""),
+    ],
+)
+def test_without_a_graphics_processor_nobody_tries_one(
+    kiosk: Kiosk, cards: dict[str, str], renderer: str
+) -> None:
+    for node, driver in cards.items():
+        kiosk.card(node, driver)
+    kiosk.program("cage", CAGE)
+    kiosk.run()
+    assert (kiosk.runtime / "renderer").read_text() == f"renderer={renderer}\n"
+    kiosk.run(WLR_RENDERER="vulkan")
+    assert (kiosk.runtime / "renderer").read_text() == "renderer=vulkan\n" or renderer == ""
+
+
+def test_it_waits_for_the_seat(kiosk: Kiosk) -> None:
+    """seatd's socket comes while cage's start is due; without one it goes on after a while."""
+    kiosk.program("cage", CAGE)
+    seat = kiosk.runtime / "seat.sock"
+    kiosk.program("sleep", f"#!/bin/sh\necho >>{kiosk.runtime}/slept\n")
+    wanted = {"LIBSEAT_BACKEND": "seatd", "SEATD_SOCK": str(seat)}
+    assert "driver=wayland" in kiosk.run(**wanted)[1]
+    assert len((kiosk.runtime / "slept").read_text()) == 40
+    kiosk.works()
+    with socket.socket(socket.AF_UNIX) as seatd:
+        seatd.bind(os.fspath(seat))
+        assert "driver=wayland" in kiosk.run(**wanted)[1]
+    assert len((kiosk.runtime / "slept").read_text()) == 40
+
+
+def test_what_an_administrator_sets_wins(kiosk: Kiosk) -> None:
+    assert "driver=directfb" in kiosk.run(SDL_VIDEODRIVER="directfb")[1]
+
+
+def test_a_turned_screen(kiosk: Kiosk) -> None:
+    """What is turned already is left alone; it ends with the compositor's socket."""
+    randr = kiosk.program("wlr-randr", RANDR)
+    (kiosk.programs / "wlr-randr.outputs").write_text(OUTPUTS)
+    kiosk.program("sleep", '#!/bin/sh\nrm -f "$XDG_RUNTIME_DIR/$WAYLAND_DISPLAY"\n')
+    with socket.socket(socket.AF_UNIX) as compositor:
+        compositor.bind(os.fspath(kiosk.runtime / "wayland-0"))
+        kiosk.run("client", WAYLAND_DISPLAY="wayland-0", MEETINGBOX_ROTATION="90")
+    assert randr.with_name("wlr-randr.calls").read_text() == "--output HDMI-A-2 --transform 90\n"
+
+
+@pytest.mark.parametrize("rotation", ["0", "", "45", "90; reboot"])
+def test_a_screen_that_is_not_turned(kiosk: Kiosk, rotation: str) -> None:
+    kiosk.program("wlr-randr", "#!/bin/sh\necho turned\n")
+    assert "turned" not in kiosk.run("client", WAYLAND_DISPLAY="wayland-0", MEETINGBOX_ROTATION=rotation)[1]
+
+
+def test_a_wrong_word(kiosk: Kiosk) -> None:
+    assert kiosk.run("stop") == (2, "usage: session [client]\n")
