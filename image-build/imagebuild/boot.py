@@ -11,9 +11,7 @@ from imagebuild.lock import Lock
 from imagebuild.rootfs import kernel_version
 
 # `quiet` and no cursor: the first thing on the screen is the box. A kernel that is lost begins anew.
-COMMAND_LINE = (
-    "boot=slot ro quiet loglevel=3 console=tty0 vt.global_cursor_default=0 systemd.gpt_auto=0 panic=10"
-)
+COMMAND_LINE = "boot=slot ro quiet loglevel=3 console=tty0 vt.global_cursor_default=0 panic=10"
 
 
 def initramfs(
