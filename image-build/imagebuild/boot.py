@@ -75,8 +75,13 @@ def _uboot(folder: Path, taken: Path, root: Path, version: str, tools: Path, epo
     for name in ("bootcode.bin", "start.elf", "fixup.dat", "start4.elf", "fixup4.dat"):
         shutil.copyfile(firmware / name, folder / name)
     shutil.copyfile(taken / "u-boot-rpi/usr/lib/u-boot/rpi_arm64/u-boot.bin", folder / "u-boot.bin")
-    shutil.copyfile(HERE / "boot/config.txt", folder / "config.txt")
-    for tree in sorted((root / f"usr/lib/linux-image-{version}/broadcom").glob("bcm*-rpi-*.dtb")):
+    trees = root / f"usr/lib/linux-image-{version}"
+    # Raspberry Pi's kernel comes with overlays, Debian's has none.
+    own = (trees / "overlays").is_dir()
+    shutil.copyfile(HERE / f"boot/{'config-raspberrypi.txt' if own else 'config.txt'}", folder / "config.txt")
+    if own:
+        shutil.copytree(trees / "overlays", folder / "overlays")
+    for tree in sorted((trees / "broadcom").glob("bcm*-rpi-*.dtb")):
         shutil.copyfile(tree, folder / tree.name)
     script = (HERE / "boot/boot.cmd").read_text()
     script = script.replace("@COMMAND_LINE@", COMMAND_LINE).replace("@LEFT_AT@", hex(slotstate.LEFT_AT))
