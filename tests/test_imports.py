@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "cli_provision": {"errors", "provision"},
     "bench": {"errors"},
 }
-EVERYTHING = {"app", "bundle", "cli", "cli_ctl", "demo", "probes", "__main__", "__init__"}
+EVERYTHING = {"app", "bundle", "bundle_sources", "cli", "cli_ctl", "demo", "probes", "__main__", "__init__"}
 
 # Layers that only these may import, even among those that may import everything.
 ONLY_FOR = {"provision": {"cli_provision"}, "cli_provision": {"cli"}}

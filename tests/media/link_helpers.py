@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from typing import Any
 
 import av
 import numpy as np
@@ -195,23 +196,31 @@ async def play(boxes: list[tuple[Box, Layer]], seconds: float, fps: float = 30.0
         await asyncio.sleep(max(0.0, start + (number + 1) / fps - time.monotonic()))
 
 
+def on_the_way(path: Any, take: Callable[[bytes, Callable[[bytes], None]], None]) -> None:
+    """Have ``take(datagram, write)`` decide on each datagram of a connection, between SRTP and the socket."""
+    write = path._write
+
+    def each(sealed: Sequence[bytes]) -> None:
+        for datagram in sealed:
+            take(datagram, lambda one: write((one,)))
+
+    path._write = each
+
+
 def lose_packets(box: Box, share: float, seed: int) -> list[int]:
     """Drop this share of the media packets that a box sends; return a list that counts [sent, dropped].
 
-    It stands between SRTP and the socket, where a network loses packets; the control channel's
-    packets pass.
+    The control channel's packets pass.
     """
     rng = random.Random(seed)
     counts = [0, 0]
-    path = box.link._connection.path
-    write = path._write
 
-    def lossy(sealed: bytes) -> None:
+    def lossy(datagram: bytes, write: Callable[[bytes], None]) -> None:
         counts[0] += 1
         if rng.random() < share:
             counts[1] += 1
         else:
-            write(sealed)
+            write(datagram)
 
-    path._write = lossy  # type: ignore[method-assign]
+    on_the_way(box.link._connection.path, lossy)
     return counts

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from link_helpers import connect, until
+from link_helpers import connect, on_the_way, until
 
 from appliance.core import limits, timecode
 from appliance.core.layers import Layer
@@ -97,24 +97,23 @@ class End:
 
 def delay_packets(end: End, *, sound: Callable[[], float], picture: Callable[[], float]) -> None:
     """Hold back the media packets that an end sends for so many seconds each, in order; reports pass."""
-    path, loop = end.link._connection.path, asyncio.get_running_loop()
-    write, audio = path._write, end.link._audio_out
+    loop, audio = asyncio.get_running_loop(), end.link._audio_out
     last = {True: 0.0, False: 0.0}
 
-    def slow(sealed: bytes) -> None:
+    def slow(sealed: bytes, write: Callable[[bytes], None]) -> None:
         if is_rtcp(sealed):
             write(sealed)
             return
         is_sound = sealed[1] & 0x7F == audio._payload_type
         at = loop.time() + (sound if is_sound else picture)()
         last[is_sound] = at = max(at, last[is_sound] + 1e-6)
-        loop.call_at(at, deliver, sealed)
+        loop.call_at(at, deliver, sealed, write)
 
-    def deliver(sealed: bytes) -> None:
+    def deliver(sealed: bytes, write: Callable[[bytes], None]) -> None:
         with contextlib.suppress(ConnectionError):  # the link was closed meanwhile
             write(sealed)
 
-    path._write = slow  # type: ignore[method-assign]
+    on_the_way(end.link._connection.path, slow)
 
 
 @dataclass

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from media.link_helpers import Box, linked, until
+from media.link_helpers import Box, linked, on_the_way, until
 
 from appliance.core import rtp
 from appliance.media.audio.engine import AudioEngine, EncodedSound
@@ -16,15 +16,13 @@ from appliance.media.audio.engine import AudioEngine, EncodedSound
 def wiretap(box: Box) -> list[tuple[float, rtp.Packet]]:
     """What goes into the socket as (when, RTP packet), RTCP left out; headers are not encrypted."""
     seen: list[tuple[float, rtp.Packet]] = []
-    path = box.link._connection.path
-    write = path._write
 
-    def tap(sealed: bytes) -> None:
+    def tap(sealed: bytes, write: Callable[[bytes], None]) -> None:
         if not rtp.is_rtcp(sealed):
             seen.append((time.monotonic(), rtp.parse(sealed)))
         write(sealed)
 
-    path._write = tap  # type: ignore[method-assign]
+    on_the_way(box.link._connection.path, tap)
     return seen
 
 

@@ -26,7 +26,7 @@ from aiortc.rtp import (
     RtcpRtpfbPacket,
     RtcpSrPacket,
 )
-from link_helpers import encoded, until
+from link_helpers import encoded, on_the_way, until
 
 from appliance.core import h264, limits
 from appliance.core.layers import Layer
@@ -277,10 +277,9 @@ async def test_no_decoder_thread_is_started(a, b):
 
 @pair
 async def test_receiver_reports_tell_the_loss(a, b):
-    write = a.connection.path._write
     count = 0
 
-    def every_fourth_is_lost(sealed):
+    def every_fourth_is_lost(sealed, write):
         nonlocal count
         if not is_rtcp(sealed):
             count += 1
@@ -288,7 +287,7 @@ async def test_receiver_reports_tell_the_loss(a, b):
                 return
         write(sealed)
 
-    a.connection.path._write = every_fourth_is_lost
+    on_the_way(a.connection.path, every_fourth_is_lost)
     for number in range(200):
         a.show([b"\x41x"], number * 3000)
     await until(lambda: a.report.fraction_lost)

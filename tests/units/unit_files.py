@@ -12,6 +12,7 @@ HOST_UNITS = Path("/usr/lib/systemd/system")
 
 # What the units start; the packages that bring them are not on every test machine.
 PROGRAMS = (
+    "bin/rm",
     "bin/sh",
     "sbin/modprobe",
     "usr/bin/cec-ctl",

@@ -102,34 +102,19 @@ class SrtpPath:
 
     def send(self, packet: bytes) -> None:
         """Send an RTP packet. Raises ConnectionError while there is no connection."""
-        transport = self._transport
-        if transport._state is not DtlsState.CONNECTED:
-            raise ConnectionError("the media transport is not connected")
-        try:
-            sealed = transport._tx_srtp.protect(packet)
-        except (SrtpError, ValueError) as error:  # the latter for one that is too long
-            raise ConnectionError("SRTP took no packet") from error
-        self._write(sealed)
+        self.send_frame((packet,))
 
     def send_frame(self, packets: Sequence[bytes]) -> None:
         """Send the RTP packets of a frame. Raises ConnectionError while there is no connection."""
-        if len(packets) == 1:
-            self.send(packets[0])
-            return
         transport = self._transport
         if transport._state is not DtlsState.CONNECTED:
             raise ConnectionError("the media transport is not connected")
         protect = transport._tx_srtp.protect
         try:
             sealed = [protect(packet) for packet in packets]
-        except (SrtpError, ValueError) as error:
+        except (SrtpError, ValueError) as error:  # the latter for one that is too long
             raise ConnectionError("SRTP took no packet") from error
-        pair = self._ice._nominated.get(1)
-        if pair is None:
-            raise ConnectionError("no candidate pair is chosen")
-        if pair.protocol is not self._burst_of:  # another pair, another socket
-            self._burst_of, self._burst = pair.protocol, Burst(pair.protocol)
-        self._burst.send(sealed, pair.remote_addr)
+        self._write(sealed)
 
     def send_rtcp(self, packet: bytes) -> None:
         """Send a compound RTCP packet. Raises ConnectionError while there is no connection."""
@@ -139,7 +124,7 @@ class SrtpPath:
             sealed = self._transport._tx_srtp.protect_rtcp(packet)
         except (SrtpError, ValueError) as error:
             raise ConnectionError("SRTP took no packet") from error
-        self._write(sealed)
+        self._write((sealed,))
 
     def backlog(self) -> int:
         """Bytes that the socket of the chosen pair could not take yet."""
@@ -150,8 +135,13 @@ class SrtpPath:
         """Whether the socket keeps up."""
         return self.backlog() <= limits.SEND_BACKLOG_MAX
 
-    def _write(self, sealed: bytes) -> None:
+    def _write(self, sealed: Sequence[bytes]) -> None:
         pair = self._ice._nominated.get(1)
         if pair is None:
             raise ConnectionError("no candidate pair is chosen")
-        pair.protocol.transport.sendto(sealed, pair.remote_addr)
+        if len(sealed) == 1:
+            pair.protocol.transport.sendto(sealed[0], pair.remote_addr)
+            return
+        if pair.protocol is not self._burst_of:  # another pair, another socket
+            self._burst_of, self._burst = pair.protocol, Burst(pair.protocol)
+        self._burst.send(sealed, pair.remote_addr)
