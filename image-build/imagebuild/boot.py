@@ -11,9 +11,7 @@ from imagebuild.lock import Lock
 from imagebuild.rootfs import kernel_version
 
 # `quiet` and no cursor: the first thing on the screen is the box. A kernel that is lost begins anew.
-COMMAND_LINE = (
-    "boot=slot ro quiet loglevel=3 console=tty0 vt.global_cursor_default=0 systemd.gpt_auto=0 panic=10"
-)
+COMMAND_LINE = "boot=slot ro quiet loglevel=3 console=tty0 vt.global_cursor_default=0 panic=10"
 
 
 def initramfs(
@@ -77,8 +75,13 @@ def _uboot(folder: Path, taken: Path, root: Path, version: str, tools: Path, epo
     for name in ("bootcode.bin", "start.elf", "fixup.dat", "start4.elf", "fixup4.dat"):
         shutil.copyfile(firmware / name, folder / name)
     shutil.copyfile(taken / "u-boot-rpi/usr/lib/u-boot/rpi_arm64/u-boot.bin", folder / "u-boot.bin")
-    shutil.copyfile(HERE / "boot/config.txt", folder / "config.txt")
-    for tree in sorted((root / f"usr/lib/linux-image-{version}/broadcom").glob("bcm*-rpi-*.dtb")):
+    trees = root / f"usr/lib/linux-image-{version}"
+    # Raspberry Pi's kernel comes with overlays, Debian's has none.
+    own = (trees / "overlays").is_dir()
+    shutil.copyfile(HERE / f"boot/{'config-raspberrypi.txt' if own else 'config.txt'}", folder / "config.txt")
+    if own:
+        shutil.copytree(trees / "overlays", folder / "overlays")
+    for tree in sorted((trees / "broadcom").glob("bcm*-rpi-*.dtb")):
         shutil.copyfile(tree, folder / tree.name)
     script = (HERE / "boot/boot.cmd").read_text()
     script = script.replace("@COMMAND_LINE@", COMMAND_LINE).replace("@LEFT_AT@", hex(slotstate.LEFT_AT))

@@ -117,7 +117,7 @@ def _steps(
             # Cut into blocks by more than one thread, so that it does not matter how many there are. What is
             # in a slot is compressed already: a higher preset gains nothing.
             threads = max(2, os.cpu_count() or 2)
-            argv = ["xz", "--keep", "-1", f"--threads={threads}", "--block-size=16MiB", image]
+            argv = ["xz", "--keep", "-0", f"--threads={threads}", "--block-size=16MiB", image]
             chroot.run_in(tools, argv, [work], log=log)
             shutil.move(image.with_name("disk.img.xz"), built.compressed)
         if built.compressed.stat().st_size > IMAGE_LIMIT:

@@ -32,6 +32,8 @@ MASKED = (
     "systemd-pcrphase.service",
     "systemd-pcrphase-sysinit.service",
 )
+# Generators of units that nobody asked for: SSH on sockets of virtual machines, partitions found by type.
+NO_GENERATORS = ("systemd-gpt-auto-generator", "systemd-ssh-generator")
 # Made while building, or different on every box: gone from the slot.
 REMOVED = (
     "boot/*",
@@ -99,6 +101,10 @@ def make(
         ]
         chroot.run_in(tools, [*control, verb, *there], binds, log=log)
     chroot.run_in(tools, ["systemd-sysusers", f"--root={root}"], binds, log=log)
+    generators = root / "etc/systemd/system-generators"
+    generators.mkdir(parents=True)
+    for name in NO_GENERATORS:
+        (generators / name).symlink_to("/dev/null")
     base.register_emulation(pinned.architecture)
     chroot.run_in(root, ["systemd-hwdb", "--usr", "update"], log=log)
     prune(root, asked.left_out)
