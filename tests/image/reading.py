@@ -72,16 +72,13 @@ class Reader:
     def place(self, picture: Pixels, words: str) -> Rect | None:
         """Where these words stand, beginning a line, in any size; the largest, when they do in several."""
         page = Page(picture)
-        found = [
-            (style, spot)
-            for style in self._styles
-            if (drawing := self._drawing(words, style)) is not None
-            for spot in page.places(drawing)[:1]
-        ]
-        if not found:
-            return None
-        (px, bold), spot = max(found, key=lambda each: each[0])
-        return Rect(spot.x, spot.y, self._typesetter.width(words, px, bold), round(px * 1.5))
+        for style in sorted(self._styles, reverse=True):
+            drawing = self._drawing(words, style)
+            spots = page.places(drawing) if drawing is not None else []
+            if spots:
+                wide = self._typesetter.width(words, *style)
+                return Rect(spots[0].x, spots[0].y, wide, round(style[0] * 1.5))
+        return None
 
     def says(self, picture: Pixels, sentence: str) -> bool:
         """Does the sentence stand on the screen, whole?"""
