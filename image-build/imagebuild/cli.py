@@ -75,7 +75,7 @@ def main(arguments: Sequence[str]) -> int:
             name = _with_second_source(where)
         out = options.out.resolve()
         if options.verify_reproducible:
-            return 0 if reproduce.verify(name, where, out) else 1
+            return 0 if reproduce.verify(name, where, out, compress=not options.no_compress) else 1
         build.build(name, where, out, compress=not options.no_compress)
     except BuildError as error:
         say(str(error))

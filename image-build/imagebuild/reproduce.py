@@ -10,13 +10,13 @@ from imagebuild.common import BuildError, cache_folder, file_sha256, say
 _CHUNK = 1 << 20
 
 
-def verify(name: str, where: archive.Mirrors, out: Path) -> bool:
+def verify(name: str, where: archive.Mirrors, out: Path, *, compress: bool = True) -> bool:
     """Build the image of this lock twice; True when both are the same.
 
     The second build has a cache of its own, below another path: it makes chroot, base and initramfs anew.
     Where the images differ, diffoscope writes what differs to `out`/differences.txt.
     """
-    first = build.build(name, where, out)
+    first = build.build(name, where, out, compress=compress)
     ours = os.environ.get("MEETINGBOX_IMAGE_CACHE")
     other = cache_folder() / "again"
     shutil.rmtree(other, ignore_errors=True)
@@ -26,18 +26,17 @@ def verify(name: str, where: archive.Mirrors, out: Path) -> bool:
     tools = base.tools_folder()
     try:
         os.environ["MEETINGBOX_IMAGE_CACHE"] = str(other)
-        second = build.build(name, where, other / "out")
+        second = build.build(name, where, other / "out", compress=compress)
     finally:
         if ours is None:
             del os.environ["MEETINGBOX_IMAGE_CACHE"]
         else:
             os.environ["MEETINGBOX_IMAGE_CACHE"] = ours
     same = True
-    for label, one, two in (
-        ("image", first.compressed, second.compressed),
-        ("disk", first.disk, second.disk),
-        ("bill of materials", first.bill, second.bill),
-    ):
+    pairs = [("disk", first.disk, second.disk), ("bill of materials", first.bill, second.bill)]
+    if compress:
+        pairs.append(("image", first.compressed, second.compressed))
+    for label, one, two in pairs:
         equal = file_sha256(one) == file_sha256(two)
         same = same and equal
         say(f"{label}: {'the same' if equal else 'DIFFERENT'}, {file_sha256(one)}")
