@@ -14,6 +14,7 @@ setenv slot a
 setenv try
 setenv extra
 part start ${devtype} ${devnum} 2 state
+setexpr state ${state} + @STATE_AT@
 ${devtype} dev ${devnum}
 if ${devtype} read ${block} ${state} 2; then
 	env import -t ${block} 0x400 left slot try

@@ -85,6 +85,7 @@ def _uboot(folder: Path, taken: Path, root: Path, version: str, tools: Path, epo
         shutil.copyfile(tree, folder / tree.name)
     script = (HERE / "boot/boot.cmd").read_text()
     script = script.replace("@COMMAND_LINE@", COMMAND_LINE).replace("@LEFT_AT@", hex(slotstate.LEFT_AT))
+    script = script.replace("@STATE_AT@", hex(slotstate.AT // 512))
     source = folder.with_name("boot.cmd")
     source.write_text(script)
     argv = ["mkimage", "-A", "arm64", "-O", "linux", "-T", "script", "-C", "none", "-n", "meetingbox"]

@@ -54,6 +54,22 @@ def _fat(folder: Path, target: Path, tools: Path, epoch: int, log: Path) -> None
         chroot.run_in(tools, step, binds, env=env, log=log)
 
 
+def _state(target: Path, tools: Path, epoch: int, log: Path) -> None:
+    """The partition with the slots' state; see slotstate."""
+    with target.open("wb") as file:
+        file.truncate(MIB)
+    block = target.with_name(slotstate.FILE)
+    block.write_bytes(slotstate.factory())
+    os.utime(block, (epoch, epoch))
+    env = {"SOURCE_DATE_EPOCH": str(epoch), "MTOOLS_SKIP_CHECK": "1"}
+    make = ["mkfs.fat", "-F", "12", "-a", "-s", "2", "-f", "1", "-R", "1", "-r", "16", "-n", "SLOTSTATE"]
+    chroot.run_in(tools, [*make, "--invariant", target], [target.parent], env=env, log=log)
+    copy = ["mcopy", "-m", "-i", target, block, f"::/{slotstate.FILE}"]
+    chroot.run_in(tools, copy, [target.parent], env=env, log=log)
+    if target.read_bytes().find(slotstate.HEADER.encode()) != slotstate.AT:
+        raise BuildError("the slots' state is not where boot loaders and boxes look for it")
+
+
 def _ext4(target: Path, owner: int, tools: Path, epoch: int, log: Path) -> None:
     """The data partition as flashed: the box's folder, and nothing in it."""
     content = target.with_name("data")
@@ -83,7 +99,7 @@ def make(work: Path, architecture: str, owner: int, tools: Path, epoch: int, log
     images.mkdir()
     _fat(work / "boot", images / "boot.vfat", tools, epoch, log)
     _ext4(images / "data.ext4", owner, tools, epoch, log)
-    (images / "state.img").write_bytes(slotstate.factory())
+    _state(images / "state.img", tools, epoch, log)
     (work / "slot.squashfs").rename(images / "slot.squashfs")
     # A Raspberry Pi 3 reads only the old kind of partition table: its first partition is in both.
     hybrid = architecture == "arm64"

@@ -1,6 +1,10 @@
 """The state of the slots: 1 KiB on a partition of its own, which GRUB and U-Boot read and change.
 
-It is GRUB's environment block (GRUB manual, "The GRUB environment block"): a first line, then key=value
+The partition has a FAT file system with this one file, "slots", because GRUB writes only into files. It is
+never mounted: the file's place is `AT`, always, and GRUB, U-Boot and the box overwrite these two sectors and
+nothing else.
+
+The file is GRUB's environment block (GRUB manual, "The GRUB environment block"): a first line, then key=value
 lines, filled up with '#'. The order is fixed, because U-Boot has no way to write this format and only
 changes the digit of `left`, at byte `LEFT_AT`.
 
@@ -15,6 +19,8 @@ gets as far as the keypad on it, it becomes the confirmed one.
 HEADER = "# GRUB Environment Block\n"
 LEFT_AT = len(HEADER) + len("left=")
 SIZE = 1024
+AT = 5 * 512  # in the partition: boot sector, three sectors of allocation table, one of the root folder
+FILE = "slots"
 
 
 def block(**values: str) -> bytes:

@@ -16,6 +16,10 @@ from imagebuild.common import HERE
 PROGRAM = HERE / "rootfs/usr/lib/meetingbox/slot"
 
 
+def test_the_box_looks_where_the_build_puts_it(slot: dict[str, Any]) -> None:
+    assert (slot["AT"], slot["SIZE"], slot["HEADER"]) == (slotstate.AT, slotstate.SIZE, slotstate.HEADER)
+
+
 @pytest.fixture(scope="module")
 def slot() -> dict[str, Any]:
     return runpy.run_path(str(PROGRAM), run_name="slot")
@@ -24,7 +28,7 @@ def slot() -> dict[str, Any]:
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
     path = tmp_path / "slot-state"
-    path.write_bytes(slotstate.factory() + b"\xff" * 1024)
+    path.write_bytes(b"\xff" * slotstate.AT + slotstate.factory() + b"\xff" * 1024)
     return path
 
 
@@ -34,9 +38,9 @@ def test_a_new_card_starts_slot_a_and_has_nothing_on_trial(slot: dict[str, Any],
 
 def test_what_the_box_writes_is_grubs_block(slot: dict[str, Any], state: Path) -> None:
     slot["write"]({"left": "3", "slot": "a", "try": "b"}, str(state))
-    data = state.read_bytes()
+    before, data = state.read_bytes()[: slotstate.AT], state.read_bytes()[slotstate.AT :]
     assert data[:1024] == slotstate.block(left="3", slot="a", **{"try": "b"})
-    assert data[1024:] == b"\xff" * 1024, "only the block is written"
+    assert before + data[1024:] == b"\xff" * (slotstate.AT + 1024), "only the block is written"
     assert data.startswith(b"# GRUB Environment Block\n")
     assert slot["read"](str(state)) == {"left": "3", "slot": "a", "try": "b"}
 
@@ -44,8 +48,9 @@ def test_what_the_box_writes_is_grubs_block(slot: dict[str, Any], state: Path) -
 def test_the_digit_that_u_boot_changes_is_where_it_looks(slot: dict[str, Any], state: Path) -> None:
     slot["write"]({"left": "3", "slot": "a", "try": "b"}, str(state))
     data = bytearray(state.read_bytes())
-    assert data[slotstate.LEFT_AT : slotstate.LEFT_AT + 1] == b"3"
-    data[slotstate.LEFT_AT] = ord("2")
+    digit = slotstate.AT + slotstate.LEFT_AT
+    assert data[digit : digit + 1] == b"3"
+    data[digit] = ord("2")
     state.write_bytes(data)
     assert slot["read"](str(state)) == {"left": "2", "slot": "a", "try": "b"}
 
@@ -54,7 +59,7 @@ def test_the_digit_that_u_boot_changes_is_where_it_looks(slot: dict[str, Any], s
     "data", [b"", b"\0" * 1024, b"\xff" * 1024, b"# GRUB Environment Block\nslot=c\nleft=x\n"]
 )
 def test_a_spoilt_block_counts_as_a_new_card(slot: dict[str, Any], state: Path, data: bytes) -> None:
-    state.write_bytes(data)
+    state.write_bytes(b"\xff" * slotstate.AT + data)
     assert slot["read"](str(state)) == {"left": "0", "slot": "a", "try": ""}
 
 
@@ -75,7 +80,7 @@ def test_wrong_usage_is_told() -> None:
 
 
 def test_the_block_is_as_grub_documents_it(state: Path) -> None:
-    text = state.read_bytes()[:1024].decode("ascii")
+    text = state.read_bytes()[slotstate.AT :][:1024].decode("ascii")
     assert len(text) == 1024
     head, _, rest = text.partition("\n")
     assert head == "# GRUB Environment Block"
