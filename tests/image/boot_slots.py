@@ -1,4 +1,4 @@
-"""Two slots: a system that does not start is tried as often as written and given up; one that does is kept."""
+"""Two slots: a system that does not start is tried as often as written, then given up; another is kept."""
 
 from __future__ import annotations
 
