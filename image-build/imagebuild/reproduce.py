@@ -16,6 +16,7 @@ def verify(name: str, where: archive.Mirrors, out: Path, *, compress: bool = Tru
     The second build has a cache of its own, below another path: it makes chroot, base and initramfs anew.
     Where the images differ, diffoscope writes what differs to `out`/differences.txt.
     """
+    begun = build.origin()
     first = build.build(name, where, out, compress=compress)
     ours = os.environ.get("MEETINGBOX_IMAGE_CACHE")
     other = cache_folder() / "again"
@@ -32,6 +33,8 @@ def verify(name: str, where: archive.Mirrors, out: Path, *, compress: bool = Tru
             del os.environ["MEETINGBOX_IMAGE_CACHE"]
         else:
             os.environ["MEETINGBOX_IMAGE_CACHE"] = ours
+    if begun != build.origin():
+        raise BuildError("the checkout changed between the two builds: they can't be compared")
     same = True
     pairs = [("disk", first.disk, second.disk), ("bill of materials", first.bill, second.bill)]
     if compress:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagebuild import app, base, chroot
-from imagebuild.common import CHECKOUT, HERE, BuildError
+from imagebuild.common import CHECKOUT, HERE, BuildError, cache_folder, replacing, tree_digest
 from imagebuild.lock import Lock
 from imagebuild.manifest import Manifest
 
@@ -106,7 +106,7 @@ def make(
     for name in NO_GENERATORS:
         (generators / name).symlink_to("/dev/null")
     base.register_emulation(pinned.architecture)
-    chroot.run_in(root, ["systemd-hwdb", "--usr", "update"], log=log)
+    _hardware_database(root, log)
     prune(root, asked.left_out)
     chroot.run_in(root, ["depmod", kernel_version(root)], log=log)
     facts = {
@@ -123,6 +123,18 @@ def make(
     release.write_text(
         release.read_text() + f"IMAGE_ID=meetingbox-{pinned.name}\nIMAGE_VERSION={origin.version}\n"
     )
+
+
+def _hardware_database(root: Path, log: Path) -> None:
+    """Compile udev's hardware database, or take it from the cache: under emulation it takes minutes."""
+    target = root / "usr/lib/udev/hwdb.bin"
+    kept = cache_folder() / "hwdb" / tree_digest(root / "usr/lib/udev/hwdb.d")
+    if not kept.is_file():
+        chroot.run_in(root, ["systemd-hwdb", "--usr", "update"], log=log)
+        with replacing(kept) as part:
+            shutil.copyfile(target, part)
+    target.unlink(missing_ok=True)
+    shutil.copyfile(kept, target)
 
 
 def kernel_version(root: Path) -> str:
