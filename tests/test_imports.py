@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -230,3 +231,9 @@ def test_importing_every_module_starts_nothing() -> None:
     # pygame greets on standard output when it is imported; whoever imports it silences that.
     assert done.stdout == ""
     assert done.stderr == ""
+
+
+def test_no_two_test_files_share_a_name() -> None:
+    # pytest imports them by it, and with two of one name it collects nothing at all.
+    names = Counter(file.name for file in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
