@@ -177,7 +177,6 @@ class TestSetup:
         assert checkout.dev("bench", "cpu").stdout == "ran:-P -m appliance bench cpu\n"
         lines = checkout.log
         assert set(next(line for line in lines if " install " in line).split()) > RUN_PACKAGES | {
-            "faketime",
             "gcc",
             "xvfb",
         }

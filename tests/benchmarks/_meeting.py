@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import shutil
 import tempfile
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from _wall_clock import WallClock
 from _watch import GAP_MAX, LOOK_EVERY, Watch
 from net.boxes import Boxes, TestBox
 from net.namespaces import Host, Lan
@@ -29,7 +29,6 @@ FREEZE_MAX = 1.0  # seconds without a picture, likewise
 
 Pair = tuple[str, str]  # whose screen, whose picture
 IN_MEMORY = "/dev/shm"  # a file system of this boot
-CLOCK_LIBRARY = "/usr/lib/*/faketime/libfaketimeMT.so.1"
 
 
 class Meeting:
@@ -52,7 +51,7 @@ class Meeting:
         self._speaker = speaker
         self._servers = servers
         self._prepare = prepare
-        self._clock = folder / "clock" if clock else None
+        self._clock = WallClock(folder) if clock else None
         self._watches: dict[str, Watch] = {}
 
     def __enter__(self) -> Meeting:
@@ -69,7 +68,6 @@ class Meeting:
         self._runtime = self._stack.enter_context(in_memory)
         self.lan = self._stack.enter_context(Lan(len(self.names) + self._spare))
         self._prepare(self.lan)
-        self.set_clock(0)
         self.boxes = self._stack.enter_context(Boxes(self._folder))
         self.hosts: dict[str, Host] = {}
         self.box: dict[str, TestBox] = {}
@@ -99,34 +97,17 @@ class Meeting:
         """Of a box's process.
 
         It can keep what must not outlive the power. With ``clock``: the first one's wall clock is ours to
-        set, the monotonic one is nobody's. The library costs a box three times its CPU, so one must do.
+        set, the monotonic one is nobody's.
         """
         kept = {"MEETINGBOX_RUNTIME_DIR": self._runtime}
         if self._clock is None or name != self.names[0]:
             return kept
-        libraries = glob.glob(CLOCK_LIBRARY)
-        if not libraries:
-            raise RuntimeError("setting a clock needs Debian's package faketime")
-        # The library's clock_nanosleep, which time.sleep() calls, knows no monotonic clock (EINVAL).
-        modules = self._clock.parent / "modules"
-        modules.mkdir(exist_ok=True)
-        (modules / "sitecustomize.py").write_text(
-            "import select, time\ntime.sleep = lambda seconds: select.select((), (), (), seconds)\n"
-        )
-        return {
-            **kept,
-            "PYTHONPATH": str(modules),
-            "LD_PRELOAD": libraries[0],
-            "FAKETIME_TIMESTAMP_FILE": str(self._clock),
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "FAKETIME_CACHE_DURATION": "1",
-            "NO_FAKE_STAT": "1",
-        }
+        return {**kept, **self._clock.environment}
 
     def set_clock(self, days: int) -> None:
-        """Set the first box's wall clock so many days off; it knows within a second."""
+        """Set the first box's wall clock so many days off."""
         if self._clock is not None:
-            self._clock.write_text(f"{days:+d}d\n")
+            self._clock.set(days)
 
     def see_each_other(self) -> None:
         """Wait until every box sees all others on the network."""
