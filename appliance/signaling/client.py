@@ -37,7 +37,7 @@ from websockets.protocol import State
 from appliance.config import Signaling
 from appliance.core import limits
 from appliance.signaling.access import ROOM_CLOSED, relay_key
-from appliance.signaling.dial import connect_first, url_host
+from appliance.signaling.dial import connect_first, peer_host, url_host
 from appliance.signaling.line_socket import client_settings
 
 log = logging.getLogger(__name__)
@@ -313,7 +313,7 @@ class RelayPool:
     async def _dial(self, server: ServerAddress) -> ClientConnection:
         async with asyncio.timeout(limits.DIAL_WITHIN):
             connection = await connect_first(server.hosts, server.port, within=limits.DIAL_WITHIN)
-            host = connection.getpeername()[0]
+            host = peer_host(connection)
             return await connect(
                 server.url(host, self.room, self._token),
                 sock=connection,

@@ -71,6 +71,16 @@ async def connect_first(
     raise last
 
 
+def peer_host(connection: socket.socket) -> str:
+    """Return the address that was dialled; when the other end went meanwhile, close ours and raise OSError."""
+    try:
+        host: str = connection.getpeername()[0]
+    except OSError:
+        connection.close()
+        raise
+    return host
+
+
 def url_host(host: str) -> str:
     """A host as it stands in a URL: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host

@@ -19,7 +19,7 @@ from websockets.frames import CloseCode
 
 from appliance.core import limits
 from appliance.errors import MeetingBoxError
-from appliance.signaling.dial import connect_first, url_host
+from appliance.signaling.dial import connect_first, peer_host, url_host
 
 PATH = "/line"
 UNKNOWN = 4404  # WebSocket close code: this box knows no pair of that line
@@ -132,7 +132,7 @@ async def dial_line(hosts: Sequence[str], port: int, timeout: float) -> LineSock
         async with asyncio.timeout(timeout):
             connection = await connect_first(hosts, port, within=timeout)
             websocket = await connect(
-                f"ws://{url_host(connection.getpeername()[0])}:{port}{PATH}",
+                f"ws://{url_host(peer_host(connection))}:{port}{PATH}",
                 sock=connection,
                 **client_settings(),
                 open_timeout=timeout,
