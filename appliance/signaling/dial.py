@@ -72,7 +72,7 @@ async def connect_first(
 
 
 def peer_host(connection: socket.socket) -> str:
-    """Return the address that was dialled; when the other end went meanwhile, close ours and raise OSError."""
+    """Return the address that was dialled. When the other end went meanwhile: close ours, raise OSError."""
     try:
         host: str = connection.getpeername()[0]
     except OSError:
