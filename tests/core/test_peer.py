@@ -427,7 +427,7 @@ class TestFlood:
         before = len(follower.did(peer.MakeAnswer))
         for generation in range(2, 50):
             offer = m.encode_sealed(m.Offer(generation=generation, sdp="flood"))
-            frame = live.leader.machine._line.seal(offer)
+            frame = live.leader.machine._path.line.seal(offer)
             follower.run(follower.machine.line_frame(frame, live.now))
         assert len(follower.did(peer.MakeAnswer)) - before <= limits.OFFERS_BURST
         assert peer.Refused("peer.too-many-offers") in follower.log
@@ -673,7 +673,7 @@ class TestMoves:
 
     @staticmethod
     def moved(side: Side, *addresses: str) -> Me:
-        old = side.machine._me
+        old = side.machine._where.me
         return Me(old.identity, old.name, old.peer_id, addresses, old.port)
 
     @pytest.mark.parametrize("who", ["leader", "follower"])
@@ -723,7 +723,7 @@ class TestMoves:
 
         def lossy(of: Side, effect: peer.Effect) -> None:
             if isinstance(effect, peer.ToLine) and not lost:
-                said = of.machine._line
+                said = of.machine._path.line
                 assert said is not None
                 # The test's lines have known keys: what was sealed last can be looked at.
                 spy = SealedChannel.of_pair(LINE_KEYS, of.other.role, live.now)
@@ -758,7 +758,7 @@ class TestMoves:
         for number in range(50):
             frame = m.Addresses(addresses=(f"10.0.0.{number}",), port=1)
             side.other.run(
-                side.other.machine.line_frame(side.machine._line.seal(m.encode_sealed(frame)), live.now)
+                side.other.machine.line_frame(side.machine._path.line.seal(m.encode_sealed(frame)), live.now)
             )
         assert len(live.leader.did(peer.MakeOffer)) <= 1 + limits.MOVES_BURST
         assert peer.Refused("peer.too-many-moves") in live.leader.log
@@ -771,7 +771,7 @@ class TestIntroduced:
     def introduced(self) -> Pair:
         pair = Pair()
         sides = (pair.a, pair.b)
-        before = [side.machine._me for side in sides]
+        before = [side.machine._where.me for side in sides]
         for side, me, other in zip(sides, before, reversed(before), strict=True):
             met = Acquaintance(
                 other.peer_id,
