@@ -100,7 +100,7 @@ async def _feed(manager: ServiceManager, relay: Relay) -> None:
         manager.status(f"Serving on {', '.join(relay.server.addresses) or 'no address yet'}")
         if manager.watchdog is not None:
             manager.alive()
-        await asyncio.sleep(min(limits.HEARTBEAT_EVERY, (manager.watchdog or 60) / limits.HEARTBEAT_MISSED))
+        await asyncio.sleep(min(limits.WATCHDOG_EVERY, (manager.watchdog or 60) / limits.HEARTBEAT_MISSED))
 
 
 async def _serve(config: Config, name: str, manager: ServiceManager) -> None:

@@ -50,8 +50,8 @@ class Heartbeat:
         self._turns = 0  # of the display, at the last look
         self._ready = False
         self._timer: asyncio.TimerHandle | None = None
-        watchdog = manager.watchdog or limits.HEARTBEAT_EVERY * limits.HEARTBEAT_MISSED
-        self._every = min(limits.HEARTBEAT_EVERY, watchdog / limits.HEARTBEAT_MISSED)
+        watchdog = manager.watchdog or limits.WATCHDOG_EVERY * limits.HEARTBEAT_MISSED
+        self._every = min(limits.WATCHDOG_EVERY, watchdog / limits.HEARTBEAT_MISSED)
 
     def start(self) -> None:
         """Begin to look; nothing happens where no service manager listens."""

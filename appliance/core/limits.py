@@ -341,7 +341,7 @@ ENCODED_FRAME_MAX_BYTES = 1 << 20  # a 720p keyframe of noise has about 300 kB
 SELF_VIEW_MAX_PIXELS = 1920 * 1080  # of the preview; the memfd has two of it, untouched pages cost nothing
 
 # --- The box as a whole ------------------------------------------------------------------------------
-HEARTBEAT_EVERY = 2.5  # is the display alive? longer than its longest sleep (SCREEN_LOOKED_EVERY)
+WATCHDOG_EVERY = 2.5  # is the display alive? longer than its longest sleep (SCREEN_LOOKED_EVERY)
 HEARTBEAT_MISSED = 4  # looks without a sign of life within a watchdog's time, at least, before it bites
 HEARTBEAT_FIRST_EVERY = 0.1  # until the first page is drawn: a start is not to look longer than it is
 LAG_EVERY = 0.1  # how often the loop's lateness is measured: every look wakes the box
