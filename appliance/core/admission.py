@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import enum
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 from appliance.core import limits
 from appliance.core.guesses import Bucket, GuessBudgets
+from appliance.core.handshake_effects import Proven
+from appliance.core.keys import PairKeys
 from appliance.core.newest import remember
 from appliance.core.pair import Pair
 from appliance.core.recognition import MetBox
@@ -30,11 +32,20 @@ class May(enum.Enum):
 class Admission:
     """Who may, in one room, during one join.
 
-    ``pairs``: the handshakes, by peer id, which others change. ``now``: monotonic seconds.
+    ``pairs``: the handshakes, by peer id, which others change. ``known``: the boxes met before in the room.
+    ``now``: monotonic seconds.
     """
 
-    def __init__(self, pairs: Mapping[str, Pair], budgets: GuessBudgets, room: int, now: float) -> None:
+    def __init__(
+        self,
+        pairs: Mapping[str, Pair],
+        budgets: GuessBudgets,
+        room: int,
+        known: tuple[MetBox, ...],
+        now: float,
+    ) -> None:
         self._pairs = pairs
+        self.known = known
         self.press = budgets.press(room)
         """What is left of our own guesses."""
         self._members = budgets.member(room)
@@ -44,21 +55,33 @@ class Admission:
         self.introduced: OrderedDict[str, None] = OrderedDict()
         """Peers that a sealed roster named."""
         self._merges_left = limits.MERGE_PROOFS_MAX
+        self.attempt = 0
+        """Which one it is: a number."""
         self.accepted = False
         """By anybody, in this attempt."""
         self.greeted: set[str] = set()
         """Peers that got our hello again in this attempt."""
+        self.yielded: set[str] = set()
+        """Peers that we told to prove in this attempt."""
         self._tried: set[str] = set()  # addresses that had their candidate in this attempt
 
     def renew(self) -> None:
         """Another attempt begins. Guesses spent stay spent."""
+        self.attempt += 1
         self.accepted = False
         self._tried.clear()
         self.greeted.clear()
+        self.yielded.clear()
 
     def introduce(self, peer_id: str) -> None:
         """A sealed roster named this peer."""
         remember(self.introduced, peer_id, limits.INTRODUCED_MAX)
+
+    def proven(self, pair: Pair, role: str, keys: PairKeys, relay: Hashable) -> Proven:
+        """Both proved the password to each other: whoever this is, it is no stranger any more."""
+        pair.role, pair.relay, pair.our_turn = role, relay, False
+        self._members.met(pair.peer_id)
+        return Proven(pair.peer_id, role, keys, relay)
 
     # --- as a joiner --------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ The rules:
   ``LINE_REFUSED_SILENT`` after silence, says that the other box is gone: a network card that was just
   plugged in has its server again sooner. So does, at once, a box that answers and knows no such line;
   one that says so for ``LINE_REFUSED_SILENT``, and did not merely begin anew, has *forgotten* us.
-* Whether that is true the link's own heartbeats know better (``core/peer.py``): dialing goes on.
+* Whether that is true the link's own heartbeats know better (``core/absence.py``): dialing goes on.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from appliance.core.keys import PairKeys
+from appliance.errors import RemoteProtocolError
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +58,8 @@ class Refused:
 
 
 Effect = SendFrame | Proven | ProofFailed | SealFrame | Refused
+
+
+def refusal(code: str) -> RemoteProtocolError:
+    """The error that drops a frame, and becomes a ``Refused``."""
+    return RemoteProtocolError(code, "A frame was dropped.")

@@ -27,17 +27,17 @@ class Me:
 
 
 class Whereabouts:
-    """Of one pair. ``ours``: our addresses, which the other side learns with our identity."""
+    """Of one pair. ``me``: this box; the other side learns its addresses with its identity."""
 
-    def __init__(self, ours: tuple[str, ...], now: float) -> None:
+    def __init__(self, me: Me, now: float) -> None:
+        self.me = me
+        """This box, as it is now."""
         self.addresses: tuple[str, ...] = ()
         """Of the other box's server, as it said."""
         self.port = 0
         """Of that server, 0 while it is unknown."""
-        self.moved = False
-        """An address of ours is gone that our connection may use."""
         self._found: tuple[str, ...] = ()  # where discovery saw it, if elsewhere
-        self._told = ours  # of ours, as the other side knows them
+        self._told = me.addresses  # of ours, as the other side knows them
         self._moves = Bucket(limits.MOVES_BURST, limits.MOVE_EVERY, now)
 
     def met(self, addresses: tuple[str, ...], port: int) -> None:
@@ -68,20 +68,20 @@ class Whereabouts:
         self.addresses, self.port, self._found = addresses, port, ()
         return gone
 
-    def follow(self, ours: tuple[str, ...]) -> None:
-        """Our own addresses are these now."""
-        self.moved = self.moved or not set(self._told) <= set(ours)
+    def has_left(self) -> bool:
+        """Is an address of ours gone that the other side was told?"""
+        return not set(self._told) <= set(self.me.addresses)
 
     def forget_told(self) -> None:
         """Whatever the other side knows of us may be wrong."""
         self._told = ()
 
-    def to_tell(self, ours: tuple[str, ...], *, again: bool) -> tuple[str, ...]:
+    def to_tell(self, *, again: bool) -> tuple[str, ...]:
         """What to tell the other side of our addresses, and count as told; nothing when it knows.
 
         ``again``: what was told before may be lost.
         """
-        ours = ours[: limits.ADDRESSES_MAX]
+        ours = self.me.addresses[: limits.ADDRESSES_MAX]
         if not ours or (set(self._told) == set(ours) and not again):
             return ()
         self._told = ours

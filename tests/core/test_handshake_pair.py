@@ -151,7 +151,7 @@ def test_a_wrong_password_costs_each_side_a_guess_and_says_so() -> None:
     assert hear(joiner, frame(rejected)) == [ProofFailed(member.peer_id, as_joiner=True, reason="rejected")]
     assert joiner.state(member.peer_id) is member.state(joiner.peer_id) is State.FAILED
     assert joiner._admission.press.available(NOW) == limits.GUESSES_PER_PRESS - 1
-    assert member._members.strangers.wrong == 1
+    assert member._guesses.strangers.wrong == 1
 
 
 def test_a_proof_that_nobody_answers_costs_a_guess_after_three_seconds() -> None:
@@ -430,7 +430,7 @@ def test_a_flood_of_other_peers_leaves_no_more_than_so_many_in_memory() -> None:
         now += limits.CHALLENGE_WITHIN
         assert kinds(hear(member, box(("silent", number)).hello(), now=now)) == ["challenge"]
     assert len(member._pairs) <= limits.FAILED_REMEMBERED + 2
-    assert len(member._heard) == limits.HELLOS_REMEMBERED
+    assert len(member._member._heard) == limits.HELLOS_REMEMBERED
 
 
 # --- Turns, repeats, forgetting -------------------------------------------------------------------
