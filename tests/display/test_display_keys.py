@@ -44,7 +44,7 @@ def joins(shown) -> list[tuple[int, str]]:
 
 def find(shown, target: str) -> tuple[float, float]:
     """Where a target is on the screen."""
-    found = shown.display._view.target(target)
+    found = shown.display.view.target(target)
     assert found is not None, target
     return found.rect.center
 

@@ -26,7 +26,7 @@ def meters(shown) -> list[int]:
     """The lengths of all meters on the screen, in pixels, from left to right."""
     found = [
         node.rect
-        for node in shown.display._view.nodes
+        for node in shown.display.view.nodes
         if isinstance(node, Box) and node.fill == Ink.ACCENT and node.rect.h == METER_HEIGHT
     ]
     return [rect.w for rect in sorted(found, key=lambda rect: rect.x)]
@@ -35,7 +35,7 @@ def meters(shown) -> list[int]:
 def but_meters_and_clocks(shown) -> list[object]:
     return [
         node
-        for node in shown.display._view.nodes
+        for node in shown.display.view.nodes
         if not (isinstance(node, Box) and node.rect.h == METER_HEIGHT)
         and not (isinstance(node, Text) and ":" in node.text)
     ]
@@ -53,7 +53,7 @@ def test_louder_is_longer_and_the_loudest_is_as_long_as_the_name_with_its_bars(s
         lengths += meters(shown)
     assert len(lengths) == METER_STEPS
     assert lengths == pytest.approx([lengths[-1] * n / METER_STEPS for n in range(1, METER_STEPS + 1)], abs=1)
-    chip = next(n.rect for n in shown.display._view.nodes if isinstance(n, Box) and n.fill == Ink.CHIP)
+    chip = next(n.rect for n in shown.display.view.nodes if isinstance(n, Box) and n.fill == Ink.CHIP)
     assert 0.6 * chip.w < lengths[-1] < chip.w
 
 

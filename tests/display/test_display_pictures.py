@@ -126,7 +126,7 @@ def test_a_wide_picture_is_cut_not_stretched(shower) -> None:
     pygame.draw.circle(surface, (255, 255, 255), (w // 2, h // 2), 80)
     shown.bridge.slot("p1").put(Picture(pygame.image.tobytes(surface, "RGB"), w, h, 1))
     screen = shown.settle()
-    (rect,) = [video.rect for video in shown.display._view.videos() if video.tile == "p1"]
+    (rect,) = [video.rect for video in shown.display.view.videos() if video.tile == "p1"]
     x0, y0 = rect.x + rect.w // 2, rect.y + rect.h // 2
     row = [screen.get_at((x, y0))[0] > 128 for x in range(x0 - 120, x0 + 120)]
     column = [screen.get_at((x0, y))[0] > 128 for y in range(y0 - 120, y0 + 120)]
@@ -194,7 +194,7 @@ def test_what_stands_above_a_picture_survives_the_next_one(shower) -> None:
     assert pygame.image.tobytes(first.subsurface(tile), "RGB") == pygame.image.tobytes(
         second.subsurface(tile), "RGB"
     )
-    left = shown.display._view.target("tile:p1").rect.x
+    left = shown.display.view.target("tile:p1").rect.x
     ring = {tuple(second.get_at((left + 1, y)))[:3] for y in range(200, 400)}
     assert ring == {DARK[Ink.ACCENT]}
 

@@ -26,12 +26,12 @@ TO_ROOMS = "right right right right right ok"  # the first only shows the focus
 
 
 def targets(shown) -> list[str]:
-    return [target.name for target in shown.display._view.targets]
+    return [target.name for target in shown.display.view.targets]
 
 
 def click(shown, name: str) -> None:
     time.sleep(limits.LEAVE_TOUCH_GAP + 0.05)  # not the bounce of the finger before
-    target = shown.display._view.target(name)
+    target = shown.display.view.target(name)
     assert target is not None, targets(shown)
     shown.click(*target.rect.center)
 

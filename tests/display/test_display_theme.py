@@ -119,7 +119,7 @@ def test_no_screen_moves_by_itself_where_motion_is_reduced(shower: Shower, scene
     shown.press(scene.keys)
     if scene.after is not None:
         shown.show(replace(scene.after, look=still))
-    assert not any(isinstance(node, Spinner) for node in shown.display._view.nodes)
+    assert not any(isinstance(node, Spinner) for node in shown.display.view.nodes)
 
 
 def ring(surface: pygame.Surface) -> bytes:
