@@ -17,8 +17,9 @@ import pygame
 from appliance.bridge import Bridge, FrameSlot
 from appliance.core import limits, timecode
 from appliance.core.languages import RIGHT_TO_LEFT
+from appliance.core.picture import Picture
 from appliance.core.redraw import RedrawPace
-from appliance.core.view import LookView, Picture, Snapshot
+from appliance.core.view import LookView, Snapshot
 from appliance.core.words import Text
 from appliance.display.fonts import Fonts
 from appliance.display.render import Renderer

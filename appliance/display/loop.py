@@ -24,7 +24,7 @@ from appliance import config
 from appliance.bridge import Bridge
 from appliance.core import limits
 from appliance.core.idle import Idleness, Light
-from appliance.core.view import Quit
+from appliance.core.intents import Quit
 from appliance.core.view_pace import ViewPace
 from appliance.core.words import Text
 from appliance.display import controls, events, language

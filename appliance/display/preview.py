@@ -20,34 +20,34 @@ import pygame
 from appliance import config
 from appliance.bridge import Bridge
 from appliance.core import limits
-from appliance.core.languages import RIGHT_TO_LEFT
-from appliance.core.view import (
-    SELF_TILE,
+from appliance.core.call_view import (
     AwayView,
-    BoxSeen,
     CallView,
-    ConnectView,
-    DeviceView,
-    Intent,
     JoiningView,
-    JoinView,
     LinkState,
-    LookView,
     MeshBox,
     MeshLink,
     MeshView,
+    ShutOutView,
+    TileState,
+    TileView,
+)
+from appliance.core.intents import Intent, TilesShown
+from appliance.core.languages import RIGHT_TO_LEFT
+from appliance.core.picture import SELF_TILE, Picture
+from appliance.core.view import (
+    BoxSeen,
+    ConnectView,
+    DeviceView,
+    JoinView,
+    LookView,
     NetworkView,
     Notice,
     Phase,
-    Picture,
     Preset,
     Problem,
     RoomView,
-    ShutOutView,
     Snapshot,
-    TilesShown,
-    TileState,
-    TileView,
     Tone,
 )
 from appliance.core.words import say

@@ -18,7 +18,7 @@ import pygame
 
 from appliance.core import limits
 from appliance.core.grid import Rect, covering
-from appliance.core.view import Picture
+from appliance.core.picture import Picture
 from appliance.display import icons, shapes
 from appliance.display.lines import drawing
 from appliance.display.scene import Bars, Box, Icon, Lines, Node, Spinner, Text, Video, View

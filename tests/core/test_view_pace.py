@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from appliance.core import limits
-from appliance.core.view import CallView, JoiningView, Phase, Snapshot
+from appliance.core.call_view import CallView, JoiningView
+from appliance.core.view import Phase, Snapshot
 from appliance.core.view_pace import ViewPace
 
 HOME = Snapshot("Bridge")

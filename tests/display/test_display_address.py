@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pygame
 
-from appliance.core.view import CloseConnect, Connect, ConnectView, Phase, StartMeeting, Tone
+from appliance.core.intents import CloseConnect, Connect, StartMeeting
+from appliance.core.view import ConnectView, Phase, Tone
 from appliance.display.preview import HOME, TO_ADDRESS
 
 ADDRESS = "10.31.0.14"

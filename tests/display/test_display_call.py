@@ -12,22 +12,10 @@ import pytest
 from display_helpers import wait_for
 
 from appliance.core import limits
+from appliance.core.call_view import AwayView, LinkState, TileState
 from appliance.core.grid import Rect
-from appliance.core.view import (
-    AllowJoining,
-    AwayView,
-    HideTiles,
-    Leave,
-    LinkState,
-    MoveTile,
-    Notice,
-    PinPeer,
-    SetMuted,
-    Snapshot,
-    TilesShown,
-    TileState,
-    Tone,
-)
+from appliance.core.intents import AllowJoining, HideTiles, Leave, MoveTile, PinPeer, SetMuted, TilesShown
+from appliance.core.view import Notice, Snapshot, Tone
 from appliance.core.words import Text, Words
 from appliance.display.fonts import Fonts
 from appliance.display.lines import drawing, strokes

@@ -8,24 +8,19 @@ from dataclasses import replace
 import pygame
 import pytest
 
-from appliance.core.view import (
+from appliance.core.call_view import CallView, JoiningView, ShutOutView, TileState, TileView
+from appliance.core.intents import (
     AdmitStranger,
     AllowJoining,
-    CallView,
     Connect,
     Join,
-    JoiningView,
     Leave,
-    Phase,
     SetCamera,
     SetLayout,
     SetMuted,
-    ShutOutView,
-    Snapshot,
     StartMeeting,
-    TileState,
-    TileView,
 )
+from appliance.core.view import Phase, Snapshot
 from appliance.display.preview import HOME
 from appliance.errors import ControlError
 

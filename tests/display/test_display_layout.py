@@ -11,25 +11,21 @@ from typing import Any
 import pygame
 import pytest
 
+from appliance.core.call_view import CallView, JoiningView, TileState, TileView
 from appliance.core.grid import Rect
 from appliance.core.idle import Idleness
+from appliance.core.intents import Intent, Join
+from appliance.core.picture import SELF_TILE
 from appliance.core.sound_check import SENTENCES, Outcome, Report
 from appliance.core.view import (
-    SELF_TILE,
     BoxSeen,
-    CallView,
     DeviceView,
-    Intent,
-    Join,
-    JoiningView,
     NetworkView,
     Notice,
     Phase,
     Preset,
     Snapshot,
     SoundCheckView,
-    TileState,
-    TileView,
     Tone,
 )
 from appliance.core.words import Words

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from appliance.core.call_view import CallView, JoiningView, TileState, TileView
 from appliance.core.limits import METER_STEPS
-from appliance.core.view import CallView, JoiningView, Phase, TileState, TileView
+from appliance.core.view import Phase
 from appliance.display.preview import HOME
 from appliance.display.scene import Box, Text
 from appliance.display.screens.tile import METER_HEIGHT

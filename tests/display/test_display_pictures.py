@@ -11,17 +11,10 @@ import pytest
 from display_helpers import plain, wait_for
 
 from appliance.core import timecode
-from appliance.core.view import (
-    SELF_TILE,
-    CallView,
-    DeviceView,
-    JoiningView,
-    Phase,
-    Picture,
-    TilesShown,
-    TileState,
-    TileView,
-)
+from appliance.core.call_view import CallView, JoiningView, TileState, TileView
+from appliance.core.intents import TilesShown
+from appliance.core.picture import SELF_TILE, Picture
+from appliance.core.view import DeviceView, Phase
 from appliance.display.preview import HOME
 from appliance.display.theme import DARK, Ink
 

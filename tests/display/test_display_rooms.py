@@ -6,16 +6,9 @@ import time
 from dataclasses import replace
 
 from appliance.core import limits
-from appliance.core.view import (
-    CallView,
-    Join,
-    JoiningView,
-    Phase,
-    RoomView,
-    SwitchRoom,
-    TileState,
-    TileView,
-)
+from appliance.core.call_view import CallView, JoiningView, TileState, TileView
+from appliance.core.intents import Join, SwitchRoom
+from appliance.core.view import Phase, RoomView
 from appliance.display.preview import HOME
 
 CALL = CallView(42, 0.0, JoiningView(True, None), tiles=(TileView("p1", "Bridge", TileState.LIVE),))

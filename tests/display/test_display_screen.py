@@ -20,7 +20,9 @@ from display_helpers import wait_for
 from appliance import config
 from appliance.bridge import Bridge
 from appliance.core import limits
-from appliance.core.view import BoxSeen, CallView, JoiningView, Phase, Quit, TileState, TileView
+from appliance.core.call_view import CallView, JoiningView, TileState, TileView
+from appliance.core.intents import Quit
+from appliance.core.view import BoxSeen, Phase
 from appliance.display import Display, preview
 from appliance.display.preview import HOME
 from appliance.errors import ControlError, DeviceError

@@ -10,8 +10,10 @@ import pytest
 
 from appliance.core import limits
 from appliance.core import settings_view as s
+from appliance.core.intents import CheckSound, StartMeeting
+from appliance.core.picture import SELF_TILE
 from appliance.core.settings_view import CALL_PAGES, PAGES, CloseSettings, OpenSettings, PinView, SettingsView
-from appliance.core.view import SELF_TILE, CheckSound, Phase, SoundCheckView, StartMeeting
+from appliance.core.view import Phase, SoundCheckView
 from appliance.display.preview import CALL, HOME, in_call
 from appliance.display.preview_settings import CHECK, OPEN, SETTINGS, to
 from appliance.display.scene import Video

@@ -10,22 +10,11 @@ import pytest
 from display_helpers import plain, wait_for
 
 from appliance.core import limits
+from appliance.core.call_view import CallView, JoiningView, TileState, TileView
 from appliance.core.grid import Rect
-from appliance.core.view import (
-    SELF_TILE,
-    CallView,
-    ClosePeer,
-    HideTiles,
-    JoiningView,
-    Leave,
-    MutePeer,
-    Phase,
-    PinPeer,
-    SetLayout,
-    SetMuted,
-    TileState,
-    TileView,
-)
+from appliance.core.intents import ClosePeer, HideTiles, Leave, MutePeer, PinPeer, SetLayout, SetMuted
+from appliance.core.picture import SELF_TILE
+from appliance.core.view import Phase
 from appliance.display.preview import HOME
 
 WIDE = (1280, 720)
