@@ -20,7 +20,8 @@ from appliance.core.words import Text, Words
 from appliance.display.fonts import Fonts
 from appliance.display.lines import drawing, strokes
 from appliance.display.navigator import Navigator
-from appliance.display.preview import CALL, FULL_MESH, HALF_BROKEN, NOW, PEERS, WALL, in_call, mesh
+from appliance.display.preview.drawing import WALL
+from appliance.display.preview.snapshots import CALL, FULL_MESH, HALF_BROKEN, NOW, PEERS, in_call, mesh
 from appliance.display.render import layout
 from appliance.display.scene import Box, Line, Lines, View
 from appliance.display.scene import Text as TextNode

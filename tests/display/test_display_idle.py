@@ -20,7 +20,7 @@ from appliance.core.settings_view import CloseSettings, OpenSettings
 from appliance.core.view import Notice, Phase, Tone
 from appliance.display import Display
 from appliance.display.power import PanelPower, SaverPower, find_power
-from appliance.display.preview import HOME
+from appliance.display.preview.snapshots import HOME
 
 BLACK = (0, 0, 0, 255)
 MINUTE = 60.0

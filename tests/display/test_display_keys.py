@@ -21,7 +21,7 @@ from appliance.core.intents import (
     StartMeeting,
 )
 from appliance.core.view import Phase, Snapshot
-from appliance.display.preview import HOME
+from appliance.display.preview.snapshots import HOME
 from appliance.errors import ControlError
 
 IN_CALL = replace(

@@ -31,8 +31,10 @@ from appliance.core.view import (
 from appliance.core.words import Words
 from appliance.display.fonts import Fonts
 from appliance.display.navigator import Navigator
-from appliance.display.preview import HOME, NOW, SCENES, TROUBLE, WALL, Scene
-from appliance.display.preview_settings import CHECK, SETTINGS
+from appliance.display.preview.drawing import WALL
+from appliance.display.preview.scenes import SCENES, Scene
+from appliance.display.preview.settings import CHECK, SETTINGS
+from appliance.display.preview.snapshots import HOME, NOW, TROUBLE
 from appliance.display.render import layout
 from appliance.display.scene import Box, Text, View
 from appliance.display.stage import Key, Moment

@@ -9,7 +9,7 @@ import pytest
 from appliance.core.call_view import CallView, JoiningView, TileState, TileView
 from appliance.core.limits import METER_STEPS
 from appliance.core.view import Phase
-from appliance.display.preview import HOME
+from appliance.display.preview.snapshots import HOME
 from appliance.display.scene import Box, Text
 from appliance.display.screens.tile import METER_HEIGHT
 from appliance.display.theme import Ink

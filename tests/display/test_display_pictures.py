@@ -15,7 +15,7 @@ from appliance.core.call_view import CallView, JoiningView, TileState, TileView
 from appliance.core.intents import TilesShown
 from appliance.core.picture import SELF_TILE, Picture
 from appliance.core.view import DeviceView, Phase
-from appliance.display.preview import HOME
+from appliance.display.preview.snapshots import HOME
 from appliance.display.theme import DARK, Ink
 
 PEER = TileView("p1", "Bridge", TileState.LIVE)

@@ -9,7 +9,7 @@ from appliance.core import limits
 from appliance.core.call_view import CallView, JoiningView, TileState, TileView
 from appliance.core.intents import Join, SwitchRoom
 from appliance.core.view import Phase, RoomView
-from appliance.display.preview import HOME
+from appliance.display.preview.snapshots import HOME
 
 CALL = CallView(42, 0.0, JoiningView(True, None), tiles=(TileView("p1", "Bridge", TileState.LIVE),))
 ROOMS = (RoomView(42, True, 2), RoomView(7, False, 1), RoomView(417, False, 3))

@@ -14,8 +14,8 @@ from appliance.core.intents import CheckSound, StartMeeting
 from appliance.core.picture import SELF_TILE
 from appliance.core.settings_view import CALL_PAGES, PAGES, CloseSettings, OpenSettings, PinView, SettingsView
 from appliance.core.view import Phase, SoundCheckView
-from appliance.display.preview import CALL, HOME, in_call
-from appliance.display.preview_settings import CHECK, OPEN, SETTINGS, to
+from appliance.display.preview.settings import CHECK, OPEN, SETTINGS, to
+from appliance.display.preview.snapshots import CALL, HOME, in_call
 from appliance.display.scene import Video
 
 ROOMS = replace(HOME, settings=SETTINGS, sound_check=SoundCheckView(0.3))

@@ -15,7 +15,7 @@ from appliance.core.grid import Rect
 from appliance.core.intents import ClosePeer, HideTiles, Leave, MutePeer, PinPeer, SetLayout, SetMuted
 from appliance.core.picture import SELF_TILE
 from appliance.core.view import Phase
-from appliance.display.preview import HOME
+from appliance.display.preview.snapshots import HOME
 
 WIDE = (1280, 720)
 TILES = tuple(

@@ -10,7 +10,8 @@ import pytest
 from display_helpers import Shower, plain, wait_for
 
 from appliance.core.view import LookView, Phase
-from appliance.display.preview import HOME, SCENES, Scene
+from appliance.display.preview.scenes import SCENES, Scene
+from appliance.display.preview.snapshots import HOME
 from appliance.display.scene import Spinner
 from appliance.display.theme import (
     CONTRAST,
