@@ -13,7 +13,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from appliance.core.view import Intent, Picture, Snapshot
+from appliance.core.intents import Intent
+from appliance.core.picture import Picture
+from appliance.core.view import Snapshot
 from appliance.wake import Wake
 
 
@@ -96,7 +98,7 @@ class Bridge:
         self._wake.set()
 
     def slot(self, tile: str) -> FrameSlot:
-        """The frame slot of a tile (a peer's id or ``view.SELF_TILE``), made on first use."""
+        """The frame slot of a tile (a peer's id or ``picture.SELF_TILE``), made on first use."""
         with self._lock:
             slot = self._slots.get(tile)
             if slot is None:

@@ -1,4 +1,4 @@
-"""``meetingbox ctl``: asking the box that runs here, and saying its answers in words."""
+"""``meetingbox ctl``: asking the box that runs here. ``ctl_words`` says its answers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from appliance import ctl_words
 from appliance.core import limits
 
 _FORMAT = argparse.RawDescriptionHelpFormatter
@@ -45,10 +46,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
             formatter_class=_FORMAT,
         )
         _add_options(sub, None)
-        sub.set_defaults(run=_run, verb=verb, collect=arguments or (lambda _: {}), words=words or _done)
+        sub.set_defaults(
+            run=_run, verb=verb, collect=arguments or (lambda _: {}), words=words or ctl_words.done
+        )
         return sub
 
-    add("status", "say how the box is: its meeting, its peers, the boxes it sees", words=_status)
+    add("status", "say how the box is: its meeting, its peers, the boxes it sees", words=ctl_words.status)
 
     sub = add(
         "join",
@@ -155,17 +158,21 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         epilog="A screen that is not there yet opens when it appears.",
     )
     sub.add_argument("state", choices=("open", "close"))
-    add("stats", "print the numbers behind status", words=_stats)
+    add("stats", "print the numbers behind status", words=ctl_words.stats)
     add(
         "restart-signaling",
         "stop the box's signaling server and start it again",
         epilog="A meeting goes on meanwhile: pictures and sound never go through a server.",
     )
-    add("doctor", "have the running box look at camera, sound, screen and network", words=_doctor)
+    add(
+        "doctor",
+        "have the running box look at camera, sound, screen and network",
+        words=ctl_words.doctor_report,
+    )
     add(
         "sound-check",
         "play tones and say what the microphone heard of them",
-        words=_sound_check,
+        words=ctl_words.sound_check,
         epilog="Takes 7 seconds. Refused while the box is in a meeting. Exits with 1 when in a meeting\n"
         "nobody would be heard, or hear anything.",
     )
@@ -213,7 +220,7 @@ def _run(arguments: argparse.Namespace) -> int:
     values = arguments.collect(arguments)
     with ControlClient(_socket(arguments.socket)) as client:
         reply = client.request(arguments.verb, **values)
-    _print(_raw(reply) if arguments.json else arguments.words(_printable(reply)))
+    _print(_raw(reply) if arguments.json else arguments.words(ctl_words.printable(reply)))
     # A doctor that found a problem fails here as `meetingbox doctor` does.
     return 1 if reply.get("healthy") is False or reply.get("deaf") is True else 0
 
@@ -260,9 +267,6 @@ def _password(from_stdin: bool) -> str:
         raise ControlError("control.password", "The password on standard input is not UTF-8.") from None
 
 
-# --- Saying it ----------------------------------------------------------------------------------
-
-
 def _print(text: str) -> None:
     sys.stdout.write(text + "\n")
 
@@ -271,138 +275,3 @@ def _raw(reply: dict[str, Any]) -> str:
     import json
 
     return json.dumps(reply)
-
-
-def _printable(value: Any) -> Any:
-    """The reply without characters that steer a terminal: names come from the network."""
-    if isinstance(value, str):
-        return "".join(c if c.isprintable() else "?" for c in value)
-    if isinstance(value, dict):
-        return {_printable(key): _printable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_printable(item) for item in value]
-    return value
-
-
-def _done(_reply: dict[str, Any]) -> str:
-    return "Done."
-
-
-def _doctor(reply: dict[str, Any]) -> str:
-    import shutil
-
-    from appliance import doctor
-
-    return doctor.to_text(reply, shutil.get_terminal_size().columns)
-
-
-def _sound_check(reply: dict[str, Any]) -> str:
-    return "\n".join(filter(None, (reply["sentence"], reply["figures"])))
-
-
-def _stats(reply: dict[str, Any]) -> str:
-    """Nested numbers as one dotted name a line, which is easy to grep."""
-    lines: list[tuple[str, str]] = []
-
-    def walk(value: object, name: str) -> None:
-        if isinstance(value, dict):
-            for key, item in value.items():
-                walk(item, f"{name}.{key}" if name else str(key))
-        elif isinstance(value, list):
-            for index, item in enumerate(value):
-                walk(item, f"{name}[{index}]")
-        else:
-            lines.append((name, "-" if value is None else str(value)))
-
-    walk({key: value for key, value in reply.items() if key != "ok"}, "")
-    width = max((len(name) for name, _ in lines), default=0)
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in lines) or "There are no numbers yet."
-
-
-_PEER_COLUMNS = ("PEER", "ID", "STATE", "LAYER", "PICTURE", "FPS", "DELAY", "ROUND TRIP", "LOSS", "")
-
-
-def _status(reply: dict[str, Any]) -> str:
-    lines = [f"{reply['name']} ({reply['id']}): {_state(reply)}"]
-    joining = reply["joining"]
-    if reply["state"] == "in-call":
-        lines.append(_door(joining))
-        if (strangers := reply.get("strangers", {})).get("shut_out"):
-            lines.append(_shut_out(strangers))
-    if held := [room for room in reply["rooms"] if not room["active"]]:
-        lines.append("On hold: " + ", ".join(_held(room) for room in held))
-    boxes = reply["boxes"]
-    if boxes:
-        named = (f"{b['name']} ({b['address']}{'' if b['present'] else ', gone'})" for b in boxes)
-        lines.append("Boxes seen: " + ", ".join(named))
-    else:
-        lines.append("Boxes seen: none")
-    if reply.get("echo_control"):
-        lines.append(f"Echo control: {reply['echo_control']}")
-    if reply["peers"]:
-        lines += ["", *_table([_PEER_COLUMNS, *(_peer(peer) for peer in reply["peers"])])]
-    noted = {name: count for name, count in reply["counters"].items() if count}
-    if noted:
-        lines += ["", "Counted: " + ", ".join(f"{name} {count}" for name, count in noted.items())]
-    return "\n".join(lines)
-
-
-def _state(reply: dict[str, Any]) -> str:
-    match reply["state"]:
-        case "idle":
-            return "in no meeting"
-        case "joining":
-            return f"joining room {reply['room']}"
-        case "in-call":
-            others = len(reply["peers"])
-            company = {0: "alone", 1: "with one other box"}.get(others, f"with {others} other boxes")
-            return f"in room {reply['room']}, {company}"
-        case other:
-            return str(other)
-
-
-def _held(room: dict[str, Any]) -> str:
-    company = ", ".join(room["peers"]) or "nobody else"
-    return f"room {room['room']} ({company})"
-
-
-def _door(joining: dict[str, Any]) -> str:
-    if not joining["open"]:
-        return "Closed to newcomers"
-    seconds = joining["closes_in_s"]
-    if seconds is None:
-        return "Open to newcomers"
-    whole = max(0, round(seconds))
-    return f"Open to newcomers for {whole // 60}:{whole % 60:02d}"
-
-
-def _shut_out(strangers: dict[str, Any]) -> str:
-    wait = strangers["again_in_s"]
-    told = "until somebody admits one" if wait is None else f"for {max(0, round(wait))} s more"
-    admitted = "; one may try now" if strangers["admitted"] else ""
-    return f"Newcomers are shut out after {strangers['wrong']} wrong passwords, {told}{admitted}"
-
-
-def _peer(peer: dict[str, Any]) -> tuple[str, ...]:
-    marks = [word for word in ("muted", "speaking") if peer[word] and not peer["held"]]
-    if peer["held"]:
-        marks.append("on hold")
-    sending = peer["sending"]
-    if sending["capped_by"]:
-        gets = f"only {sending['layer']}" if sending["layer"] else "no picture"
-        marks.append(f"gets {gets} ({sending['capped_by']})")
-    size = f"{peer['width']}x{peer['height']}" if peer["width"] else "-"
-    loss = "-" if peer["loss"] is None else f"{100 * peer['loss']:.1f} %"
-    return (
-        peer["name"], peer["id"], peer["state"], peer["layer"] or "-", size, f"{peer['fps']:.1f}",
-        _ms(peer["latency_ms"]), _ms(peer["rtt_ms"]), loss, ", ".join(marks),
-    )  # fmt: skip
-
-
-def _ms(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f} ms"
-
-
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "control": {"core", "config", "errors"},
     "display": {"core", "config", "errors", "bridge"},
     "doctor": {"core", "errors"},
+    "ctl_words": {"doctor"},
     "serve": {"core", "config", "errors", "notify", "signaling"},
     "provision": {"core", "config", "config_checks", "errors", "settings_file"},
     "cli_provision": {"errors", "provision"},

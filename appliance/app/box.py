@@ -31,7 +31,8 @@ from appliance.config import Admin, Config, box_name
 from appliance.control.server import ControlServer
 from appliance.core import limits
 from appliance.core.layers import Stream
-from appliance.core.view import SELF_TILE, DeviceView, Notice, Picture, Tone
+from appliance.core.picture import SELF_TILE, Picture
+from appliance.core.view import DeviceView, Notice, Tone
 from appliance.core.words import Text
 from appliance.errors import ConfigError
 from appliance.media.audio.engine import AudioEngine, EncodedSound

@@ -9,7 +9,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from appliance.app import meeting
-from appliance.core import limits, view
+from appliance.core import intents, limits
 from appliance.core.settings_view import SettingsIntent
 from appliance.errors import ControlError
 
@@ -24,14 +24,14 @@ class Intents:
 
     def __init__(self, box: Box) -> None:
         self._box = box
-        self._queue: asyncio.Queue[view.Intent] = asyncio.Queue(limits.INTENTS_MAX)
+        self._queue: asyncio.Queue[intents.Intent] = asyncio.Queue(limits.INTENTS_MAX)
 
     @property
     def waiting(self) -> tuple[int, int]:
         """(how many are not handled yet, the most there may be)."""
         return self._queue.qsize(), limits.INTENTS_MAX
 
-    def put(self, intent: view.Intent) -> None:
+    def put(self, intent: intents.Intent) -> None:
         """A person wants this; on the network thread."""
         try:
             self._queue.put_nowait(intent)
@@ -50,51 +50,51 @@ class Intents:
                 # One press that fails must not make the keypad dead.
                 log.exception("intent.failed %s", type(intent).__name__)
 
-    async def _perform(self, intent: view.Intent) -> None:
+    async def _perform(self, intent: intents.Intent) -> None:
         """Raises ControlError when it is not possible now."""
         box = self._box
         if isinstance(intent, SettingsIntent):
             box.settings.perform(intent)
             return
         match intent:
-            case view.Join(room, password, pressed_at):
+            case intents.Join(room, password, pressed_at):
                 await box.rooms.join(room, password, made_up=False, pressed_at=pressed_at)
-            case view.StartMeeting(pressed_at):
+            case intents.StartMeeting(pressed_at):
                 room, password = meeting.make_up(secrets.randbelow)
                 await box.rooms.join(room, password, made_up=True, pressed_at=pressed_at)
-            case view.Leave(room):
+            case intents.Leave(room):
                 await box.rooms.leave(room)
-            case view.SwitchRoom(room):
+            case intents.SwitchRoom(room):
                 await box.rooms.switch(room)
-            case view.SetMuted(muted):
+            case intents.SetMuted(muted):
                 box.set_media(muted=muted)
-            case view.SetCamera(on):
+            case intents.SetCamera(on):
                 box.set_media(camera_on=on)
-            case view.AllowJoining(is_open):
+            case intents.AllowJoining(is_open):
                 box.rooms.in_call().door.move(is_open)
-            case view.AdmitStranger():
+            case intents.AdmitStranger():
                 box.rooms.in_call().admit()
-            case view.SetLayout(layout):
+            case intents.SetLayout(layout):
                 box.set_layout(layout)
-            case view.HideTiles(hidden):
+            case intents.HideTiles(hidden):
                 box.hide_tiles(hidden)
-            case view.PinPeer(peer):
+            case intents.PinPeer(peer):
                 box.pin(peer)
-            case view.MutePeer(peer, muted):
+            case intents.MutePeer(peer, muted):
                 box.rooms.in_call().mute_peer(peer, muted)
-            case view.MoveTile(peer, place):
+            case intents.MoveTile(peer, place):
                 box.move_tile(peer, place)
-            case view.ClosePeer(peer):
+            case intents.ClosePeer(peer):
                 box.rooms.in_call().close_peer(peer)
-            case view.TilesShown(sizes, self_view):
+            case intents.TilesShown(sizes, self_view):
                 box.show_tiles({peer: (width, height) for peer, width, height in sizes}, self_view)
-            case view.CheckSound():
+            case intents.CheckSound():
                 box.tasks.spawn(box.sound_checks.run_for_screen(), "sound check")
-            case view.Connect(address):
+            case intents.Connect(address):
                 box.tasks.spawn(self._connect_for_screen(address), "connect")
-            case view.CloseConnect():
+            case intents.CloseConnect():
                 box.book.forget_view()
-            case view.Quit():
+            case intents.Quit():
                 pass  # the display ends and with it the box
 
     async def _connect_for_screen(self, address: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from appliance.core.view import Picture
+from appliance.core.picture import Picture
 from appliance.media.audio.engine import AudioEngine
 from appliance.media.fanout import Fanout, SoundFanout
 

@@ -8,11 +8,12 @@ from typing import Literal
 from appliance.app.peer_shell import PeerShell
 from appliance.core import limits
 from appliance.core import messages as m
+from appliance.core.call_view import AwayView, MeshView
 from appliance.core.link_quality import LinkQuality
 from appliance.core.mesh import Mesh, Teller
 from appliance.core.missing_picture import MissingPicture
 from appliance.core.peer_table import PeerState
-from appliance.core.view import AwayView, MeshView, Tone
+from appliance.core.view import Tone
 from appliance.core.words import Text, say
 from appliance.errors import RemoteProtocolError
 

@@ -19,26 +19,11 @@ from appliance.bridge import DrawnStats
 from appliance.config import Config
 from appliance.control import protocol
 from appliance.core.call import CallState
+from appliance.core.call_view import CallView, JoiningView, ShutOutView, TileState, TileView
 from appliance.core.layers import Layer
-from appliance.core.limits import (
-    FPS_WINDOW,
-    NOTICE_KEPT_FOR,
-)
+from appliance.core.limits import FPS_WINDOW, NOTICE_KEPT_FOR
 from appliance.core.peer_table import PeerState
-from appliance.core.view import (
-    CallView,
-    JoiningView,
-    JoinView,
-    LookView,
-    NetworkView,
-    Phase,
-    Preset,
-    RoomView,
-    ShutOutView,
-    Snapshot,
-    TileState,
-    TileView,
-)
+from appliance.core.view import JoinView, LookView, NetworkView, Phase, Preset, RoomView, Snapshot
 from appliance.media.audio.sequence import BANDS
 from appliance.media.link_stats import LinkStats
 

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 
 from appliance.core import limits
 from appliance.core import messages as m
+from appliance.core.call_view import LinkState, MeshBox, MeshLink, MeshView
 from appliance.core.guesses import Bucket
-from appliance.core.view import LinkState, MeshBox, MeshLink, MeshView
 from appliance.core.words import Text, say, say_n
 from appliance.errors import RemoteProtocolError
 

@@ -16,19 +16,10 @@ from dataclasses import dataclass, replace
 
 from appliance.core import focus, keypad, limits
 from appliance.core.idle import Idleness, Light
+from appliance.core.intents import CloseConnect, Intent, Join, Leave, StartMeeting, TilesShown
+from appliance.core.picture import SELF_TILE
 from appliance.core.settings_view import CALL_PAGES, CloseSettings, OpenSettings
-from appliance.core.view import (
-    SELF_TILE,
-    CloseConnect,
-    Intent,
-    Join,
-    Leave,
-    Notice,
-    Phase,
-    Snapshot,
-    StartMeeting,
-    TilesShown,
-)
+from appliance.core.view import Notice, Phase, Snapshot
 from appliance.display.scene import Box, View
 from appliance.display.screens.address import AddressScreen
 from appliance.display.screens.call import Call

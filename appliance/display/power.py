@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 import pygame
+
+from appliance.core.idle import Light
 
 log = logging.getLogger(__name__)
 
@@ -92,3 +95,27 @@ def find_power() -> ScreenPower:
     """What switches the panel here: the unit of an appliance says where wishes are heard."""
     request = os.environ.get("MEETINGBOX_PANEL_REQUEST", "")
     return PanelPower(Path(request)) if request else SaverPower()
+
+
+class Panel:
+    """Tells the panel what is wanted of it, and nothing twice."""
+
+    def __init__(self, power: ScreenPower) -> None:
+        self._power = power
+        self._told: Callable[[], None] | None = None
+
+    def forget(self) -> None:
+        """It is another one, maybe: tell it again."""
+        self._told = None
+
+    def tell(self, light: Light, in_use: bool) -> None:
+        """``in_use``: a meeting is on the screen, or it is all ours; a window at home is one among others."""
+        if light is Light.OFF:
+            told = self._power.off
+        elif in_use:
+            told = self._power.on
+        else:
+            told = self._power.free
+        if told != self._told:
+            self._told = told
+            told()

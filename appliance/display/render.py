@@ -1,7 +1,7 @@
 """Draws a view on a surface, and afterwards only what changed.
 
 All that the loop knows of drawing is ``Renderer``'s public part. One with a texture per tile would be a file
-beside this one that has the same, and be chosen where ``loop.Display`` makes its renderer; docs/decisions.md
+beside this one that has the same, and be chosen where ``canvas.Canvas`` makes its renderer; docs/decisions.md
 says why there is none.
 
 Between two views the nodes that differ are redrawn, with whatever stands above or below them there.
@@ -18,7 +18,7 @@ import pygame
 
 from appliance.core import limits
 from appliance.core.grid import Rect, covering
-from appliance.core.view import Picture
+from appliance.core.picture import Picture
 from appliance.display import icons, shapes
 from appliance.display.lines import drawing
 from appliance.display.scene import Bars, Box, Icon, Lines, Node, Spinner, Text, Video, View

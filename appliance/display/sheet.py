@@ -13,7 +13,8 @@ import pygame
 from appliance.core.grid import Rect
 from appliance.core.view import LookView
 from appliance.display.fonts import Fonts
-from appliance.display.preview import SCENES, SIZES, Scene, picture_name, render
+from appliance.display.preview.drawing import SIZES, picture_name, render
+from appliance.display.preview.scenes import SCENES, Scene
 from appliance.display.screenshots import save_png
 from appliance.display.shapes import draw_box
 from appliance.display.text import Typesetter

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from appliance.core.view import Intent, Notice, Snapshot
+from appliance.core.intents import Intent
+from appliance.core.view import Notice, Snapshot
 from appliance.core.words import Text
 from appliance.display.scene import View
 from appliance.display.text import Typesetter

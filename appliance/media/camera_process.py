@@ -37,7 +37,8 @@ from appliance.core.limits import (
     CAMERA_SOFTWARE_AFTER,
     CAMERA_STEADY_AFTER,
 )
-from appliance.core.view import DeviceView, Picture
+from appliance.core.picture import Picture
+from appliance.core.view import DeviceView
 from appliance.core.words import say
 from appliance.media.camera_link import CameraLink
 from appliance.media.encoded import EncodedFrame

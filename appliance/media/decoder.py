@@ -30,7 +30,7 @@ from appliance.core.assembly import AssembledFrame
 from appliance.core.layers import Codec
 from appliance.core.lip_sync import Shown
 from appliance.core.pacing import PicturePacer
-from appliance.core.view import Picture
+from appliance.core.picture import Picture
 from appliance.media.priority import be_nice
 from appliance.wake import Wake
 

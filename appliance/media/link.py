@@ -26,8 +26,8 @@ from aiortc.sdp import candidate_from_sdp
 from appliance.core import limits, sdp
 from appliance.core.layers import Codec, Layer
 from appliance.core.lip_sync import Heard, LipSync
+from appliance.core.picture import Picture
 from appliance.core.rtp import Packet
-from appliance.core.view import Picture
 from appliance.errors import LocalProtocolError, RemoteProtocolError
 from appliance.media import aiortc_seam as seam
 from appliance.media.fanout import Fanout, SoundFanout

@@ -16,8 +16,8 @@ from typing import Protocol
 from appliance.core.assembly import AssembledFrame, AssemblyCounts, FrameAssembler
 from appliance.core.layers import Codec
 from appliance.core.lip_sync import Shown
+from appliance.core.picture import Picture
 from appliance.core.rtp import Packet
-from appliance.core.view import Picture
 from appliance.media.decoder import Decoder, DecoderCounts
 
 

@@ -17,8 +17,10 @@ from appliance.app.device_choices import Found
 from appliance.bridge import Bridge
 from appliance.core import limits
 from appliance.core import settings_view as s
+from appliance.core.intents import CheckSound, Intent, TilesShown
+from appliance.core.picture import SELF_TILE
 from appliance.core.settings_view import CALL_PAGES, PAGES, SettingsView
-from appliance.core.view import SELF_TILE, CheckSound, Intent, LookView, Phase, Preset, Snapshot, TilesShown
+from appliance.core.view import LookView, Phase, Preset, Snapshot
 from appliance.errors import ControlError
 from appliance.media.sources.found import FoundCamera
 

@@ -8,7 +8,8 @@ import time
 from appliance.app.lag import LagMeter
 from appliance.bridge import Bridge
 from appliance.core.limits import LAG_EVERY
-from appliance.core.view import Picture, Snapshot
+from appliance.core.picture import Picture
+from appliance.core.view import Snapshot
 
 
 def test_lateness_before_the_moment_is_left_out() -> None:

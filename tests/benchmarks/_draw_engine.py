@@ -28,19 +28,10 @@ from appliance import config
 from appliance.app import memory
 from appliance.bridge import Bridge
 from appliance.core import limits
-from appliance.core.view import (
-    SELF_TILE,
-    CallView,
-    Intent,
-    JoiningView,
-    NetworkView,
-    Phase,
-    Picture,
-    Snapshot,
-    TilesShown,
-    TileState,
-    TileView,
-)
+from appliance.core.call_view import CallView, JoiningView, TileState, TileView
+from appliance.core.intents import Intent, TilesShown
+from appliance.core.picture import SELF_TILE, Picture
+from appliance.core.view import NetworkView, Phase, Snapshot
 from appliance.display import Display
 from appliance.display.navigator import RING_GAP, RING_WIDTH
 from appliance.display.scene import View

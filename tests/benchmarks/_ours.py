@@ -24,7 +24,7 @@ from _engine import HEIGHT, WIDTH, Engine, Watch, serve
 from appliance.app import memory
 from appliance.core.layers import Layer
 from appliance.core.limits import RTT_SAMPLES, SWITCH_INTERVAL
-from appliance.core.view import Picture
+from appliance.core.picture import Picture
 from appliance.media.camera_process import CameraProcess
 from appliance.media.fanout import Fanout, SoundFanout
 from appliance.media.link import CONNECTED, MediaLink

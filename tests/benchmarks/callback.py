@@ -46,16 +46,10 @@ from appliance.app import memory
 from appliance.bridge import Bridge
 from appliance.core import limits
 from appliance.core.assembly import AssembledFrame
-from appliance.core.view import (
-    CallView,
-    JoiningView,
-    Phase,
-    Picture,
-    Snapshot,
-    TilesShown,
-    TileState,
-    TileView,
-)
+from appliance.core.call_view import CallView, JoiningView, TileState, TileView
+from appliance.core.intents import TilesShown
+from appliance.core.picture import Picture
+from appliance.core.view import Phase, Snapshot
 from appliance.display import Display
 from appliance.media.audio.devices import SoundDevice, parse_spec
 from appliance.media.audio.opus import Encoder

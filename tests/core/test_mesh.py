@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from appliance.core import limits
 from appliance.core import messages as m
+from appliance.core.call_view import LinkState
 from appliance.core.mesh import Mesh, Teller, sentences
-from appliance.core.view import LinkState
 from appliance.errors import RemoteProtocolError
 
 ME, A, B, C = ("0" * 31 + digit for digit in "0abc")

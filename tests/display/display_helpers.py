@@ -11,7 +11,9 @@ from pathlib import Path
 import pygame
 
 from appliance.bridge import Bridge
-from appliance.core.view import Intent, Picture, Snapshot, TilesShown
+from appliance.core.intents import Intent, TilesShown
+from appliance.core.picture import Picture
+from appliance.core.view import Snapshot
 from appliance.display import Display
 
 SIZE = (800, 480)

@@ -15,7 +15,8 @@ from pathlib import Path
 import pygame
 
 from appliance.core.view import LookView
-from appliance.display.preview import SCENES, Scene, picture_name, render
+from appliance.display.preview.drawing import picture_name, render
+from appliance.display.preview.scenes import SCENES, Scene
 
 FOLDER = Path(__file__).parent / "golden"
 CELL = 8  # pixels

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pygame
 
-from appliance.core.view import CloseConnect, Connect, ConnectView, Phase, StartMeeting, Tone
-from appliance.display.preview import HOME, TO_ADDRESS
+from appliance.core.intents import CloseConnect, Connect, StartMeeting
+from appliance.core.view import ConnectView, Phase, Tone
+from appliance.display.preview.scenes import TO_ADDRESS
+from appliance.display.preview.snapshots import HOME
 
 ADDRESS = "10.31.0.14"
 KEYS = " ".join(ADDRESS)

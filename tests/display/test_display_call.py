@@ -12,27 +12,16 @@ import pytest
 from display_helpers import wait_for
 
 from appliance.core import limits
+from appliance.core.call_view import AwayView, LinkState, TileState
 from appliance.core.grid import Rect
-from appliance.core.view import (
-    AllowJoining,
-    AwayView,
-    HideTiles,
-    Leave,
-    LinkState,
-    MoveTile,
-    Notice,
-    PinPeer,
-    SetMuted,
-    Snapshot,
-    TilesShown,
-    TileState,
-    Tone,
-)
+from appliance.core.intents import AllowJoining, HideTiles, Leave, MoveTile, PinPeer, SetMuted, TilesShown
+from appliance.core.view import Notice, Snapshot, Tone
 from appliance.core.words import Text, Words
 from appliance.display.fonts import Fonts
 from appliance.display.lines import drawing, strokes
 from appliance.display.navigator import Navigator
-from appliance.display.preview import CALL, FULL_MESH, HALF_BROKEN, NOW, PEERS, WALL, in_call, mesh
+from appliance.display.preview.drawing import WALL
+from appliance.display.preview.snapshots import CALL, FULL_MESH, HALF_BROKEN, NOW, PEERS, in_call, mesh
 from appliance.display.render import layout
 from appliance.display.scene import Box, Line, Lines, View
 from appliance.display.scene import Text as TextNode
@@ -233,7 +222,7 @@ class TestBar:
     ) -> None:
         monkeypatch.setattr(limits, "BAR_FOR", 1.5)
         shown = shower(in_call(replace(CALL, since=time.monotonic())), size=WIDE)
-        wait_for(lambda: shown.bridge.wake() or not shown.display._view.targets)
+        wait_for(lambda: shown.bridge.wake() or not shown.display.view.targets)
         assert len(shown.tiles) == 1  # nobody was made larger
         if way == "finger":
             finger = {"x": 0.5, "y": 690 / 720, "finger_id": 1, "touch_id": 1}  # where the bar will be
@@ -242,7 +231,7 @@ class TestBar:
         else:
             moved = {"pos": (300, 300), "rel": (3, 0), "buttons": (0, 0, 0), "touch": False}
             pygame.event.post(pygame.Event(pygame.MOUSEMOTION, moved))
-        wait_for(lambda: shown.bridge.wake() or names(shown.display._view) >= BAR)
+        wait_for(lambda: shown.bridge.wake() or names(shown.display.view) >= BAR)
         assert shown.intents == []
 
 
@@ -346,10 +335,10 @@ class TestMesh:
     def test_by_finger_alone(self, shower) -> None:
         shown = shower(in_call(HALF_BROKEN), size=WIDE)
         for target in ("people", "people:mesh"):
-            shown.click(*shown.display._view.target(target).rect.center)
-        assert "All connections" in texts(shown.display._view)
-        shown.click(*shown.display._view.target("panel:close").rect.center)
-        assert names(shown.display._view) >= BAR
+            shown.click(*shown.display.view.target(target).rect.center)
+        assert "All connections" in texts(shown.display.view)
+        shown.click(*shown.display.view.target("panel:close").rect.center)
+        assert names(shown.display.view) >= BAR
         assert shown.intents == []
         assert not shown.display.faults
 
@@ -462,7 +451,7 @@ class TestMoving:
         return pygame.Event(kind, values)
 
     def middle(self, shown, peer: str) -> tuple[float, float]:
-        return shown.display._view.target(f"tile:{peer}").rect.center
+        return shown.display.view.target(f"tile:{peer}").rect.center
 
     @pytest.mark.parametrize("pointer", ["finger", "mouse"])
     def test_a_drag_puts_it_at_another_place(self, shower, pointer) -> None:
@@ -478,10 +467,10 @@ class TestMoving:
         shown.post(make(down, start), make(motion, (start[0] + 30, start[1] - 30)), make(motion, end))
         during = shown.settle()
         assert pygame.image.tobytes(during, "RGB") != pygame.image.tobytes(before, "RGB")
-        assert "place:p1" in names(shown.display._view)
+        assert "place:p1" in names(shown.display.view)
         shown.post(make(up, end))
         assert shown.intents == [MoveTile("p3", 0)]
-        assert names(shown.display._view) >= BAR
+        assert names(shown.display.view) >= BAR
 
     def test_a_finger_that_trembles_presses(self, shower) -> None:
         shown = shower(in_call(CALL), size=WIDE)
@@ -492,7 +481,7 @@ class TestMoving:
             self.finger(pygame.FINGERMOTION, near),
             self.finger(pygame.FINGERUP, near),
         )
-        assert "menu:move" in names(shown.display._view)
+        assert "menu:move" in names(shown.display.view)
 
     @pytest.mark.parametrize("end", [(1200.0, 690.0), (640.0, 20.0)])
     def test_dropped_at_no_place_it_stays(self, shower, end) -> None:
@@ -505,7 +494,7 @@ class TestMoving:
             self.finger(pygame.FINGERUP, end),
         )
         assert shown.intents == []
-        assert names(shown.display._view) >= BAR
+        assert names(shown.display.view) >= BAR
 
     def test_dropped_on_the_large_one_it_is_pinned(self, shower) -> None:
         shown = shower(in_call(replace(CALL, layout="speaker", speaker="p1")), size=WIDE)
@@ -519,7 +508,7 @@ class TestMoving:
 
     def test_a_button_is_not_dragged(self, shower) -> None:
         shown = shower(in_call(CALL), size=WIDE)
-        start = shown.display._view.target("joining").rect.center
+        start = shown.display.view.target("joining").rect.center
         shown.post(
             self.finger(pygame.FINGERDOWN, start),
             self.finger(pygame.FINGERMOTION, (start[0] + 25, start[1])),

@@ -16,7 +16,8 @@ from appliance.core.view import LookView, Problem
 from appliance.core.words import from_plain
 from appliance.display import language
 from appliance.display.fonts import Fonts
-from appliance.display.preview import HOME, Scene
+from appliance.display.preview.scenes import Scene
+from appliance.display.preview.snapshots import HOME
 from appliance.display.render import layout
 from appliance.display.scene import Text
 from appliance.display.text import ELLIPSIS, Typesetter

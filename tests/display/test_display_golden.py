@@ -12,7 +12,8 @@ from golden_pictures import FOLDER, KINDS, difference, fingerprint, take
 
 from appliance.core.view import LookView
 from appliance.display import text
-from appliance.display.preview import SCENES, Scene, picture_name
+from appliance.display.preview.drawing import picture_name
+from appliance.display.preview.scenes import SCENES, Scene
 
 SIZE, LOOK = KINDS[0]
 

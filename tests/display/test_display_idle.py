@@ -14,19 +14,13 @@ from display_helpers import Shown
 
 from appliance import config
 from appliance.bridge import Bridge
+from appliance.core.call_view import CallView, JoiningView
+from appliance.core.intents import Join, StartMeeting
 from appliance.core.settings_view import CloseSettings, OpenSettings
-from appliance.core.view import (
-    CallView,
-    Join,
-    JoiningView,
-    Notice,
-    Phase,
-    StartMeeting,
-    Tone,
-)
+from appliance.core.view import Notice, Phase, Tone
 from appliance.display import Display
 from appliance.display.power import PanelPower, SaverPower, find_power
-from appliance.display.preview import HOME
+from appliance.display.preview.snapshots import HOME
 
 BLACK = (0, 0, 0, 255)
 MINUTE = 60.0

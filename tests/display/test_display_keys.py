@@ -8,25 +8,20 @@ from dataclasses import replace
 import pygame
 import pytest
 
-from appliance.core.view import (
+from appliance.core.call_view import CallView, JoiningView, ShutOutView, TileState, TileView
+from appliance.core.intents import (
     AdmitStranger,
     AllowJoining,
-    CallView,
     Connect,
     Join,
-    JoiningView,
     Leave,
-    Phase,
     SetCamera,
     SetLayout,
     SetMuted,
-    ShutOutView,
-    Snapshot,
     StartMeeting,
-    TileState,
-    TileView,
 )
-from appliance.display.preview import HOME
+from appliance.core.view import Phase, Snapshot
+from appliance.display.preview.snapshots import HOME
 from appliance.errors import ControlError
 
 IN_CALL = replace(
@@ -44,7 +39,7 @@ def joins(shown) -> list[tuple[int, str]]:
 
 def find(shown, target: str) -> tuple[float, float]:
     """Where a target is on the screen."""
-    found = shown.display._view.target(target)
+    found = shown.display.view.target(target)
     assert found is not None, target
     return found.rect.center
 

@@ -11,32 +11,30 @@ from typing import Any
 import pygame
 import pytest
 
+from appliance.core.call_view import CallView, JoiningView, TileState, TileView
 from appliance.core.grid import Rect
 from appliance.core.idle import Idleness
+from appliance.core.intents import Intent, Join
+from appliance.core.picture import SELF_TILE
 from appliance.core.sound_check import SENTENCES, Outcome, Report
 from appliance.core.view import (
-    SELF_TILE,
     BoxSeen,
-    CallView,
     DeviceView,
-    Intent,
-    Join,
-    JoiningView,
     NetworkView,
     Notice,
     Phase,
     Preset,
     Snapshot,
     SoundCheckView,
-    TileState,
-    TileView,
     Tone,
 )
 from appliance.core.words import Words
 from appliance.display.fonts import Fonts
 from appliance.display.navigator import Navigator
-from appliance.display.preview import HOME, NOW, SCENES, TROUBLE, WALL, Scene
-from appliance.display.preview_settings import CHECK, SETTINGS
+from appliance.display.preview.drawing import WALL
+from appliance.display.preview.scenes import SCENES, Scene
+from appliance.display.preview.settings import CHECK, SETTINGS
+from appliance.display.preview.snapshots import HOME, NOW, TROUBLE
 from appliance.display.render import layout
 from appliance.display.scene import Box, Text, View
 from appliance.display.stage import Key, Moment

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from appliance.core.call_view import CallView, JoiningView, TileState, TileView
 from appliance.core.limits import METER_STEPS
-from appliance.core.view import CallView, JoiningView, Phase, TileState, TileView
-from appliance.display.preview import HOME
+from appliance.core.view import Phase
+from appliance.display.preview.snapshots import HOME
 from appliance.display.scene import Box, Text
 from appliance.display.screens.tile import METER_HEIGHT
 from appliance.display.theme import Ink
@@ -26,7 +27,7 @@ def meters(shown) -> list[int]:
     """The lengths of all meters on the screen, in pixels, from left to right."""
     found = [
         node.rect
-        for node in shown.display._view.nodes
+        for node in shown.display.view.nodes
         if isinstance(node, Box) and node.fill == Ink.ACCENT and node.rect.h == METER_HEIGHT
     ]
     return [rect.w for rect in sorted(found, key=lambda rect: rect.x)]
@@ -35,7 +36,7 @@ def meters(shown) -> list[int]:
 def but_meters_and_clocks(shown) -> list[object]:
     return [
         node
-        for node in shown.display._view.nodes
+        for node in shown.display.view.nodes
         if not (isinstance(node, Box) and node.rect.h == METER_HEIGHT)
         and not (isinstance(node, Text) and ":" in node.text)
     ]
@@ -53,7 +54,7 @@ def test_louder_is_longer_and_the_loudest_is_as_long_as_the_name_with_its_bars(s
         lengths += meters(shown)
     assert len(lengths) == METER_STEPS
     assert lengths == pytest.approx([lengths[-1] * n / METER_STEPS for n in range(1, METER_STEPS + 1)], abs=1)
-    chip = next(n.rect for n in shown.display._view.nodes if isinstance(n, Box) and n.fill == Ink.CHIP)
+    chip = next(n.rect for n in shown.display.view.nodes if isinstance(n, Box) and n.fill == Ink.CHIP)
     assert 0.6 * chip.w < lengths[-1] < chip.w
 
 

@@ -14,7 +14,9 @@ from appliance.core.view import LookView
 from appliance.core.words import Words, say, say_n
 from appliance.display import bidi, mirror
 from appliance.display.fonts import Fonts
-from appliance.display.preview import HOME, NOW, SCENES, WALL, Scene
+from appliance.display.preview.drawing import WALL
+from appliance.display.preview.scenes import SCENES, Scene
+from appliance.display.preview.snapshots import HOME, NOW
 from appliance.display.render import layout
 from appliance.display.scene import Box, Icon, Line, Lines, Node, Text, Video, View
 from appliance.display.screens.parts import Page

@@ -11,18 +11,11 @@ import pytest
 from display_helpers import plain, wait_for
 
 from appliance.core import timecode
-from appliance.core.view import (
-    SELF_TILE,
-    CallView,
-    DeviceView,
-    JoiningView,
-    Phase,
-    Picture,
-    TilesShown,
-    TileState,
-    TileView,
-)
-from appliance.display.preview import HOME
+from appliance.core.call_view import CallView, JoiningView, TileState, TileView
+from appliance.core.intents import TilesShown
+from appliance.core.picture import SELF_TILE, Picture
+from appliance.core.view import DeviceView, Phase
+from appliance.display.preview.snapshots import HOME
 from appliance.display.theme import DARK, Ink
 
 PEER = TileView("p1", "Bridge", TileState.LIVE)
@@ -126,7 +119,7 @@ def test_a_wide_picture_is_cut_not_stretched(shower) -> None:
     pygame.draw.circle(surface, (255, 255, 255), (w // 2, h // 2), 80)
     shown.bridge.slot("p1").put(Picture(pygame.image.tobytes(surface, "RGB"), w, h, 1))
     screen = shown.settle()
-    (rect,) = [video.rect for video in shown.display._view.videos() if video.tile == "p1"]
+    (rect,) = [video.rect for video in shown.display.view.videos() if video.tile == "p1"]
     x0, y0 = rect.x + rect.w // 2, rect.y + rect.h // 2
     row = [screen.get_at((x, y0))[0] > 128 for x in range(x0 - 120, x0 + 120)]
     column = [screen.get_at((x0, y))[0] > 128 for y in range(y0 - 120, y0 + 120)]
@@ -194,7 +187,7 @@ def test_what_stands_above_a_picture_survives_the_next_one(shower) -> None:
     assert pygame.image.tobytes(first.subsurface(tile), "RGB") == pygame.image.tobytes(
         second.subsurface(tile), "RGB"
     )
-    left = shown.display._view.target("tile:p1").rect.x
+    left = shown.display.view.target("tile:p1").rect.x
     ring = {tuple(second.get_at((left + 1, y)))[:3] for y in range(200, 400)}
     assert ring == {DARK[Ink.ACCENT]}
 

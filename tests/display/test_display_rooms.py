@@ -6,17 +6,10 @@ import time
 from dataclasses import replace
 
 from appliance.core import limits
-from appliance.core.view import (
-    CallView,
-    Join,
-    JoiningView,
-    Phase,
-    RoomView,
-    SwitchRoom,
-    TileState,
-    TileView,
-)
-from appliance.display.preview import HOME
+from appliance.core.call_view import CallView, JoiningView, TileState, TileView
+from appliance.core.intents import Join, SwitchRoom
+from appliance.core.view import Phase, RoomView
+from appliance.display.preview.snapshots import HOME
 
 CALL = CallView(42, 0.0, JoiningView(True, None), tiles=(TileView("p1", "Bridge", TileState.LIVE),))
 ROOMS = (RoomView(42, True, 2), RoomView(7, False, 1), RoomView(417, False, 3))
@@ -26,12 +19,12 @@ TO_ROOMS = "right right right right right ok"  # the first only shows the focus
 
 
 def targets(shown) -> list[str]:
-    return [target.name for target in shown.display._view.targets]
+    return [target.name for target in shown.display.view.targets]
 
 
 def click(shown, name: str) -> None:
     time.sleep(limits.LEAVE_TOUCH_GAP + 0.05)  # not the bounce of the finger before
-    target = shown.display._view.target(name)
+    target = shown.display.view.target(name)
     assert target is not None, targets(shown)
     shown.click(*target.rect.center)
 

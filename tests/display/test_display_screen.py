@@ -20,9 +20,12 @@ from display_helpers import wait_for
 from appliance import config
 from appliance.bridge import Bridge
 from appliance.core import limits
-from appliance.core.view import BoxSeen, CallView, JoiningView, Phase, Quit, TileState, TileView
-from appliance.display import Display, preview
-from appliance.display.preview import HOME
+from appliance.core.call_view import CallView, JoiningView, TileState, TileView
+from appliance.core.intents import Quit
+from appliance.core.view import BoxSeen, Phase
+from appliance.display import Display
+from appliance.display.preview import drawing, scenes
+from appliance.display.preview.snapshots import HOME
 from appliance.errors import ControlError, DeviceError
 
 
@@ -202,7 +205,7 @@ class TestScripts:
         assert refused.value.code == "control.screen.closed"
 
     def test_every_preview_is_written(self, tmp_path) -> None:
-        paths = list(preview.render(list(preview.SCENES[:2]), (800, 480), tmp_path))
+        paths = list(drawing.render(list(scenes.SCENES[:2]), (800, 480), tmp_path))
         assert [p.name for p in paths] == ["home-800x480.png", "home-trouble-800x480.png"]
         assert all(pygame.image.load(p).get_size() == (800, 480) for p in paths)
 

@@ -10,10 +10,12 @@ import pytest
 
 from appliance.core import limits
 from appliance.core import settings_view as s
+from appliance.core.intents import CheckSound, StartMeeting
+from appliance.core.picture import SELF_TILE
 from appliance.core.settings_view import CALL_PAGES, PAGES, CloseSettings, OpenSettings, PinView, SettingsView
-from appliance.core.view import SELF_TILE, CheckSound, Phase, SoundCheckView, StartMeeting
-from appliance.display.preview import CALL, HOME, in_call
-from appliance.display.preview_settings import CHECK, OPEN, SETTINGS, to
+from appliance.core.view import Phase, SoundCheckView
+from appliance.display.preview.settings import CHECK, OPEN, SETTINGS, to
+from appliance.display.preview.snapshots import CALL, HOME, in_call
 from appliance.display.scene import Video
 
 ROOMS = replace(HOME, settings=SETTINGS, sound_check=SoundCheckView(0.3))
@@ -27,7 +29,7 @@ def changes(shown) -> list[object]:
 
 def touch(shown, target: str) -> None:
     """Press a target with a finger, in the middle of where it is drawn."""
-    view = shown.display._view
+    view = shown.display.view
     found = next(t for t in view.targets if t.name == target)
     width, height = shown.display.size
     x, y = found.rect.center
@@ -102,7 +104,7 @@ class TestSound:
         shown.press(OPEN)
         seen: set[str] = set()
         for _ in range(30):
-            seen |= {t.name for t in shown.display._view.targets if t.name.startswith("microphone:")}
+            seen |= {t.name for t in shown.display.view.targets if t.name.startswith("microphone:")}
             touch(shown, "microphone-more")
         assert seen == {f"microphone:device:{i}" for i in range(30)}
 
@@ -112,7 +114,7 @@ class TestCamera:
         shown = shower(ROOMS)
         shown.press(to("camera"))
         assert shown.tiles[-1].self_view is not None
-        assert any(isinstance(n, Video) and n.tile == SELF_TILE for n in shown.display._view.nodes)
+        assert any(isinstance(n, Video) and n.tile == SELF_TILE for n in shown.display.view.nodes)
         shown.press("left up ok")  # to another page
         assert shown.tiles[-1].self_view is None
         shown.press("left down ok")
@@ -157,7 +159,7 @@ class TestName:
         touch(shown, "next")
         assert changes(shown) == []
         shown.press("back")
-        assert "change" in {t.name for t in shown.display._view.targets}
+        assert "change" in {t.name for t in shown.display.view.targets}
         assert changes(shown) == []
 
 
@@ -190,7 +192,7 @@ class TestRooms:
         full = tuple(replace(HOME.presets[0], room=i) for i in range(1, 7))
         shown = shower(replace(ROOMS, presets=full))
         shown.press(to("rooms"))
-        assert "add" not in {t.name for t in shown.display._view.targets}
+        assert "add" not in {t.name for t in shown.display.view.targets}
 
     def test_a_number_out_of_range_is_not_taken_and_the_name_stays(self, shower) -> None:
         shown = shower(replace(ROOMS, presets=()))
@@ -269,14 +271,14 @@ class TestPin:
         shown = shower(LOCKED)
         shown.press(f"{OPEN} 4 7 1 1 ok")
         shown.show(ROOMS)
-        assert {f"page:{page}" for page in PAGES} <= {t.name for t in shown.display._view.targets}
+        assert {f"page:{page}" for page in PAGES} <= {t.name for t in shown.display.view.targets}
 
     def test_a_wait_is_counted_down_on_the_screen(self, shower) -> None:
         until = shower(HOME).display._clock() + 30
         pin = PinView(kept=True, wrong=5, left=5, until=until)
         shown = shower(replace(LOCKED, settings=SettingsView(locked=True, pin=pin)))
         shown.press(OPEN)
-        view = shown.display._view
+        view = shown.display.view
         assert any("Too many wrong ones" in getattr(node, "text", "") for node in view.nodes)
         assert view.stale_at <= shown.display._clock() + 1.0
 
@@ -300,7 +302,7 @@ class TestReset:
         touch(shown, "page:reset")
         touch(shown, "ask")
         touch(shown, "yes:1")  # within the same moment
-        assert "yes:2" not in {t.name for t in shown.display._view.targets}
+        assert "yes:2" not in {t.name for t in shown.display.view.targets}
         assert changes(shown) == []
 
 
@@ -336,15 +338,15 @@ class TestBox:
         shown = shower(call)
         shown.display._navigator.open_settings("sound")
         shown.show(replace(call, refusal_id=1))
-        pages = {t.name for t in shown.display._view.targets if t.name.startswith("page:")}
+        pages = {t.name for t in shown.display.view.targets if t.name.startswith("page:")}
         assert pages == {"page:sound", "page:camera"}
-        assert "check" not in {t.name for t in shown.display._view.targets}  # the others would hear it
+        assert "check" not in {t.name for t in shown.display.view.targets}  # the others would hear it
         touch(shown, "page:camera")
         touch(shown, "camera:v4l2:/dev/video0")
         assert changes(shown) == [s.ChooseDevice("camera", "v4l2:/dev/video0")]
         touch(shown, "back")
         assert shown.intents[-1] == CloseSettings()
-        assert any(t.name.startswith("tile:") for t in shown.display._view.targets)
+        assert any(t.name.startswith("tile:") for t in shown.display.view.targets)
 
 
 def events_of_time(shown) -> None:

@@ -8,7 +8,7 @@ import pygame
 import pytest
 
 from appliance.display import sheet
-from appliance.display.preview import SIZES
+from appliance.display.preview.drawing import SIZES
 from appliance.display.theme import DARK, LIGHT, PALETTES, Ink
 
 

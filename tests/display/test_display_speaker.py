@@ -10,23 +10,12 @@ import pytest
 from display_helpers import plain, wait_for
 
 from appliance.core import limits
+from appliance.core.call_view import CallView, JoiningView, TileState, TileView
 from appliance.core.grid import Rect
-from appliance.core.view import (
-    SELF_TILE,
-    CallView,
-    ClosePeer,
-    HideTiles,
-    JoiningView,
-    Leave,
-    MutePeer,
-    Phase,
-    PinPeer,
-    SetLayout,
-    SetMuted,
-    TileState,
-    TileView,
-)
-from appliance.display.preview import HOME
+from appliance.core.intents import ClosePeer, HideTiles, Leave, MutePeer, PinPeer, SetLayout, SetMuted
+from appliance.core.picture import SELF_TILE
+from appliance.core.view import Phase
+from appliance.display.preview.snapshots import HOME
 
 WIDE = (1280, 720)
 TILES = tuple(
@@ -58,13 +47,13 @@ def largest(shown) -> str | None:
 
 def find(shown, target: str) -> tuple[float, float]:
     """Where a target is on the screen."""
-    found = shown.display._view.target(target)
+    found = shown.display.view.target(target)
     assert found is not None, target
     return found.rect.center
 
 
 def targets(shown) -> set[str]:
-    return {target.name for target in shown.display._view.targets}
+    return {target.name for target in shown.display.view.targets}
 
 
 def finger(kind: int, x: float, y: float) -> pygame.Event:
@@ -250,7 +239,7 @@ class TestMenuByPointer:
         shown = shower(in_call(tiles=many, layout="speaker"), size=(800, 480))
         for peer in many:
             shown.click(*find(shown, f"tile:{peer.peer}"))
-            assert all(Rect(0, 0, 800, 480).contains(t.rect) for t in shown.display._view.targets)
+            assert all(Rect(0, 0, 800, 480).contains(t.rect) for t in shown.display.view.targets)
             shown.press("back")
 
 
@@ -312,7 +301,7 @@ class TestChip:
         bridge, engine_room = (replace(t, muted=True, camera_on=False) for t in TILES[:2])
         tiles = (bridge, replace(engine_room, muted_here=True))
         shown = shower(in_call(tiles=tiles, layout="speaker", speaker="p2"), size=(1920, 1080))
-        texts = {node.text for node in shown.display._view.nodes if hasattr(node, "text")}
+        texts = {node.text for node in shown.display.view.nodes if hasattr(node, "text")}
         assert {"Bridge · muted", "Engine Room · muted here"} <= texts
 
 

@@ -10,7 +10,8 @@ import pytest
 from display_helpers import Shower, plain, wait_for
 
 from appliance.core.view import LookView, Phase
-from appliance.display.preview import HOME, SCENES, Scene
+from appliance.display.preview.scenes import SCENES, Scene
+from appliance.display.preview.snapshots import HOME
 from appliance.display.scene import Spinner
 from appliance.display.theme import (
     CONTRAST,
@@ -119,7 +120,7 @@ def test_no_screen_moves_by_itself_where_motion_is_reduced(shower: Shower, scene
     shown.press(scene.keys)
     if scene.after is not None:
         shown.show(replace(scene.after, look=still))
-    assert not any(isinstance(node, Spinner) for node in shown.display._view.nodes)
+    assert not any(isinstance(node, Spinner) for node in shown.display.view.nodes)
 
 
 def ring(surface: pygame.Surface) -> bytes:

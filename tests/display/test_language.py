@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from display_helpers import Shower
 
+from appliance.core.call_view import CallView, JoiningView
 from appliance.core.languages import NAMES, RIGHT_TO_LEFT
-from appliance.core.view import CallView, JoiningView, LookView, Notice, Phase, Snapshot, Tone
+from appliance.core.view import LookView, Notice, Phase, Snapshot, Tone
 from appliance.core.words import say, say_n
 from appliance.display import bidi, language
 from appliance.display.scene import Text

@@ -12,8 +12,8 @@ from test_display_layout import stand
 
 from appliance.core.languages import NAMES
 from appliance.core.words import Text, Words, translated
-from appliance.display import preview
 from appliance.display.fonts import Fonts
+from appliance.display.preview import scenes
 from appliance.display.scene import Text as TextNode
 from appliance.display.screens.tile import initials
 from appliance.display.text import Typesetter
@@ -23,7 +23,7 @@ CUT = re.compile("«[^»]*$")  # a sentence whose end did not fit
 KEYS = {"abc", "ABC", "123", "?123", "#+="}  # of the keyboard: what they bring, as on any keyboard
 MAY_BE_NAMES = {"Choice", "Fact"}  # of a device, say, or an address
 FINGERPRINT = re.compile("[0-9a-f]{4}( [0-9a-f]{4})*")
-SCENES = {scene.name: scene for scene in preview.SCENES}
+SCENES = {scene.name: scene for scene in scenes.SCENES}
 
 
 def marked(text: Text) -> str:

@@ -14,9 +14,9 @@ import pytest
 from display_helpers import Shower, wait_for
 
 from appliance.core import limits
-from appliance.core.view import Quit
+from appliance.core.intents import Quit
 from appliance.display import window
-from appliance.display.preview import HOME
+from appliance.display.preview.snapshots import HOME
 from appliance.errors import ControlError
 
 SLOW = 30.0  # seconds: an X server starts, SDL finds it

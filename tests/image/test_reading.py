@@ -14,8 +14,8 @@ from image.reading import Reader
 
 from appliance.core.view import Problem, Tone
 from appliance.core.words import say
-from appliance.display import preview
-from appliance.display.preview import Scene
+from appliance.display.preview import drawing, snapshots
+from appliance.display.preview.scenes import Scene
 
 SIZE = (800, 480)
 MISTAKE = say(
@@ -24,12 +24,12 @@ MISTAKE = say(
     found='"webcam"',
 )
 SCENES = (
-    Scene("offline", preview.TROUBLE),
-    Scene("mistaken", replace(preview.HOME, presets=(), problems=(Problem("config.value", MISTAKE),))),
-    Scene("asked", preview.HOME, "4 2"),
-    Scene("password", preview.HOME, "4 2 ok"),
-    Scene("refused", preview.HOME, "4 2 ok 1 7 4 0 2 ok", preview.REFUSED),
-    Scene("told", replace(preview.in_call(preview.CALL, preview.NOTICES))),
+    Scene("offline", snapshots.TROUBLE),
+    Scene("mistaken", replace(snapshots.HOME, presets=(), problems=(Problem("config.value", MISTAKE),))),
+    Scene("asked", snapshots.HOME, "4 2"),
+    Scene("password", snapshots.HOME, "4 2 ok"),
+    Scene("refused", snapshots.HOME, "4 2 ok 1 7 4 0 2 ok", snapshots.REFUSED),
+    Scene("told", replace(snapshots.in_call(snapshots.CALL, snapshots.NOTICES))),
 )
 
 
@@ -37,7 +37,7 @@ SCENES = (
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pixels]:
     folder = tmp_path_factory.mktemp("screens")
     found = {}
-    for scene, path in zip(SCENES, preview.render(list(SCENES), SIZE, folder), strict=True):
+    for scene, path in zip(SCENES, drawing.render(list(SCENES), SIZE, folder), strict=True):
         rows = pygame.surfarray.array3d(pygame.image.load(path)).swapaxes(0, 1)
         found[scene.name] = np.ascontiguousarray(rows)
     return found
@@ -81,10 +81,10 @@ def test_a_digit_that_differs_is_seen(reader: Reader, pictures: dict[str, Pixels
 
 
 def test_a_refusal_and_a_notice(reader: Reader, pictures: dict[str, Pixels]) -> None:
-    assert preview.REFUSED.refusal is not None
-    for line in str(preview.REFUSED.refusal).split("\n"):
+    assert snapshots.REFUSED.refusal is not None
+    for line in str(snapshots.REFUSED.refusal).split("\n"):
         assert reader.says(pictures["refused"], line)
-    assert preview.NOTICES[1].tone is Tone.WARNING
+    assert snapshots.NOTICES[1].tone is Tone.WARNING
     assert reader.says(pictures["told"], "Somebody tried to join with a wrong password")
 
 

@@ -18,7 +18,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
 from appliance.core.layers import Layer, Stream
-from appliance.core.view import Picture
+from appliance.core.picture import Picture
 from appliance.media.encoded import EncodedFrame, rtp_timestamp
 from appliance.media.fanout import Fanout, SoundFanout
 from appliance.media.link import MediaLink

@@ -9,7 +9,7 @@ from link_helpers import encoded
 
 from appliance.core.assembly import AssembledFrame
 from appliance.core.layers import Layer
-from appliance.core.view import Picture
+from appliance.core.picture import Picture
 from appliance.media.decoder import Decoder
 
 

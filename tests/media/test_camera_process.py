@@ -23,7 +23,8 @@ from test_sources import clip
 
 from appliance.core import timecode
 from appliance.core.layers import Codec, Layer, Stream
-from appliance.core.view import DeviceView, Picture
+from appliance.core.picture import Picture
+from appliance.core.view import DeviceView
 from appliance.errors import DeviceError
 from appliance.media.camera import Camera
 from appliance.media.camera_link import CameraLink

@@ -30,7 +30,7 @@ from websockets.http11 import Request, Response
 
 from appliance.core import timecode
 from appliance.core.layers import Codec, Layer, Stream
-from appliance.core.view import Picture
+from appliance.core.picture import Picture
 from appliance.media.camera_process import CameraProcess
 from appliance.media.fanout import Fanout, SoundFanout
 from appliance.media.link import MediaLink

@@ -22,8 +22,8 @@ from link_helpers import connect, on_the_way, until
 
 from appliance.core import limits, timecode
 from appliance.core.layers import Layer
+from appliance.core.picture import Picture
 from appliance.core.rtp import is_rtcp
-from appliance.core.view import Picture
 from appliance.media.audio import sequence
 from appliance.media.audio.engine import AudioEngine
 from appliance.media.audio.microphone import Captured, PacedMicrophone

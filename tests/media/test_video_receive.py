@@ -16,8 +16,8 @@ from screen_helpers import Screen, frames
 from appliance.core import h264, limits
 from appliance.core.assembly import AssembledFrame
 from appliance.core.layers import Codec, Layer
+from appliance.core.picture import Picture
 from appliance.core.rtp import Packet
-from appliance.core.view import Picture
 from appliance.media.decoder import Decoder, Fit, fit_tile
 from appliance.media.encoders.software import Vp8Encoder
 from appliance.media.video_receive import Rate, VideoReceive

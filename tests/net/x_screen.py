@@ -24,16 +24,8 @@ import pygame
 from net.boxes import TestBox
 
 from appliance.core import focus
-from appliance.core.view import (
-    CallView,
-    JoiningView,
-    NetworkView,
-    Phase,
-    Preset,
-    Snapshot,
-    TileState,
-    TileView,
-)
+from appliance.core.call_view import CallView, JoiningView, TileState, TileView
+from appliance.core.view import NetworkView, Phase, Preset, Snapshot
 from appliance.display.fonts import Fonts
 from appliance.display.navigator import ARROWS, Navigator
 from appliance.display.render import Renderer

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from appliance.core import address_entry
 from appliance.core.address_entry import Entry
-from appliance.core.view import Connect, ConnectView, Tone
+from appliance.core.intents import Connect
+from appliance.core.view import ConnectView, Tone
 from appliance.core.words import say
 from appliance.display import theme as t
 from appliance.display.scene import View

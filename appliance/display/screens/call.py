@@ -7,10 +7,10 @@ goes. The first touch or key then only shows it; keys that mean one thing (m, v,
 from __future__ import annotations
 
 from appliance.core import grid, limits
-from appliance.core.view import (
+from appliance.core.call_view import CallView
+from appliance.core.intents import (
     AdmitStranger,
     AllowJoining,
-    CallView,
     HideTiles,
     Leave,
     MoveTile,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from appliance.core.call_view import CallView
 from appliance.core.grid import Rect
-from appliance.core.view import CallView
 from appliance.core.words import Text, say, say_n
 from appliance.display import theme as t
 from appliance.display.screens.parts import Page, countdown

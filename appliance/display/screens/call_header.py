@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from appliance.core import grid
-from appliance.core.view import CallView
+from appliance.core.call_view import CallView
 from appliance.core.words import Text, say, say_n
 from appliance.display import theme as t
 from appliance.display.screens import shut_out

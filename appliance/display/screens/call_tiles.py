@@ -7,7 +7,7 @@ also while it is hidden: nobody moves when it comes or goes.
 from __future__ import annotations
 
 from appliance.core import grid
-from appliance.core.view import CallView
+from appliance.core.call_view import CallView
 from appliance.core.words import say
 from appliance.display import theme as t
 from appliance.display.screens import tile, unanswered

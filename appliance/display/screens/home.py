@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from appliance.core import limits
-from appliance.core.view import BoxSeen, NetworkView, Snapshot, StartMeeting, SwitchRoom
+from appliance.core.intents import StartMeeting, SwitchRoom
+from appliance.core.view import BoxSeen, NetworkView, Snapshot
 from appliance.core.words import Text, Words, say, say_n
 from appliance.display import theme as t
 from appliance.display.scene import View

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from appliance.core.view import JoinView, Leave, Phase
+from appliance.core.intents import Leave
+from appliance.core.view import JoinView, Phase
 from appliance.core.words import Words, say, say_n
 from appliance.display import theme as t
 from appliance.display.scene import View

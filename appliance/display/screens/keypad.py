@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from appliance.core import keypad as pads
 from appliance.core import limits
+from appliance.core.intents import Join
 from appliance.core.keypad import Keypad, Ready, Step
-from appliance.core.view import Join, Tone
+from appliance.core.view import Tone
 from appliance.core.words import Text, say
 from appliance.display import theme as t
 from appliance.display.scene import View

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from appliance.core.call_view import CallView, TileState, TileView
 from appliance.core.grid import Rect
-from appliance.core.view import CallView, TileState, TileView
 from appliance.core.words import Text, say, say_n
 from appliance.display import theme as t
 from appliance.display.scene import Bars

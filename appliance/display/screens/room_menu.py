@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from appliance.core import limits
-from appliance.core.view import Intent, RoomView, Snapshot, SwitchRoom
+from appliance.core.intents import Intent, SwitchRoom
+from appliance.core.view import RoomView, Snapshot
 from appliance.core.words import Text, say, say_n
 from appliance.display import theme as t
 from appliance.display.screens.parts import Page

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from appliance.core.view import AdmitStranger, CallView, Leave
+from appliance.core.call_view import CallView
+from appliance.core.intents import AdmitStranger, Leave
 from appliance.core.words import Text, say
 from appliance.display import theme as t
 from appliance.display.scene import View

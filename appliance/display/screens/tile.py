@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from appliance.core.call_view import CallView, TileState, TileView
 from appliance.core.grid import Rect, covering
 from appliance.core.limits import METER_STEPS
-from appliance.core.view import SELF_TILE, CallView, Snapshot, TileState, TileView
+from appliance.core.picture import SELF_TILE
+from appliance.core.view import Snapshot
 from appliance.core.words import Text, say
 from appliance.display import theme as t
 from appliance.display.scene import Bars, Box, Video

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 
 from appliance.core import limits
+from appliance.core.call_view import CallView, TileView
 from appliance.core.grid import Rect
-from appliance.core.view import CallView, ClosePeer, Intent, MutePeer, PinPeer, TileView
+from appliance.core.intents import ClosePeer, Intent, MutePeer, PinPeer
 from appliance.core.words import Text, say
 from appliance.display import theme as t
 from appliance.display.screens.parts import Page, Question

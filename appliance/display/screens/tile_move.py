@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from appliance.core import limits
+from appliance.core.call_view import CallView
 from appliance.core.grid import Rect
-from appliance.core.view import CallView
 from appliance.core.words import Text, say
 from appliance.display import theme as t
 from appliance.display.screens import tile

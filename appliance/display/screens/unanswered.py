@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appliance.core.view import CallView
+from appliance.core.call_view import CallView
 from appliance.core.words import say
 from appliance.display import theme as t
 from appliance.display.screens.parts import Page

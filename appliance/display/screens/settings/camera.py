@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from appliance.core.grid import covering
+from appliance.core.picture import SELF_TILE
 from appliance.core.settings_view import ChooseDevice, SettingsView
-from appliance.core.view import SELF_TILE, Tone
+from appliance.core.view import Tone
 from appliance.core.words import say
 from appliance.display import theme as t
 from appliance.display.scene import Video

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from appliance.core.view import CheckSound, SoundCheckView, Tone
+from appliance.core.intents import CheckSound
+from appliance.core.view import SoundCheckView, Tone
 from appliance.core.words import say
 from appliance.display import theme as t
 from appliance.display.screens.parts import Page

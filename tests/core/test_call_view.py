@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from appliance.core.view import CallView, JoiningView, TileState, TileView
+from appliance.core.call_view import CallView, JoiningView, TileState, TileView
 
 TILES = tuple(TileView(peer, peer.upper(), TileState.LIVE) for peer in ("a", "b", "c"))
 CALL = CallView(42, 0.0, JoiningView(True, None), TILES)
