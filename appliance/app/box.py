@@ -275,7 +275,7 @@ class Box:
 
     def keep_quiet(self) -> None:
         """Send little while this box comes into a crowd (core/arrival.py), and all of it afterwards."""
-        quiet = self.session is not None and self.session.arriving
+        quiet = self.session is not None and self.session.media.arriving
         if quiet is not self._quiet:
             self._quiet = quiet
             self.engine.set_muted(self.muted or quiet)
@@ -324,7 +324,7 @@ class Box:
         if self_view is None:
             self.show(SELF_TILE, None)
         if self.session is not None:
-            self.session.show_tiles(sizes)
+            self.session.media.show_tiles(sizes)
 
     def _device(self, device: DeviceView) -> None:
         if self._devices.get(device.kind) != device:

@@ -49,7 +49,7 @@ class Commands:
             case p.AllowJoining(state=state):
                 box.rooms.in_call().door.move(state == "on")
             case p.Admit():
-                box.rooms.in_call().admit()
+                box.rooms.in_call().proving.admit()
             case p.Peer(peer=peer, action=action):
                 self._peer(peer, action)
             case p.MoveTile(peer=peer, place=place):
@@ -87,9 +87,9 @@ class Commands:
         shell = self._find(name)
         match action:
             case "mute":
-                self._box.rooms.in_call().mute_peer(shell.machine.peer_id, not shell.muted_here)
+                self._box.rooms.in_call().members.mute_peer(shell.machine.peer_id, not shell.muted_here)
             case "close":
-                self._box.rooms.in_call().close_peer(shell.machine.peer_id)
+                self._box.rooms.in_call().members.close_peer(shell.machine.peer_id)
             case "pin":
                 peer_id = shell.machine.peer_id
                 self._box.pin(None if self._box.pinned == peer_id else peer_id)

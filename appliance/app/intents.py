@@ -73,7 +73,7 @@ class Intents:
             case view.AllowJoining(is_open):
                 box.rooms.in_call().door.move(is_open)
             case view.AdmitStranger():
-                box.rooms.in_call().admit()
+                box.rooms.in_call().proving.admit()
             case view.SetLayout(layout):
                 box.set_layout(layout)
             case view.HideTiles(hidden):
@@ -81,11 +81,11 @@ class Intents:
             case view.PinPeer(peer):
                 box.pin(peer)
             case view.MutePeer(peer, muted):
-                box.rooms.in_call().mute_peer(peer, muted)
+                box.rooms.in_call().members.mute_peer(peer, muted)
             case view.MoveTile(peer, place):
                 box.move_tile(peer, place)
             case view.ClosePeer(peer):
-                box.rooms.in_call().close_peer(peer)
+                box.rooms.in_call().members.close_peer(peer)
             case view.TilesShown(sizes, self_view):
                 box.show_tiles({peer: (width, height) for peer, width, height in sizes}, self_view)
             case view.CheckSound():

@@ -85,7 +85,7 @@ class Rooms:
     @property
     def relay_counters(self) -> Counter[str]:
         """What the relays of all rooms dropped or lost, by stable code."""
-        return sum((s.relay_counters for s in self._sessions.values()), Counter[str]())
+        return sum((s.channels.counters for s in self._sessions.values()), Counter[str]())
 
     def in_call(self) -> Session:
         """The meeting on the screen. Raises ControlError when there is none."""
@@ -210,7 +210,7 @@ class Rooms:
             session.hold(True)
         else:
             self._activate(session)
-            session.show_tiles(box.tiles)
+            session.media.show_tiles(box.tiles)
         session.set_servers(box.servers())
 
     async def switch(self, room: int) -> None:
@@ -300,7 +300,7 @@ class Rooms:
         try:
             await session.leave(quietly=quietly)
         finally:
-            self._box.book.joined(*session.servers_dialed)
+            self._box.book.joined(*session.channels.servers_dialed)
             self._box.records.save_budgets()
             memory.collect()
             self._box.housekeeping.rest_soon()

@@ -91,7 +91,7 @@ def snapshot(box: Box) -> Snapshot:
 def _join(session: Session | None) -> JoinView | None:
     if session is None or session.call.state is not CallState.JOINING:
         return None
-    return JoinView(session.room, session.call.give_up_at, session.asked, session.proving)
+    return JoinView(session.room, session.call.give_up_at, session.channels.asked, session.proving.pending)
 
 
 def look(config: Config) -> LookView:
@@ -149,13 +149,13 @@ def _call(box: Box) -> CallView | None:
         unanswered=session.unanswered,
         away=session.mesh.away(),
         mesh=session.mesh.view(box.name, box.now()),
-        arriving=session.arriving,
+        arriving=session.media.arriving,
     )
 
 
 def _shut_out(session: Session) -> ShutOutView | None:
     """Whether newcomers are shut out; with a closed door there are none."""
-    out = session.shut_out if session.door.window.open else None
+    out = session.proving.shut_out if session.door.window.open else None
     return ShutOutView(out.until, out.admitted) if out is not None else None
 
 
@@ -245,12 +245,12 @@ def _says(box: Box) -> tuple[str, ...]:
 def _strangers(session: Session | None, now: float) -> protocol.StrangersStatus:
     if session is None or session.call.state is not CallState.IN_CALL:
         return protocol.StrangersStatus()
-    out = session.shut_out
+    out = session.proving.shut_out
     return protocol.StrangersStatus(
         shut_out=out is not None,
         again_in_s=round(out.until - now, 1) if out is not None and out.until is not None else None,
         admitted=out is not None and out.admitted,
-        wrong=session.strangers_wrong,
+        wrong=session.proving.strangers_wrong,
     )
 
 

@@ -152,7 +152,7 @@ class _Inside:
         return {
             "begun": begun,
             "sealed_at": time.monotonic() if self._sealed() >= others else None,
-            "relays": len(session.servers_dialed[1]) if session else 0,
+            "relays": len(session.channels.servers_dialed[1]) if session else 0,
         }
 
     def _sealed(self) -> int:
@@ -162,7 +162,9 @@ class _Inside:
 
     async def do_settled(self) -> dict[str, Any]:
         session = self._box.session
-        tried, reached = session.servers_dialed if session is not None else (frozenset(), frozenset())
+        tried, reached = (
+            session.channels.servers_dialed if session is not None else (frozenset(), frozenset())
+        )
         return {"tried": len(tried), "reached": len(reached), "sealed": self._sealed()}
 
     async def do_leave(self) -> dict[str, Any]:
