@@ -116,7 +116,7 @@ class _Inside:
             state_dir=self._folder,
             socket_path=self._folder / "control.sock",
         )
-        self._box.engine = _NoSound()  # type: ignore[assignment]
+        self._box.media.engine = _NoSound()  # type: ignore[assignment]
         await self._box.start()
         self._box.lag.stop()  # ten looks a second of every box are a load that a real one has for itself
         reader, writer = await asyncio.open_connection(sock=self._parent)
