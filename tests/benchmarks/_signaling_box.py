@@ -26,7 +26,7 @@ from typing import Any
 
 from net.namespaces import Host
 
-from appliance.app import peer_shell
+from appliance.app import peer_links
 from appliance.app.box import Box
 from appliance.bridge import Bridge
 from appliance.config import Audio, Config, Display, Signaling, Video
@@ -251,7 +251,7 @@ def _live(name: str, host: Host, folder: Path, parent: socket.socket) -> None:
     folder.mkdir()
     logging.basicConfig(filename=folder / "log.txt", level=logging.ERROR)
     gc.freeze()
-    peer_shell.MediaLink = _NoLink  # type: ignore[assignment,misc]
+    peer_links.MediaLink = _NoLink  # type: ignore[assignment,misc]
     try:
         asyncio.run(_Inside(name, folder, parent).run())
     except BaseException:
