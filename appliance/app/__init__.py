@@ -19,8 +19,9 @@ from pathlib import Path
 from appliance.app import memory
 from appliance.app.box import Box
 from appliance.app.heartbeat import Heartbeat
+from appliance.app.snapshot import look
 from appliance.app.state_files import check_state_dir
-from appliance.app.status import in_a_line, look
+from appliance.app.status import in_a_line
 from appliance.bridge import Bridge
 from appliance.config import Config, box_name, runtime_dir
 from appliance.core import limits

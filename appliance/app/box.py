@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Protocol
 
-from appliance.app import provisioned, settings, state_files, status
+from appliance.app import provisioned, settings, state_files
 from appliance.app.abuse import AbuseReport
 from appliance.app.addresses import AddressBook
 from appliance.app.commands import Commands
@@ -21,24 +21,24 @@ from appliance.app.elsewhere import Elsewhere
 from appliance.app.intents import Intents
 from appliance.app.lag import LagMeter
 from appliance.app.memory import Housekeeping
+from appliance.app.own_media import OwnMedia
+from appliance.app.publisher import Publisher
 from appliance.app.records import Records
 from appliance.app.rooms import Rooms
 from appliance.app.session import Session
+from appliance.app.snapshot import snapshot
 from appliance.app.sound_checks import SoundChecks
+from appliance.app.status import counters
 from appliance.app.tasks import Ends, Tasks
+from appliance.app.tiles_here import tiles_in_order
 from appliance.bridge import Bridge
 from appliance.config import Admin, Config, box_name
 from appliance.control.server import ControlServer
 from appliance.core import limits
-from appliance.core.layers import Stream
-from appliance.core.picture import SELF_TILE, Picture
-from appliance.core.view import DeviceView, Notice, Tone
+from appliance.core.picture import Picture
+from appliance.core.view import Tone
 from appliance.core.words import Text
 from appliance.errors import ConfigError
-from appliance.media.audio.engine import AudioEngine, EncodedSound
-from appliance.media.audio.processing import Wishes
-from appliance.media.camera_process import CameraProcess
-from appliance.media.fanout import Fanout, SoundFanout
 from appliance.settings_file import Changes
 from appliance.signaling.client import ServerAddress
 from appliance.signaling.discovery import Discovery, FoundBox
@@ -89,54 +89,38 @@ class Box:
         self.copies = Copies(self)
         self.interfaces: tuple[Interface, ...] = ()
         self._loop = asyncio.get_running_loop()
+        self.publisher = Publisher(self._loop, lambda: snapshot(self), bridge.publish)
+        self.notify, self.changed = self.publisher.notify, self.publisher.changed
         self.book = AddressBook(config, state_dir, self.changed, self.count, self._loop.call_later)
         self.elsewhere = Elsewhere(
             lambda: self.book.elsewhere(self.now()), lambda: bool(self.rooms.sessions), self.changed
         )
-        self.notices: list[Notice] = []
-        self.muted = False
-        self.camera_on = True
-        self._quiet = False
         self.layout = "grid"
         self.pinned: str | None = None
         self.tiles_hidden = False
-        self._devices: dict[str, DeviceView] = {}
-        self._notice_id = 0
         self.tiles: dict[str, tuple[int, int]] = {}
-        self._self_size: tuple[int, int] | None = None
         self.now = self._loop.time  # the monotonic clock
         self.lag = LagMeter(self._loop)
         self.identity = state_files.load_identity(state_dir)
         self.records = Records(state_dir, self.now)
-        self.abuse = AbuseReport(self._loop, self.now, lambda: status.counters(self), self._abused)
+        self.abuse = AbuseReport(self._loop, self.now, lambda: counters(self), self._abused)
         self.intents = Intents(self)
         self.housekeeping = Housekeeping(self._loop, lambda: self.rooms.anybody)
         self.tasks = Tasks()
         self._ends = Ends()
-        self._publishing: asyncio.Handle | None = None  # a snapshot is due
-        self._published_at = 0.0
         self._view_timer: asyncio.TimerHandle | None = None
         self._looks = 0
-
-        self.video = Fanout(on_wanted=self._streams_wanted, on_keyframe=self._keyframe_wanted)
-        self.sound = SoundFanout()
-        self.engine = AudioEngine(
-            config.audio.microphone,
-            config.audio.speaker,
-            Wishes(config.audio.echo_control, config.audio.noise_suppression, config.audio.automatic_gain),
-            on_sound=self._sound_captured,
-            on_state=lambda device: self._call_soon(self._device, device),
+        self.media = OwnMedia(
+            config,
+            self.name,
+            call_soon=self._call_soon,
+            active=lambda: self.rooms.active,
+            previewing=lambda: self.settings.previewing,
+            show=self.show,
+            changed=self.changed,
         )
         self.sound_checks = SoundChecks(self)
-        self.settings = settings.Settings(self)
-        self.camera = CameraProcess(
-            config.video.source,
-            self.name,
-            encoder=config.video.encoder,
-            on_frame=self.video.publish,
-            on_self_view=self._self_view,
-            on_state=self._device,
-        )
+        self.settings: settings.Settings = settings.Settings(self)
         self.server = SignalingServer(
             config.signaling.token,
             config.signaling.port,
@@ -166,10 +150,10 @@ class Box:
             ends.add("discovery", self.discovery.stop)
             self.elsewhere.start()
             ends.add("elsewhere", self.elsewhere.stop)
-            await self.camera.start()
-            ends.add("camera", self.camera.stop)
-            self.engine.start()
-            ends.add("sound", lambda: asyncio.to_thread(self.engine.stop))
+            await self.media.camera.start()
+            ends.add("camera", self.media.camera.stop)
+            self.media.engine.start()
+            ends.add("sound", self.media.stop_sound)
             ends.add("tasks", self.tasks.end)
             self.settings.pin.adopt_hash(self._given.pin_hash)
             await asyncio.to_thread(self.settings.pin.adopt, self._given.pin)
@@ -186,7 +170,7 @@ class Box:
         self.tasks.spawn(self.rooms.come_back(), "rejoin")
         if self.changes.problem is not None:
             self.notify(settings.SET_ASIDE, Tone.WARNING)
-        self._publish()  # before anything is drawn: in the look and the language that were chosen
+        self.publisher.publish()  # before anything is drawn: in the look and the language that were chosen
         log.info("box.started name=%r port=%d", self.name, self.server.port)
 
     async def stop(self, *, comes_back: bool = False) -> None:
@@ -202,8 +186,7 @@ class Box:
             self._view_timer.cancel()
             self._view_timer = None
         await self._ends.run()
-        if self._publishing is not None:
-            self._publishing.cancel()
+        self.publisher.stop()
         self.housekeeping.stop()
         log.info("box.stopped")
 
@@ -240,7 +223,7 @@ class Box:
     def move_tile(self, peer_id: str, place: int) -> None:
         """Put a peer's tile at another place, from 0. Raises ControlError outside of a meeting."""
         session = self.rooms.in_call()
-        session.move_tile(peer_id, place, status.tiles_in_order(session))
+        session.move_tile(peer_id, place, tiles_in_order(session))
 
     def forget(self) -> None:
         """Be another box: what was kept is gone, and read anew. It is in no room."""
@@ -250,69 +233,32 @@ class Box:
         self.changes = Changes()
         self.layout = "grid"
         self.rooms.refusal = None
-        self.notices = []
+        self.publisher.notices = []
         self.set_media(muted=False, camera_on=True)
 
     @property
     def looks_for_same_room(self) -> bool:
         """Look for boxes that share a room with this one?"""
         wish = self.config.audio.same_room
-        return wish == "on" or (wish == "auto" and self.engine.hears_room)
+        return wish == "on" or (wish == "auto" and self.media.engine.hears_room)
 
     def set_media(self, muted: bool | None = None, camera_on: bool | None = None) -> None:
         """Mute or open the microphone, switch the camera off or on."""
-        if muted is not None:
-            self.muted = muted
-            self.engine.set_muted(muted or self._quiet)
-        if camera_on is not None:
-            self.camera_on = camera_on
-            self._streams_wanted(self.video.wanted_streams())
-            self.camera.set_self_view(self._self_size if self._seen_here else None)
-            if not camera_on:
-                self.video.forget_recent()
-                self.show(SELF_TILE, None)
-        self.rooms.set_media(self.muted, self.camera_on)
+        self.media.set(muted, camera_on)
+        self.rooms.set_media(self.media.muted, self.media.camera_on)
         self.changed()
 
     def keep_quiet(self) -> None:
         """Send little while this box comes into a crowd (core/arrival.py), and all of it afterwards."""
-        quiet = self.session is not None and self.session.arriving
-        if quiet is not self._quiet:
-            self._quiet = quiet
-            self.engine.set_muted(self.muted or quiet)
-            self.camera.set_most_fps(limits.ARRIVAL_FPS if quiet else 0)
+        quiet = self.session is not None and self.session.media.arriving
+        self.media.keep_quiet(quiet)
+        self.publisher.every = limits.ARRIVAL_VIEWS_EVERY / 2 if quiet else limits.SNAPSHOTS_EVERY
 
     @property
     def box_id(self) -> str:
         return self.identity.box_id_hex
 
-    # --- pictures and sound -------------------------------------------------------------------------
-
-    def _streams_wanted(self, streams: frozenset[Stream]) -> None:
-        self.camera.want(streams if self.camera_on else frozenset())
-
-    def _keyframe_wanted(self, stream: Stream) -> None:
-        self.camera.request_keyframe(stream)
-
-    def _sound_captured(self, sound: EncodedSound) -> None:
-        self._call_soon(self._publish_sound, sound)
-
-    def _publish_sound(self, sound: EncodedSound) -> None:
-        # What was said before somebody muted, and is still on its way here, does not leave any more.
-        if (self.muted or self._quiet) and not sound.ends_spurt:
-            return
-        self.sound.publish(sound)
-        if self.session is not None:
-            self.session.hearing.heard_here(sound.level_dbov, sound.captured_ns / 1e9)
-
-    @property
-    def _seen_here(self) -> bool:
-        """May our own picture be on our own screen?"""
-        return self.camera_on or self.settings.previewing
-
-    def _self_view(self, picture: Picture) -> None:
-        if self._seen_here:
-            self.show(SELF_TILE, picture)
+    # --- pictures on the screen ---------------------------------------------------------------------
 
     def show(self, tile: str, picture: Picture | None) -> None:
         """Put a picture on a tile, or take it off; on any thread."""
@@ -320,24 +266,10 @@ class Box:
 
     def show_tiles(self, sizes: dict[str, tuple[int, int]], self_view: tuple[int, int] | None) -> None:
         """The sizes at which the peers and our own picture are drawn; one that is not named is hidden."""
-        self.tiles, self._self_size = sizes, self_view
-        self.camera.set_self_view(self_view if self._seen_here else None)
-        if self_view is None:
-            self.show(SELF_TILE, None)
+        self.tiles = sizes
+        self.media.show_self(self_view)
         if self.session is not None:
-            self.session.show_tiles(sizes)
-
-    def _device(self, device: DeviceView) -> None:
-        if self._devices.get(device.kind) != device:
-            self._devices[device.kind] = device
-            log.info("device.%s %s", device.kind, device.problem or device.label)
-            self.changed()
-
-    @property
-    def devices(self) -> tuple[DeviceView, ...]:
-        """Camera, microphone and speaker, in this order."""
-        found = {**{d.kind: d for d in self.engine.devices}, "camera": self.camera.state, **self._devices}
-        return tuple(found[kind] for kind in ("camera", "microphone", "speaker") if kind in found)
+            self.session.media.show_tiles(sizes)
 
     # --- the network ----------------------------------------------------------------------------------
 
@@ -396,26 +328,6 @@ class Box:
     def _abused(self, sentence: Text) -> None:
         self.notify(sentence, Tone.CALM)
 
-    def notify(self, text: Text, tone: Tone) -> None:
-        """Show a line on the screen for some seconds."""
-        self._notice_id += 1
-        self.notices = [*self.notices, Notice(self._notice_id, text, tone, self.now())][-limits.NOTICES_MAX :]
-        self.changed()
-
-    def changed(self, *, at_once: bool = False) -> None:
-        """Publish a new snapshot, once for all that happens within ``limits.SNAPSHOTS_EVERY``, or ``at_once``
-        after whatever is going on now.
-        """
-        if at_once and self._publishing is not None:
-            self._publishing.cancel()
-            self._publishing = None
-        if self._publishing is None and at_once:
-            self._publishing = self._loop.call_soon(self._publish)
-        elif self._publishing is None:
-            every = limits.ARRIVAL_VIEWS_EVERY / 2 if self._quiet else limits.SNAPSHOTS_EVERY
-            at = max(self.now(), self._published_at + every)
-            self._publishing = self._loop.call_at(at, self._publish)
-
     def look(self) -> None:
         """In a call: levels and link quality change without telling anybody."""
         if self._view_timer is not None:
@@ -427,12 +339,6 @@ class Box:
         self._looks += 1
         if self.session.hearing.listen() or self._looks % limits.VIEW_LINKS_EVERY == 0:
             self.changed()
-        if not self._quiet:
+        if not self.media.quiet:
             self.housekeeping.in_call()
         self._view_timer = self._loop.call_later(limits.VIEW_EVERY, self.look)
-
-    def _publish(self) -> None:
-        self._publishing = None
-        now = self._published_at = self.now()
-        self.notices = [notice for notice in self.notices if now - notice.at < limits.NOTICE_KEPT_FOR]
-        self.bridge.publish(status.snapshot(self))

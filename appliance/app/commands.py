@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from appliance import doctor, probes
-from appliance.app import sound_checks, status
+from appliance.app import sound_checks, stats, status
 from appliance.config import Loaded
 from appliance.control import protocol as p
 from appliance.errors import ControlError
@@ -31,8 +31,8 @@ class Commands:
             case p.GetStatus():
                 return status.status(box)
             case p.GetStats(sequence=sequence, since=since):
-                heard = await asyncio.to_thread(status.sequences, box, since) if sequence else {}
-                return status.stats(box, heard, since)
+                heard = await asyncio.to_thread(stats.sequences, box, since) if sequence else {}
+                return stats.stats(box, heard, since)
             case p.Join(room=room, password=password):
                 await box.rooms.join(room, password, made_up=False, pressed_at=time.monotonic())
             case p.Leave(room=leaving):
@@ -41,15 +41,15 @@ class Commands:
                 await box.rooms.switch(room)
                 return {"room": room}
             case p.Mute(state=state):
-                box.set_media(muted=_wanted(state, box.muted))
-                return {"muted": box.muted}
+                box.set_media(muted=_wanted(state, box.media.muted))
+                return {"muted": box.media.muted}
             case p.Camera(state=state):
-                box.set_media(camera_on=_wanted(state, box.camera_on))
-                return {"camera_on": box.camera_on}
+                box.set_media(camera_on=_wanted(state, box.media.camera_on))
+                return {"camera_on": box.media.camera_on}
             case p.AllowJoining(state=state):
                 box.rooms.in_call().door.move(state == "on")
             case p.Admit():
-                box.rooms.in_call().admit()
+                box.rooms.in_call().proving.admit()
             case p.Peer(peer=peer, action=action):
                 self._peer(peer, action)
             case p.MoveTile(peer=peer, place=place):
@@ -87,9 +87,9 @@ class Commands:
         shell = self._find(name)
         match action:
             case "mute":
-                self._box.rooms.in_call().mute_peer(shell.machine.peer_id, not shell.muted_here)
+                self._box.rooms.in_call().members.mute_peer(shell.machine.peer_id, not shell.muted_here)
             case "close":
-                self._box.rooms.in_call().close_peer(shell.machine.peer_id)
+                self._box.rooms.in_call().members.close_peer(shell.machine.peer_id)
             case "pin":
                 peer_id = shell.machine.peer_id
                 self._box.pin(None if self._box.pinned == peer_id else peer_id)

@@ -23,13 +23,13 @@ def facts(box: Box) -> tuple[Fact, ...]:
     used = [interface for interface in box.interfaces if interface.addresses]
     kinds: list[Text] = [_KINDS.get(interface.kind, NOTHING) for interface in used]
     here = sum(found.present for found in box.found)
-    camera = box.camera.stats()
+    camera = box.media.camera.stats()
     return (
         Fact(say("Network"), _network(kinds, [interface.name for interface in used])),
         Fact(say("Addresses"), ", ".join(box.addresses()) or NOTHING),
         Fact(say("Port"), str(box.server.port)),
         Fact(say("Boxes on this network"), say_n("{n} other box", "{n} other boxes", here)),
-        Fact(say("Camera"), box.camera.state.label or NOTHING),
+        Fact(say("Camera"), box.media.camera.state.label or NOTHING),
         Fact(say("Picture encoder"), camera["encoder"] or _encoder(box.config.video.encoder)),
         Fact(say("Limit for all pictures sent"), _uplink(box.config.video.uplink_kbps)),
     )

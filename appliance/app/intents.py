@@ -73,7 +73,7 @@ class Intents:
             case intents.AllowJoining(is_open):
                 box.rooms.in_call().door.move(is_open)
             case intents.AdmitStranger():
-                box.rooms.in_call().admit()
+                box.rooms.in_call().proving.admit()
             case intents.SetLayout(layout):
                 box.set_layout(layout)
             case intents.HideTiles(hidden):
@@ -81,11 +81,11 @@ class Intents:
             case intents.PinPeer(peer):
                 box.pin(peer)
             case intents.MutePeer(peer, muted):
-                box.rooms.in_call().mute_peer(peer, muted)
+                box.rooms.in_call().members.mute_peer(peer, muted)
             case intents.MoveTile(peer, place):
                 box.move_tile(peer, place)
             case intents.ClosePeer(peer):
-                box.rooms.in_call().close_peer(peer)
+                box.rooms.in_call().members.close_peer(peer)
             case intents.TilesShown(sizes, self_view):
                 box.show_tiles({peer: (width, height) for peer, width, height in sizes}, self_view)
             case intents.CheckSound():

@@ -7,19 +7,17 @@ straight into the tile's frame slot.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from appliance.app.link_feedback import LinkFeedback
 from appliance.app.media_parts import MediaParts
 from appliance.app.peer_line import PeerLine
+from appliance.app.peer_links import PeerLinks
 from appliance.core import limits
 from appliance.core import messages as m
 from appliance.core import peer_effects as core
-from appliance.core.bind import Ends
 from appliance.core.identity import BoxIdentity
 from appliance.core.layers import Layer, layer_for_height, layer_wanted
 from appliance.core.line_secrets import LineSecrets
@@ -28,13 +26,10 @@ from appliance.core.peer_effects import GoneReason
 from appliance.core.sending import Demand, Sending
 from appliance.core.speaker import Speaking
 from appliance.core.whereabouts import Me
-from appliance.errors import MeetingBoxError, RemoteProtocolError
 from appliance.media.audio.receive import PeerSound, Told
-from appliance.media.link import CONNECTED, MediaLink
+from appliance.media.link import MediaLink
 
 log = logging.getLogger(__name__)
-
-_serial = itertools.count()  # of connections: a peer that proves itself again has new ones
 
 
 class Listener(Protocol):
@@ -59,13 +54,6 @@ class Listener(Protocol):
     def arm(self) -> None: ...
 
 
-@dataclass(slots=True)
-class _Link:
-    media: MediaLink
-    sound: PeerSound
-    sound_key: str
-
-
 class PeerShell:
     """Owns everything of one peer that lives: its line's socket, its connections, its tasks."""
 
@@ -79,7 +67,6 @@ class PeerShell:
         now: Callable[[], float],
     ) -> None:
         self.machine = machine
-        self._media = media
         self._listener = listener
         self._now = now
         self.line = PeerLine(
@@ -92,16 +79,13 @@ class PeerShell:
             may_dial=media.may_dial,
             count=listener.count,
         )
-        self._links: dict[int, _Link] = {}
-        self._closing: dict[int, _Link] = {}
+        self._links = PeerLinks(machine, media, now, run=self.run, spawn=self._spawn)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._tile: tuple[int, int] | None = None
         self._wanted: Layer | None = None  # by their tile of us
         self.feedback = LinkFeedback(now())
         self.sending = Sending()
         """What of our pictures this peer gets, and why."""
         self.muted_here = False  # a person muted this peer in this room
-        self._held = False  # the room is on hold here
         self.speaking = Speaking()
         self.told: list[Told] = []
         """How loud each of its packets was, between the last two looks."""
@@ -112,37 +96,23 @@ class PeerShell:
     @property
     def fingerprints(self) -> list[str]:
         """Of every certificate that this peer's connections use, ours and theirs."""
-        found = []
-        for link in (*self._links.values(), *self._closing.values()):
-            found.append(link.media.local_fingerprint)
-            if (theirs := link.media.remote_fingerprint) is not None:
-                found.append(theirs)
-        return found
+        return self._links.fingerprints
 
     @property
     def media(self) -> MediaLink | None:
         """The connection that carries media, or None."""
-        link = self._bound
+        link = self._links.bound
         return link.media if link is not None else None
 
     @property
     def sound(self) -> PeerSound | None:
         """The sound of the connection that carries media, or None."""
-        link = self._bound
+        link = self._links.bound
         return link.sound if link is not None else None
 
     def queues(self) -> dict[str, tuple[int, int]]:
         """(what waits, the most that may) in each queue of the line and of the connection with media."""
-        depths = {"line": self.line.queue}
-        link = self._bound
-        if link is not None:
-            depths |= link.media.queues() | {"sounds_in": link.sound.queue}
-        return depths
-
-    @property
-    def _bound(self) -> _Link | None:
-        bound = self.machine.bound
-        return self._links.get(bound) if bound is not None else None
+        return {"line": self.line.queue} | self._links.queues()
 
     def run(self, effects: list[core.Effect]) -> None:
         """Carry out what the machine decided, in order, and arm the session's next deadline."""
@@ -154,9 +124,7 @@ class PeerShell:
 
     def show_at(self, size: tuple[int, int] | None) -> None:
         """The tile's size on this box's screen in pixels, None while it is hidden."""
-        self._tile = size
-        for link in self._links.values():
-            link.media.set_tile(size)
+        self._links.show_at(size)
         height = size[1] if size else 0
         fps = layer_for_height(height).spec.fps if size else 0
         self.run(self.machine.say_constraints(height, fps, size is not None, self._now()))
@@ -164,19 +132,19 @@ class PeerShell:
     @property
     def demand(self) -> Demand:
         """What this peer wants of our pictures, and what its link carries."""
-        held = self._held or self.machine.held
-        wanted = self._wanted if self._bound is not None and not held else None
+        held = self._links.held or self.machine.held
+        wanted = self._wanted if self._links.bound is not None and not held else None
         return Demand(wanted, self.feedback.health.cap, self.feedback.health.capped_by)
 
     def give(self, sending: Sending) -> None:
         """Send it this layer."""
         self.sending = sending
-        if (bound := self._bound) is not None:
+        if (bound := self._links.bound) is not None:
             bound.media.set_layer(sending.layer)
 
     def look_at_link(self) -> None:
         """Look at what the other side's receiver reports say."""
-        if (bound := self._bound) is not None and self.feedback.look(bound.media):
+        if (bound := self._links.bound) is not None and self.feedback.look(bound.media):
             self._listener.share_pictures()
 
     def listen(self) -> None:
@@ -191,18 +159,11 @@ class PeerShell:
     def mute_here(self, muted: bool) -> None:
         """Play this peer's sound here, or not."""
         self.muted_here = muted
-        for link in self._links.values():
-            link.sound.silenced = muted
+        self._links.silence(muted)
 
     def hold(self, held: bool) -> None:
         """The room is on hold here, or is not any more: its sound goes neither way meanwhile."""
-        self._held = held
-        for link in self._links.values():
-            self._route_sound(link)
-
-    def _route_sound(self, link: _Link) -> None:
-        link.media.set_sound(sent=not (self._held or self.machine.held), taken=not self._held)
-        self._media.engine.hold_peer(link.sound_key, self._held)
+        self._links.hold(held)
 
     def follow_addresses(self, me: Me) -> None:
         """Our own addresses changed: what is bound to one that is gone is left and made anew."""
@@ -211,14 +172,13 @@ class PeerShell:
 
     async def close(self) -> None:
         """End everything of this peer; bounded."""
-        self._ended = self.line.ended = True
+        self._ended = self.line.ended = self._links.ended = True
         for task in self._tasks:
             if not task.get_name().startswith(("send", "close")):
                 task.cancel()
         if said := [task for task in self._tasks if task.get_name().startswith("send")]:
             await asyncio.wait(said, timeout=limits.LINE_FLUSH_WITHIN)
-        for generation in list(self._links):
-            self._drop(generation)
+        self._links.drop_all()
         await self.line.close()
         if self._tasks:
             _, pending = await asyncio.wait(set(self._tasks), timeout=limits.LINK_CLOSE_WITHIN)
@@ -240,19 +200,20 @@ class PeerShell:
             case core.DropLine():
                 self.line.drop()
             case core.MakeOffer(generation):
-                self._spawn(self._offer(generation), "offer")
+                self._spawn(self._links.offer(generation), "offer")
             case core.MakeAnswer(generation, sdp):
-                self._spawn(self._answer(generation, sdp), "answer")
+                self._spawn(self._links.answer(generation, sdp), "answer")
             case core.TakeAnswer(generation, sdp):
-                self._spawn(self._accept(generation, sdp), "accept")
+                self._spawn(self._links.accept(generation, sdp), "accept")
             case core.ToControl(generation, data):
-                link = self._links.get(generation)
-                if link is not None and not link.media.send_control(data):
+                if not self._links.send_control(generation, data):
                     self._listener.count("control.not-sent")
             case core.OpenMedia(generation):
-                self._open(generation)
+                self.feedback.restart(self._now())
+                self._listener.share_pictures()
+                self._links.open(generation)
             case core.DropLink(generation):
-                self._drop(generation)
+                self._links.drop(generation)
             case core.Wants(max_height, max_fps, visible):
                 self._wanted = layer_wanted(max_height, max_fps, visible)
                 self._listener.share_pictures()
@@ -265,8 +226,7 @@ class PeerShell:
             case core.Reached():
                 self._listener.peer_reached(self.machine)
             case core.Changed():
-                for link in self._links.values():
-                    self._route_sound(link)
+                self._links.route_sound()
                 self._listener.peer_changed(self.machine)
             case core.HeardRoster(peers):
                 self._listener.heard_roster(self.machine, peers)
@@ -294,101 +254,3 @@ class PeerShell:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("peer.task-failed %s", task.get_name(), exc_info=error)
-
-    # --- connections --------------------------------------------------------------------------
-
-    def _make(self, generation: int) -> _Link:
-        self._drop(generation)
-        key = f"{self.machine.peer_id}/{next(_serial)}"
-        sound = self._media.engine.add_peer(key)
-        sound.silenced = self.muted_here
-        media = MediaLink(
-            hosts=self._media.hosts(),
-            video=self._media.video,
-            audio=self._media.sound,
-            sound_in=sound,
-            on_picture=lambda picture: self._media.show(self.machine.peer_id, picture),
-            on_control=lambda data: self._control(generation, data),
-            on_state=lambda state: self._link_state(generation, state),
-            on_checked=lambda: self.run(self.machine.link_checked(generation, self._now())),
-            allowed=lambda address: self._media.may_dial(str(address)),
-            used_fingerprints=self._media.used_fingerprints,
-            name=self.machine.peer_id[:8],
-        )
-        media.set_tile(self._tile)
-        link = self._links[generation] = _Link(media, sound, key)
-        self._route_sound(link)
-        return link
-
-    async def _offer(self, generation: int) -> None:
-        try:
-            sdp = await self._make(generation).media.offer()
-        except (OSError, MeetingBoxError) as error:
-            log.warning("link.offer-failed %s", type(error).__name__)
-            self.run(self.machine.link_failed(generation, self._now()))
-            return
-        self.run(self.machine.offer_made(generation, sdp))
-
-    async def _answer(self, generation: int, sdp: str) -> None:
-        try:
-            answer = await self._make(generation).media.answer(sdp)
-        except RemoteProtocolError as error:
-            self.run(self.machine.link_refused(generation, error.code))
-            return
-        except (OSError, MeetingBoxError) as error:
-            log.warning("link.answer-failed %s", type(error).__name__)
-            self.run(self.machine.link_failed(generation, self._now()))
-            return
-        self.run(self.machine.answer_made(generation, answer))
-
-    async def _accept(self, generation: int, sdp: str) -> None:
-        link = self._links.get(generation)
-        if link is None:
-            return
-        try:
-            await link.media.accept(sdp)
-        except RemoteProtocolError as error:
-            self.run(self.machine.link_refused(generation, error.code))
-
-    def _link_state(self, generation: int, state: str) -> None:
-        link = self._links.get(generation)
-        if link is None or self._ended:
-            return
-        if state == CONNECTED:
-            ours, theirs = (
-                Ends(fingerprint, ufrag)
-                for fingerprint, ufrag in zip(link.media.fingerprints, link.media.ufrags, strict=True)
-            )
-            self.run(self.machine.link_connected(generation, ours, theirs, self._now()))
-        else:
-            self.run(self.machine.link_failed(generation, self._now()))
-
-    def _control(self, generation: int, data: bytes) -> None:
-        before = self.machine.rtt_ms
-        self.run(self.machine.control_message(generation, data, self._now()))
-        rtt = self.machine.rtt_ms
-        if rtt is not None and rtt != before and (bound := self._bound) is not None:
-            bound.media.set_rtt(self.machine.least_rtt_ms / 1000)
-
-    def _open(self, generation: int) -> None:
-        link = self._links[generation]
-        self.feedback.restart(self._now())
-        self._listener.share_pictures()
-        link.media.open_media()
-        for old in [g for g in self._links if g < generation]:
-            self._drop(old)
-
-    def _drop(self, generation: int) -> None:
-        link = self._links.pop(generation, None)
-        if link is not None:
-            self._closing[generation] = link
-            self._spawn(self._close_link(generation, link), "close link")
-
-    async def _close_link(self, generation: int, link: _Link) -> None:
-        try:
-            await link.media.close()
-        finally:
-            self._media.link_closed()
-            self._media.engine.remove_peer(link.sound_key)
-            if self._closing.get(generation) is link:
-                del self._closing[generation]

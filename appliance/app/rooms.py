@@ -85,7 +85,7 @@ class Rooms:
     @property
     def relay_counters(self) -> Counter[str]:
         """What the relays of all rooms dropped or lost, by stable code."""
-        return sum((s.relay_counters for s in self._sessions.values()), Counter[str]())
+        return sum((s.channels.counters for s in self._sessions.values()), Counter[str]())
 
     def in_call(self) -> Session:
         """The meeting on the screen. Raises ControlError when there is none."""
@@ -133,7 +133,9 @@ class Rooms:
             self._kept.erase()
             return
         box = self._box
-        self._kept.write(Kept(1, boot_id(), boot_clock(), box.muted, box.camera_on, rooms).to_state())
+        self._kept.write(
+            Kept(1, boot_id(), boot_clock(), box.media.muted, box.media.camera_on, rooms).to_state()
+        )
 
     async def come_back(self) -> None:
         """Go on where this box was when it stopped or crashed."""
@@ -205,12 +207,12 @@ class Rooms:
     def _begin(self, session: Session, *, held: bool = False) -> None:
         box = self._box
         self._sessions[session.room] = session
-        session.set_media(box.muted, box.camera_on)
+        session.set_media(box.media.muted, box.media.camera_on)
         if held:
             session.hold(True)
         else:
             self._activate(session)
-            session.show_tiles(box.tiles)
+            session.media.show_tiles(box.tiles)
         session.set_servers(box.servers())
 
     async def switch(self, room: int) -> None:
@@ -300,7 +302,7 @@ class Rooms:
         try:
             await session.leave(quietly=quietly)
         finally:
-            self._box.book.joined(*session.servers_dialed)
+            self._box.book.joined(*session.channels.servers_dialed)
             self._box.records.save_budgets()
             memory.collect()
             self._box.housekeeping.rest_soon()
@@ -319,7 +321,7 @@ class Rooms:
         if before is not None:
             # Only now: a layer that somebody watches in both rooms is encoded without a pause.
             before.hold(True)
-        box.engine.set_active(session is not None)
+        box.media.engine.set_active(session is not None)
         box.keep_quiet()
         box.look()
         box.changed(at_once=True)
@@ -333,9 +335,9 @@ class Rooms:
         media = MediaParts(
             hosts=lambda: tuple(box.addresses()),
             may_dial=lambda address: may_dial(address, box.interfaces),
-            video=box.video,
-            sound=box.sound,
-            engine=box.engine,
+            video=box.media.video,
+            sound=box.media.sound,
+            engine=box.media.engine,
             show=box.show,
             forget=box.bridge.forget,
             used_fingerprints=lambda: self.fingerprints,

@@ -197,7 +197,7 @@ class Settings:
         """Find what there is to choose from, for as long as somebody may choose."""
         while self._page is not None and self._opening == opening:
             if self._unlocked and self._page in CALL_PAGES:
-                before, self._found = self._found, await find(self._box.engine)
+                before, self._found = self._found, await find(self._box.media.engine)
                 if self._found != before:
                     self._box.changed()
             await asyncio.sleep(limits.DEVICES_LOOK_EVERY)
@@ -271,12 +271,12 @@ class Settings:
         before, box.config = box.config, wanted
         box.changed()
         if wanted.audio.microphone != before.audio.microphone:
-            box.engine.choose("microphone", wanted.audio.microphone)
+            box.media.engine.choose("microphone", wanted.audio.microphone)
         if wanted.audio.speaker != before.audio.speaker:
-            box.engine.choose("speaker", wanted.audio.speaker)
+            box.media.engine.choose("speaker", wanted.audio.speaker)
         if config.box_name(wanted) != box.configured_name:
             await self.rename(config.box_name(wanted))
-        await box.camera.use(wanted.video.source, box.name)
+        await box.media.camera.use(wanted.video.source, box.name)
 
     async def rename(self, name: str) -> None:
         """Call this box so: on its screen, on the network, and in the rooms that it is in."""
@@ -294,7 +294,7 @@ class Settings:
 
     def _play(self) -> None:
         self._end_test()
-        self._box.engine.chime(True)
+        self._box.media.engine.chime(True)
         after = limits.TEST_SOUND_SECONDS + limits.TEST_SOUND_TAIL
         self._testing = self._loop.call_later(after, self._end_test)
         self._box.changed()
@@ -303,7 +303,7 @@ class Settings:
         if self._testing is not None:
             self._testing.cancel()
             self._testing = None
-            self._box.engine.chime(False)
+            self._box.media.engine.chime(False)
             self._box.changed()
 
 

@@ -43,7 +43,7 @@ class SoundChecks:
         """Show the microphone's level."""
         if not self._open:
             self._open, self._report, self._failure = True, None, ""
-            self._box.engine.check.listen(True)
+            self._box.media.engine.check.listen(True)
             self._look()
 
     def close(self) -> None:
@@ -52,8 +52,8 @@ class SoundChecks:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._box.engine.check.listen(False)
-        self._box.engine.check.end()
+        self._box.media.engine.check.listen(False)
+        self._box.media.engine.check.end()
         self._box.changed()
 
     async def run(self) -> Report:
@@ -63,7 +63,7 @@ class SoundChecks:
         self._refuse_in_meeting()
         if self._running:
             raise ControlError("sound-check.running", say("A sound check is going on: wait for its end."))
-        check = self._box.engine.check
+        check = self._box.media.engine.check
         report = check.obstacle
         self._report, self._failure = None, ""
         if report is None:
@@ -99,7 +99,7 @@ class SoundChecks:
             )
 
     def _look(self) -> None:
-        dbov = self._box.engine.check.level_dbov()
+        dbov = self._box.media.engine.check.level_dbov()
         quietest, loudest = limits.METER_DBOV
         level = min(max((quietest - dbov) / (quietest - loudest), 0.0), 1.0)
         level = round(level * limits.CHECK_METER_STEPS) / limits.CHECK_METER_STEPS

@@ -138,9 +138,10 @@ class Output:
                     self._try_screen()
         elif self._window.lost or now - self.looked_at >= limits.SCREEN_LOOKED_EVERY:
             self.looked_at = now
+            changed = self._window.changed()  # asks the display server, and may hear first of its end
             if self._window.lost:
                 raise DeviceError("device.screen.lost", "The screen is gone.")
-            if self._window.changed():
+            if changed:
                 log.info("display.changed: the screen is opened again")
                 self._try_screen()
 

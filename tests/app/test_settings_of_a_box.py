@@ -182,7 +182,7 @@ def test_another_microphone_is_heard_at_once(tmp_path: Path) -> None:
 
 def test_the_loudspeaker_plays_its_test_and_ends_it(tmp_path: Path) -> None:
     def played(rig: Rig) -> int:
-        return int(rig.box.engine.stats()["engine"]["played"])
+        return int(rig.box.media.engine.stats()["engine"]["played"])
 
     async def life(rig: Rig) -> None:
         assert played(rig) == 0
@@ -216,7 +216,7 @@ def test_the_camera_runs_while_its_page_is_open_and_another_one_may_be_chosen(tm
         await rig.until(lambda: slot.take()[1] is not None)
         rig.send(s.CloseSettings(), TilesShown((), None))
         await rig.until(lambda: slot.take()[1] is None)
-        assert rig.box.camera._want.self_view is None
+        assert rig.box.media.camera._want.self_view is None
 
     run(tmp_path, life, video="test")
 

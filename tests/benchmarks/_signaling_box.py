@@ -26,7 +26,7 @@ from typing import Any
 
 from net.namespaces import Host
 
-from appliance.app import peer_shell
+from appliance.app import peer_links
 from appliance.app.box import Box
 from appliance.bridge import Bridge
 from appliance.config import Audio, Config, Display, Signaling, Video
@@ -116,7 +116,7 @@ class _Inside:
             state_dir=self._folder,
             socket_path=self._folder / "control.sock",
         )
-        self._box.engine = _NoSound()  # type: ignore[assignment]
+        self._box.media.engine = _NoSound()  # type: ignore[assignment]
         await self._box.start()
         self._box.lag.stop()  # ten looks a second of every box are a load that a real one has for itself
         reader, writer = await asyncio.open_connection(sock=self._parent)
@@ -152,7 +152,7 @@ class _Inside:
         return {
             "begun": begun,
             "sealed_at": time.monotonic() if self._sealed() >= others else None,
-            "relays": len(session.servers_dialed[1]) if session else 0,
+            "relays": len(session.channels.servers_dialed[1]) if session else 0,
         }
 
     def _sealed(self) -> int:
@@ -162,7 +162,9 @@ class _Inside:
 
     async def do_settled(self) -> dict[str, Any]:
         session = self._box.session
-        tried, reached = session.servers_dialed if session is not None else (frozenset(), frozenset())
+        tried, reached = (
+            session.channels.servers_dialed if session is not None else (frozenset(), frozenset())
+        )
         return {"tried": len(tried), "reached": len(reached), "sealed": self._sealed()}
 
     async def do_leave(self) -> dict[str, Any]:
@@ -249,7 +251,7 @@ def _live(name: str, host: Host, folder: Path, parent: socket.socket) -> None:
     folder.mkdir()
     logging.basicConfig(filename=folder / "log.txt", level=logging.ERROR)
     gc.freeze()
-    peer_shell.MediaLink = _NoLink  # type: ignore[assignment,misc]
+    peer_links.MediaLink = _NoLink  # type: ignore[assignment,misc]
     try:
         asyncio.run(_Inside(name, folder, parent).run())
     except BaseException:

@@ -101,6 +101,24 @@ def test_another_monitor_is_opened_anew_and_one_that_is_gone_is_said(
         rig.output.look(rig.now + 0.2)
 
 
+def test_a_screen_that_goes_while_it_is_looked_at_is_gone_and_not_another(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The question is what finds out that the display server has ended."""
+
+    def changed(_: Window) -> bool:
+        monkeypatch.setattr(Window, "lost", True)
+        return True
+
+    rig.output.open()
+    monkeypatch.setattr(Window, "changed", changed)
+    rig.output.look_soon()
+    with pytest.raises(DeviceError) as gone:
+        rig.output.look(rig.now)
+    assert gone.value.code == "device.screen.lost"
+    assert rig.opened == [False]
+
+
 def test_a_script_has_it_closed_and_opened(rig: Rig) -> None:
     rig.output.open()
     for shown in (False, True):
