@@ -113,6 +113,12 @@ class Output:
             log.info("%s: %s", error.code, error.sentence)
             self.open_headless(wanted=True)
 
+    def _open_again(self) -> None:
+        try:
+            self._open_screen()
+        except DeviceError as error:
+            raise DeviceError("device.screen.lost", error.sentence) from error
+
     def _exchange(self, opening: Callable[[], None]) -> None:
         """Open another surface. SDL drops its queue with the old one: keys are carried over."""
         with self._sdl:
@@ -143,7 +149,7 @@ class Output:
                 raise DeviceError("device.screen.lost", "The screen is gone.")
             if changed:
                 log.info("display.changed: the screen is opened again")
-                self._try_screen()
+                self._open_again()
 
     def look_soon(self) -> None:
         """Have the next ``look`` look: something hints at another screen."""

@@ -119,6 +119,19 @@ def test_a_screen_that_goes_while_it_is_looked_at_is_gone_and_not_another(
     assert rig.opened == [False]
 
 
+def test_a_screen_that_can_not_be_opened_again_is_gone(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_window: Window, _title: str) -> None:
+        raise DeviceError("device.screen.mode", "x11 not available")
+
+    rig.output.open()
+    monkeypatch.setattr(Window, "changed", lambda _: True)
+    monkeypatch.setattr(Window, "open_screen", refuse)
+    rig.output.look_soon()
+    with pytest.raises(DeviceError) as gone:
+        rig.output.look(rig.now)
+    assert (gone.value.code, gone.value.sentence) == ("device.screen.lost", "x11 not available")
+
+
 def test_a_script_has_it_closed_and_opened(rig: Rig) -> None:
     rig.output.open()
     for shown in (False, True):
