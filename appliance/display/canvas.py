@@ -23,7 +23,7 @@ from appliance.core.view import LookView, Snapshot
 from appliance.core.words import Text
 from appliance.display.fonts import Fonts
 from appliance.display.render import Renderer
-from appliance.display.scene import Video, View
+from appliance.display.scene import Node, Video, View
 from appliance.display.stage import Moment
 from appliance.display.text import Typesetter
 from appliance.display.theme import DARK, PALETTES, Theme
@@ -103,13 +103,19 @@ class Canvas:
 
     # --- the view -----------------------------------------------------------------------------------------
 
-    def restyle(self, look: LookView) -> None:
-        """Draw in another look from now on. The pictures of the tiles stay."""
+    def restyle(self, look: LookView) -> bool:
+        """Draw in another look from now on, and say whether it is another. The pictures of the tiles stay."""
         if look == self._look or self.theme is None or self._renderer is None:
-            return
+            return False
         self._look = look
         self.theme = _themed(self.theme.size, look)
         self._renderer.restyle(self.theme)
+        return True
+
+    def prepare(self, node: Node) -> None:
+        """Have at hand what a node is made of; nothing is seen of it."""
+        if self._renderer is not None:
+            self._renderer.prepare(node)
 
     def moment(self, snapshot: Snapshot) -> Moment | None:
         """Everything that a view of this snapshot depends on now; None while nothing can be drawn."""

@@ -33,6 +33,7 @@ from appliance.display.events import Outcome
 from appliance.display.navigator import Navigator
 from appliance.display.output import Output
 from appliance.display.power import Panel, ScreenPower, find_power
+from appliance.display.rehearsal import Rehearsal
 from appliance.display.scene import View
 from appliance.display.screenshots import Screenshots
 from appliance.display.window import Window
@@ -72,6 +73,7 @@ class Display:
             wake=bridge.wake,
         )
         self._canvas = Canvas(bridge, clock, wall, speak, measure=settings.measure)
+        self._rehearsal = Rehearsal(self._canvas.prepare, clock)
         self._panel = Panel(power or find_power())
         self._shots = Screenshots()
         self._pace = ViewPace()
@@ -142,6 +144,7 @@ class Display:
         """Everything that depends on the surface: after opening, and when its size changed."""
         self._canvas.open(self._window.surface, self._bridge.snapshot.look)
         self._panel.forget()
+        self._rehearsal.soon()
         self._stale = True
         self._shots.open()
 
@@ -269,6 +272,7 @@ class Display:
         self._canvas.flush(now)
         if asked and not self._more_input and self._canvas.theme is not None:
             self._shots.serve(self._canvas.copy, asked)
+        self._rehearsal.go_on(self._navigator.snapshot, self._canvas.moment)
 
     def _adopt(self, *, at_once: bool) -> None:
         """Take the newest snapshot and show it, if it says something new and it is time for another view."""
@@ -278,7 +282,8 @@ class Display:
         now = self._clock()
         if self._pace.show(snapshot, now):
             self._navigator.adopt(snapshot, now)
-            self._canvas.restyle(snapshot.look)
+            if self._canvas.restyle(snapshot.look):
+                self._rehearsal.soon()
             self._show()
 
     def _behind_for(self) -> float:

@@ -98,6 +98,15 @@ class Renderer:
         if self._view is not None:
             self._redraw([n.rect for n in self._view.nodes if isinstance(n, Spinner)])
 
+    def prepare(self, node: Node) -> None:
+        """Have at hand what a node is made of, letters and icons and corners; nothing is seen of it."""
+        self._surface.set_clip((0, 0, 0, 0))
+        if isinstance(node, Video):
+            shapes.round_off(self._surface, node.rect, node.radius, self._theme.color(node.behind))
+        else:
+            self._draw(node)
+        self._surface.set_clip(None)
+
     @property
     def spinning(self) -> bool:
         return self._view is not None and any(isinstance(n, Spinner) for n in self._view.nodes)

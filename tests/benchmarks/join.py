@@ -1,7 +1,8 @@
 """Press to picture: from the later box's last key press to each pair's picture drawn.
 
-Whole boxes, headless, on loopback. Every round all of them join by key presses on their keypads, and
-leave again. One JSON line last on stdout, the table on stderr.
+Whole boxes, headless, on loopback, that have been at home for some seconds: their cameras have started.
+Every round all of them join by key presses on their keypads, and leave again. One JSON line last on
+stdout, the table on stderr.
 
 ``phases_ms`` says where the time goes: of every pair, on the box that drew, the median and the 95th
 percentile from one milestone to the next. ``proven``: from the last key to a password that both proved
@@ -17,6 +18,7 @@ import json
 import secrets
 import sys
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,7 @@ from typing import Any
 from appliance.demo import JOIN_WITHIN_S, READY_WITHIN_S, DemoBox, percentile, started, wait
 
 P95_BOUNDS = {2: 600.0, 8: 1500.0}
+AT_HOME_S = 5.0  # after all have started: nobody types while a box comes up
 PHASES = ("proven", "identified", "line", "connected", "bound", "drawn")
 
 
@@ -79,6 +82,10 @@ def measure(count: int, rounds: int) -> dict[str, Any]:
             demo,
             lambda box: sum(b["present"] for b in box.ask("status")["boxes"]) >= len(demo) - 1,
         )
+        wait(
+            "with a camera", READY_WITHIN_S, demo, lambda box: box.ask("stats")["camera"]["label"] != "Camera"
+        )
+        time.sleep(AT_HOME_S)
         for number in range(rounds):
             joined += round_of(demo, pool, 100 + number)
             print(f"  {count} boxes, round {number + 1} of {rounds}", file=sys.stderr)
