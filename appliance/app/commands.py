@@ -59,6 +59,8 @@ class Commands:
             case p.Tiles(state=tiles):
                 box.hide_tiles(tiles == "hide")
             case p.Press(key=key):
+                if not box.screen.opened:  # a script was quicker than the first page
+                    await asyncio.to_thread(box.screen.wait_opened)
                 box.screen.press(key)
             case p.Screenshot(file=file):
                 await asyncio.to_thread(box.screen.screenshot, Path(file))

@@ -161,6 +161,15 @@ class Display:
 
     # --- for scripts, from any thread -----------------------------------------------------------------
 
+    @property
+    def opened(self) -> bool:
+        """Whether there is something to draw on since the start; it may have ended since."""
+        return self._output.opened_once.is_set()
+
+    def wait_opened(self) -> None:
+        """Wait until there is something to draw on, if that takes no longer than ``SCREEN_SHOWN_WITHIN``."""
+        self._output.opened_once.wait(limits.SCREEN_SHOWN_WITHIN)
+
     def press(self, key: str) -> None:
         """Press and release a key: ``0``-``9 ok back up down left right delete tab`` or a character.
 

@@ -63,6 +63,8 @@ class Output:
         """What scripts want, for ``answer``."""
         self.looked_at = -math.inf
         """When ``look`` looked last."""
+        self.opened_once = threading.Event()
+        """There is something to draw on, or was: set at the first opening."""
 
     # --- opening ----------------------------------------------------------------------------------------
 
@@ -129,6 +131,7 @@ class Output:
             for key in self._keys:
                 pygame.event.post(key)
             self._keys.clear()
+        self.opened_once.set()
 
     # --- in every turn of the loop ------------------------------------------------------------------------
 
