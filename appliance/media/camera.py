@@ -192,13 +192,11 @@ class Camera:
     # --- pictures -----------------------------------------------------------------------------------
 
     def _capture(self) -> None:
-        captured = self._source.read()
+        captured = self._source.read(self._gate.passes)
         if captured is None:
             return
         if self._status is None or self._status.phase is not Phase.CAPTURING:
             self._say(Phase.CAPTURING)
-        if not self._gate.passes(captured.captured_ns):
-            return
         for encoded in self._encoders.encode(captured):
             for message in pack_frame(encoded):
                 if not self._send(message):

@@ -303,3 +303,28 @@ class TestScaling:
         scaled = Scaler(320, 180).scale(frame)
         assert scaled.format.name == "yuv420p"
         assert memoryview(scaled.planes[0])[1000] == pytest.approx(235, abs=1)
+
+
+@pytest.mark.parametrize("kind", ["test", "file"])
+def test_a_picture_that_nobody_wants_is_not_made(tmp_path: Path, kind: str) -> None:
+    """It is asked about with its time, once, and the one after it comes as if it had been taken."""
+    path = clip(tmp_path / "film.mkv") if kind == "file" else None
+    source = make_source(parse_source("test" if path is None else f"file:{path}"), "Bridge")
+    source.open()
+    try:
+        asked: list[int] = []
+
+        def every_third(captured_ns: int) -> bool:
+            asked.append(captured_ns)
+            return len(asked) % 3 == 0
+
+        taken: list[int] = []
+        deadline = time.monotonic() + 5
+        while len(asked) < 12:
+            assert time.monotonic() < deadline
+            if (captured := source.read(every_third)) is not None:
+                taken.append(captured.captured_ns)
+        assert taken == asked[2::3]
+        assert asked == sorted(set(asked))
+    finally:
+        source.close()

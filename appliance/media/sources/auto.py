@@ -11,7 +11,7 @@ import contextlib
 from appliance.core.words import say
 from appliance.errors import DeviceError
 from appliance.media.sources import picamera, v4l2
-from appliance.media.sources.source import CapturedFrame, Source
+from appliance.media.sources.source import CapturedFrame, Source, Wanted, every
 
 NOTHING_FOUND = say("No camera was found. Plug in a USB camera: it is picked up by itself.")
 
@@ -54,9 +54,9 @@ class AutoSource:
         if self._chosen is not None:
             self._chosen.want_size(width, height)
 
-    def read(self) -> CapturedFrame | None:
+    def read(self, wanted: Wanted = every) -> CapturedFrame | None:
         assert self._chosen is not None, "read() of a source that is not open"
-        return self._chosen.read()
+        return self._chosen.read(wanted)
 
     def close(self) -> None:
         if self._chosen is not None:

@@ -17,7 +17,7 @@ import av
 from appliance.core.limits import CAMERA_READ_WAIT
 from appliance.core.words import say
 from appliance.errors import DeviceError
-from appliance.media.sources.source import CapturedFrame
+from appliance.media.sources.source import CapturedFrame, Wanted, every
 
 LOCAL_ONLY = {"protocol_whitelist": "file"}  # a playlist must not reach out to the network
 BEHIND_MAX = 0.5  # seconds behind the pace: start a new pace here instead of hurrying after it
@@ -68,7 +68,7 @@ class FileSource:
     def want_size(self, width: int, height: int) -> None:
         """The file has the size it has."""
 
-    def read(self) -> CapturedFrame | None:
+    def read(self, wanted: Wanted = every) -> CapturedFrame | None:
         now = time.monotonic()
         if self._origin is None or now - (self._origin + self._position) > BEHIND_MAX:
             self._origin = now - self._position
@@ -87,7 +87,8 @@ class FileSource:
         except (av.FFmpegError, OSError) as error:
             raise self._unusable(_reason(error)) from error
         assert frame is not None
-        return CapturedFrame(frame, time.monotonic_ns(), self._pixel_aspect)
+        shown_ns = time.monotonic_ns()
+        return CapturedFrame(frame, shown_ns, self._pixel_aspect) if wanted(shown_ns) else None
 
     def _begin(self) -> None:
         """Open the file at its start (again: not every format can be sought back in)."""

@@ -18,7 +18,14 @@ import av
 from appliance.core import timecode
 from appliance.core.limits import CAMERA_READ_WAIT
 from appliance.media.sources import font
-from appliance.media.sources.source import CAPTURE_FPS, CAPTURE_HEIGHT, CAPTURE_WIDTH, CapturedFrame
+from appliance.media.sources.source import (
+    CAPTURE_FPS,
+    CAPTURE_HEIGHT,
+    CAPTURE_WIDTH,
+    CapturedFrame,
+    Wanted,
+    every,
+)
 
 INTERVAL_NS = 1_000_000_000 // CAPTURE_FPS
 BEHIND_MAX_NS = 5 * INTERVAL_NS  # further behind the pace: start a new one instead of hurrying
@@ -59,7 +66,7 @@ class PatternSource:
     def want_size(self, width: int, height: int) -> None:
         self._size = (max(width, 160) & ~1, max(height, 90) & ~1)
 
-    def read(self) -> CapturedFrame | None:
+    def read(self, wanted: Wanted = every) -> CapturedFrame | None:
         wait = self._due_ns - time.monotonic_ns()
         if wait > 0:
             time.sleep(min(wait / 1e9, CAMERA_READ_WAIT))
@@ -67,6 +74,8 @@ class PatternSource:
         if now - self._due_ns > BEHIND_MAX_NS:
             self._due_ns = now
         self._due_ns += INTERVAL_NS
+        if not wanted(now):
+            return None
         artwork = self._artwork
         if artwork is None or (artwork.width, artwork.height) != self._size:
             artwork = self._artwork = _Artwork(*self._size, self._name)

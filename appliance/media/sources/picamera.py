@@ -17,7 +17,14 @@ import av
 from appliance.core.limits import CAMERA_READ_WAIT
 from appliance.core.words import say
 from appliance.errors import DeviceError
-from appliance.media.sources.source import CAPTURE_FPS, CAPTURE_HEIGHT, CAPTURE_WIDTH, CapturedFrame
+from appliance.media.sources.source import (
+    CAPTURE_FPS,
+    CAPTURE_HEIGHT,
+    CAPTURE_WIDTH,
+    CapturedFrame,
+    Wanted,
+    every,
+)
 
 BUFFERS = 4  # libcamera's for video is 6; a picture is copied out at once, fewer are less delay
 FRAME_US = 1_000_000 // CAPTURE_FPS
@@ -101,7 +108,7 @@ class PiCameraSource:
     def want_size(self, width: int, height: int) -> None:
         """A camera keeps its size: changing it would interrupt the picture."""
 
-    def read(self) -> CapturedFrame | None:
+    def read(self, wanted: Wanted = every) -> CapturedFrame | None:
         try:
             if self._job is None:
                 self._job = self._camera.capture_request(wait=False)
@@ -111,8 +118,10 @@ class PiCameraSource:
                 return None
             self._job = None
             try:
+                captured_ns = self._captured_ns(request.get_metadata().get("SensorTimestamp"))
+                if not wanted(captured_ns):
+                    return None
                 array = request.make_array("main")  # a copy; libcamera gets its buffer back below
-                stamp = request.get_metadata().get("SensorTimestamp")
             finally:
                 request.release()
         except DeviceError:
@@ -124,7 +133,7 @@ class PiCameraSource:
             ) from error
         # Rows may be padded: the array is as wide as a row of the buffer.
         frame = av.VideoFrame.from_numpy_buffer(array, format="yuv420p", width=CAPTURE_WIDTH)
-        return CapturedFrame(frame, self._captured_ns(stamp))
+        return CapturedFrame(frame, captured_ns)
 
     @staticmethod
     def _captured_ns(stamp: int | None) -> int:

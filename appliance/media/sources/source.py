@@ -14,6 +14,7 @@ The modules of the sources are imported only when they are used: their libraries
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -49,6 +50,15 @@ class CapturedFrame:
     pixel_aspect: float = 1.0
 
 
+Wanted = Callable[[int], bool]
+"""Whether the picture taken at that time (CLOCK_MONOTONIC in nanoseconds) is of use; asked once for each."""
+
+
+def every(_captured_ns: int) -> bool:
+    """Every picture is wanted."""
+    return True
+
+
 class Source(Protocol):
     """A camera or what stands in for one. Used by one thread of the camera process.
 
@@ -69,8 +79,11 @@ class Source(Protocol):
     def want_size(self, width: int, height: int) -> None:
         """The largest picture that anybody wants now; a hint, before ``open`` or while open."""
 
-    def read(self) -> CapturedFrame | None:
-        """Return the next picture, or None if none came within limits.CAMERA_READ_WAIT or so."""
+    def read(self, wanted: Wanted = every) -> CapturedFrame | None:
+        """Return the next picture; None if none came within CAMERA_READ_WAIT or so, or it is not wanted.
+
+        What is not wanted is neither drawn nor decoded, where it can be left out.
+        """
 
     def close(self) -> None:
         """Stop capturing; never raises, and may be called at any time."""

@@ -21,7 +21,14 @@ import av
 from appliance.core.limits import CAMERA_STALE_AFTER
 from appliance.core.words import say
 from appliance.errors import DeviceError
-from appliance.media.sources.source import CAPTURE_FPS, CAPTURE_HEIGHT, CAPTURE_WIDTH, CapturedFrame
+from appliance.media.sources.source import (
+    CAPTURE_FPS,
+    CAPTURE_HEIGHT,
+    CAPTURE_WIDTH,
+    CapturedFrame,
+    Wanted,
+    every,
+)
 
 VIDIOC_QUERYCAP = 0x80685600  # _IOR('V', 0, struct v4l2_capability: 104 bytes)
 VIDIOC_ENUM_FMT = 0xC0405602  # _IOWR('V', 2, struct v4l2_fmtdesc: 64 bytes)
@@ -167,13 +174,13 @@ class V4l2Source:
     def want_size(self, width: int, height: int) -> None:
         """A camera keeps its size: changing it would interrupt the picture."""
 
-    def read(self) -> CapturedFrame | None:
+    def read(self, wanted: Wanted = every) -> CapturedFrame | None:
         # Blocks in the kernel until the next picture; the supervisor kills a process that waits too long.
         try:
             packet = next(self._packets)
             captured_ns = self._captured_ns(packet)
-            if time.monotonic_ns() - captured_ns > STALE_NS:
-                return None
+            if time.monotonic_ns() - captured_ns > STALE_NS or not wanted(captured_ns):
+                return None  # no format of ours builds on a picture before it
             frames = packet.decode()
         except BlockingIOError:
             return None
