@@ -367,6 +367,7 @@ SNAPSHOTS_EVERY = 0.02  # and told to the display so often: more than it shows, 
 REHEARSE_AFTER = 1.0  # seconds at home until what comes after it is drawn ahead: the first page comes first
 REHEARSE_EVERY = 300.0  # and again: the clocks of an hour push everything else out of what is kept
 REHEARSED_PER_TURN = 0.004  # seconds of it at a time: a key that is pressed meanwhile waits for it
+REHEARSAL_PAUSE = 0.02  # seconds between: through in less than a second, and keys, pictures, sound come first
 IDLE_WAIT = 0.25  # longest sleep of a display without a screen: who has work wakes it, a signal can't
 EVENTS_PER_TURN = 64  # input events handled before the screen is brought up to date
 NOTICE_FOR = 5.0  # a notice stays on the screen: two lines are read in 3 s

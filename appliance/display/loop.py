@@ -232,6 +232,8 @@ class Display:
         until = min(self._canvas.view.stale_at, self._canvas.spin_at(self._pace.spin_every)) - now
         if self._bridge.snapshot is not self._pace.shown:
             until = min(until, self._behind_for())
+        if self._rehearsal.going_on:
+            until = min(until, limits.REHEARSAL_PAUSE)
         # The bridge can wake us, SDL can't: with a screen its events are looked at every few milliseconds.
         if self._stale or self._more_input:
             pass

@@ -29,6 +29,11 @@ class Rehearsal:
         self._steps: Iterator[None] | None = None  # of the one that is going on
         self._for: tuple[str, ...] = ()  # who was here then
 
+    @property
+    def going_on(self) -> bool:
+        """Whether it has begun and is to be gone on with soon."""
+        return self._steps is not None
+
     def soon(self) -> None:
         """Everything is drawn differently from now on: another surface, another look."""
         self._steps = None
@@ -40,6 +45,7 @@ class Rehearsal:
         ``moment``: everything else that a view of a snapshot depends on, None while nothing can be drawn.
         """
         if snapshot.phase is not Phase.IDLE:
+            self._steps = None  # it begins again at home
             return
         if self._steps is None and not self._begin(snapshot, moment):
             return

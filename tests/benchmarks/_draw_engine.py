@@ -43,6 +43,7 @@ Rects = Sequence[tuple[int, int, int, int]]
 PICTURES = 4  # different ones of each tile: no cache holds them all, as in a call
 PEERS = 8  # and the self-view: nine tiles
 SETTLE_S = 1.0
+HOME_SETTLE_S = 3.0  # what comes after home is drawn ahead once, in the second second
 KEYS_EVERY = (0.12, 0.22)  # seconds between two presses, at random: no pace of ours is in step with it
 NAMES = ("Bridge", "Engine Room", "Infirmary", "Harbour Office", "Workshop", "Galley", "Cabin 4", "Library")
 
@@ -181,6 +182,7 @@ def home_idle(seconds: float) -> Figures:
     found = Figures()
 
     def measure(_display: Display) -> None:
+        time.sleep(HOME_SETTLE_S)
         before, began = time.process_time(), time.monotonic()
         time.sleep(seconds)
         found.cores = (time.process_time() - before) / (time.monotonic() - began)

@@ -145,6 +145,19 @@ def test_a_meeting_is_not_disturbed(rig: Rig) -> None:
     assert not rig.rendered
 
 
+def test_what_a_meeting_interrupts_begins_again_at_home(rig: Rig) -> None:
+    rig.now += limits.REHEARSE_AFTER
+    rig.step = limits.REHEARSED_PER_TURN
+    rig.go_on()
+    assert rig.rehearsal.going_on
+    rig.go_on(CALL)
+    assert not rig.rehearsal.going_on
+    rig.step = 0.0
+    rig.go_on()
+    assert "Connecting to Engine Room" in rig.rendered
+    assert not rig.rehearsal.going_on
+
+
 def test_another_look_is_drawn_ahead_too(rig: Rig) -> None:
     rig.now += limits.REHEARSE_AFTER
     rig.go_on()
