@@ -56,6 +56,20 @@ class Rect(NamedTuple):
             self.x < other.right and other.x < self.right and self.y < other.bottom and other.y < self.bottom
         )
 
+    def without(self, hole: Rect) -> tuple[Rect, ...]:
+        """What is left of it outside of ``hole``: at most four rectangles that share no pixel."""
+        if not self.overlaps(hole):
+            return (self,)
+        top, bottom = max(self.y, hole.y), min(self.bottom, hole.bottom)
+        left, right = max(self.x, hole.x), min(self.right, hole.right)
+        around = (
+            Rect(self.x, self.y, self.w, top - self.y),
+            Rect(self.x, top, left - self.x, bottom - top),
+            Rect(right, top, self.right - right, bottom - top),
+            Rect(self.x, bottom, self.w, self.bottom - bottom),
+        )
+        return tuple(rect for rect in around if rect.w > 0 and rect.h > 0)
+
     def grown(self, by: int) -> Rect:
         """The rectangle with ``by`` pixels more on every side (fewer, when negative)."""
         return Rect(self.x - by, self.y - by, max(0, self.w + 2 * by), max(0, self.h + 2 * by))

@@ -397,6 +397,7 @@ PICTURE_SIDE_MAX = 4096  # pixels; a larger picture is not decoded
 PRESETS_SHOWN = 6  # two rows of three on the home screen
 PROBLEMS_SHOWN = 2  # on the home screen, of two lines each; doctor tells the rest
 DRAWN_TEXTS_KEPT = 256  # rendered lines of text, 13 kB each: home, what comes after it, two clocks that tick
+TILE_PARTS_MAX = 12  # of a tile that bars and menus leave to be seen; of more it is drawn as a whole
 DRAWN_SHAPES_KEPT = 256  # corners, icons, chips and spinner positions
 FONTS_LOOKED_FOR = 3  # in a Unicode block, or for Chinese: each takes fontconfig some 10 ms
 DRAWINGS_KEPT = 4  # pictures of a mesh: the one that is shown, and the one before

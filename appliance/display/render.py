@@ -5,7 +5,8 @@ beside this one that has the same, and be chosen where ``canvas.Canvas`` makes i
 says why there is none.
 
 Between two views the nodes that differ are redrawn, with whatever stands above or below them there.
-A new picture of a tile is drawn by itself: the picture, its four corners, and the few nodes above.
+A new picture of a tile is drawn by itself: the picture where it is seen, its four corners, and the few nodes
+above. What lies under a bar or a menu is left out, and the bar with its buttons stays as it is.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from appliance.display.theme import RGB, Ink, Theme
 
 log = logging.getLogger(__name__)
 
+Part = tuple[Rect, tuple[tuple[Rect, Node], ...]]  # of a tile; the nodes above it, each within a rectangle
+
 WHOLE_SHARE = 0.6  # of the screen: from here on one large update is cheaper than many
 
 
@@ -40,7 +43,7 @@ class Renderer:
         self._screen = Rect(0, 0, *surface.get_size())
         self._view: View | None = None
         self._pictures: dict[str, pygame.Surface] = {}
-        self._over: dict[Video, tuple[Node, ...]] = {}
+        self._parts: dict[Video, tuple[Part, ...]] = {}  # of each tile, what is seen of it
         self._dirty: list[Rect] = []
         self._step = 0
         self.faults: Counter[str] = Counter()
@@ -58,8 +61,8 @@ class Renderer:
     def show(self, view: View) -> None:
         """Draw what differs from the view before."""
         before, self._view = self._view, view
-        self._over = {
-            node: tuple(n for n in view.nodes[i + 1 :] if n.rect.overlaps(node.rect))
+        self._parts = {
+            node: self._seen(node, [n for n in view.nodes[i + 1 :] if n.rect.overlaps(node.rect)])
             for i, node in enumerate(view.nodes)
             if isinstance(node, Video)
         }
@@ -78,14 +81,30 @@ class Renderer:
         if first:
             self._redraw([video.rect])
             return True
-        clip = video.rect.common(self._screen)
-        self._surface.set_clip(clip)
-        self._draw(video)
-        for node in self._over.get(video, ()):
-            self._draw(node)
+        frame = _fitted(frame, video.rect)
+        for clip, above in self._parts.get(video, ()):
+            self._surface.set_clip(clip)
+            self._blit_video(video, frame)
+            for within, node in above:
+                self._surface.set_clip(within)
+                self._draw(node)
+            self._dirty.append(clip)
         self._surface.set_clip(None)
-        self._dirty.append(clip)
         return True
+
+    def _seen(self, video: Video, above: list[Node]) -> tuple[Part, ...]:
+        """The parts of a tile that no opaque box covers, and what is drawn over each."""
+        whole = video.rect.common(self._screen)
+        parts = [whole]
+        for node in above:
+            if isinstance(node, Box) and node.fill is not None and len(self._theme.palette[node.fill]) == 3:
+                for hole in shapes.covered(node.rect, node.radius):
+                    parts = [left for part in parts for left in part.without(hole)]
+        if len(parts) > limits.TILE_PARTS_MAX:
+            parts = [whole]
+        return tuple(
+            (part, tuple((part.common(n.rect), n) for n in above if n.rect.overlaps(part))) for part in parts
+        )
 
     def drop_picture(self, tile: str) -> None:
         """Take a tile's picture off the screen, if there is one."""
@@ -192,11 +211,11 @@ class Renderer:
 
     def _draw_video(self, node: Video) -> None:
         frame = self._pictures.get(node.tile)
-        if frame is None:
-            return
+        if frame is not None:
+            self._blit_video(node, _fitted(frame, node.rect))
+
+    def _blit_video(self, node: Video, frame: pygame.Surface) -> None:
         x, y, w, h = node.rect
-        if frame.get_size() != covering(node.rect):
-            frame = _scaled(frame, node.rect)
         over_x, over_y = (frame.get_width() - w) // 2, (frame.get_height() - h) // 2
         self._surface.blit(frame, (x, y), (over_x, over_y, w, h))
         shapes.round_off(self._surface, node.rect, node.radius, self._theme.color(node.behind))
@@ -240,6 +259,10 @@ def layout(node: Text, typesetter: Typesetter) -> list[str]:
         if left > 0:
             lines += typesetter.wrap(paragraph, node.px, node.bold, node.rect.w, left)
     return lines
+
+
+def _fitted(frame: pygame.Surface, rect: Rect) -> pygame.Surface:
+    return frame if frame.get_size() == covering(rect) else _scaled(frame, rect)
 
 
 def _scaled(frame: pygame.Surface, rect: Rect) -> pygame.Surface:

@@ -49,6 +49,18 @@ def draw_box(
                 surface.blit(disc, at, (dx * radius, dy * radius, radius, radius))
 
 
+def covered(rect: Rect, radius: int) -> tuple[Rect, ...]:
+    """The rectangles in which an opaque box hides whatever is behind it: all of it but its corners."""
+    radius = max(0, min(radius, rect.w // 2, rect.h // 2))
+    x, y, w, h = rect
+    bands = (
+        Rect(x, y + radius, w, h - 2 * radius),
+        Rect(x + radius, y, w - 2 * radius, radius),
+        Rect(x + radius, y + h - radius, w - 2 * radius, radius),
+    )
+    return tuple(band for band in bands if band.w > 0 and band.h > 0)
+
+
 def _frame(surface: pygame.Surface, rect: Rect, color: RGB, radius: int, width: int) -> None:
     x, y, w, h = rect
     surface.fill(color, (x + radius, y, w - 2 * radius, width))

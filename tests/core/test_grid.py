@@ -246,3 +246,16 @@ def test_what_two_rectangles_share() -> None:
     assert not a.overlaps(Rect(10, 0, 5, 5))
     assert a.holds(9, 9)
     assert not a.holds(10, 9)
+
+
+small = st.builds(Rect, *[st.integers(-8, 8)] * 2, *[st.integers(0, 9)] * 2)
+
+
+@given(whole=small, hole=small)
+def test_without_a_hole_every_other_pixel_is_left_once(whole: Rect, hole: Rect) -> None:
+    parts = whole.without(hole)
+    points = [(x, y) for x in range(-9, 18) for y in range(-9, 18)]
+    for point in points:
+        count = sum(part.holds(*point) for part in parts)
+        assert count == (whole.holds(*point) and not hole.holds(*point))
+    assert len(parts) <= 4
