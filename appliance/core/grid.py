@@ -129,11 +129,12 @@ def _arranged(count: int, area: Rect, gap: int, aspect: float) -> tuple[Rect, ..
         tiles = _place(rows, rows, area, gap)
         if best is None or _value(tiles, aspect) > best[0] + 1e-6:
             best = _value(tiles, aspect), tiles
-    for columns in range(1, count + 1):
-        full, rest = divmod(count, columns)
-        rows = (columns,) * full + ((rest,) if rest else ())
-        tiles = _place(rows, (columns,) * len(rows), area, gap)
-        value = _value(tiles, aspect) * (1 - UNTIDY * (columns - (rest or columns)) / columns)
+    for lines in range(1, count + 1):
+        short, longer = divmod(count, lines)
+        rows = (short + 1,) * longer + (short,) * (lines - longer)
+        columns = rows[0]
+        tiles = _place(rows, (columns,) * lines, area, gap)
+        value = _value(tiles, aspect) * (1 - UNTIDY * (columns - short) / columns)
         if best is None or value > best[0] + 1e-6:
             best = value, tiles
     assert best is not None
@@ -240,10 +241,14 @@ def _even_above(value: float) -> int:
 
 
 def _value(tiles: tuple[Rect, ...], aspect: float) -> float:
-    """The sum of the pictures' apparent sizes (lengths, not areas: one giant doesn't outweigh many)."""
-    total = 0.0
+    """The pictures' apparent size, times their number: the geometric mean of their lengths (not areas).
+
+    A large tile does not make up for a small one: everybody wants to be seen.
+    """
+    logs = 0.0
     for tile in tiles:
-        if tile.w and tile.h:
-            cut = min(tile.w / tile.h, aspect) / max(tile.w / tile.h, aspect)
-            total += math.sqrt(tile.w * tile.h * cut)
-    return total
+        if not (tile.w and tile.h):
+            return 0.0
+        cut = min(tile.w / tile.h, aspect) / max(tile.w / tile.h, aspect)
+        logs += math.log(tile.w * tile.h * cut) / 2
+    return len(tiles) * math.exp(logs / len(tiles)) if tiles else 0.0

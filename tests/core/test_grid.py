@@ -259,3 +259,13 @@ def test_without_a_hole_every_other_pixel_is_left_once(whole: Rect, hole: Rect) 
         count = sum(part.holds(*point) for part in parts)
         assert count == (whole.holds(*point) and not hole.holds(*point))
     assert len(parts) <= 4
+
+
+@pytest.mark.parametrize("area", [AREA, Rect(15, 32, 770, 432), Rect(40, 80, 1840, 940)])
+def test_nobody_is_small_for_the_sake_of_a_few_large_ones(area: Rect) -> None:
+    """Seven were once arranged so that three of them were half as large as each of nine."""
+    smallest = [min(t.w * t.h for t in arrange(count, area, 12)) for count in range(1, limits.PEERS_MAX + 2)]
+    for count, more in itertools.pairwise(smallest[::2]):
+        assert count >= 0.75 * more
+    for count, more in itertools.pairwise(smallest[1::2]):
+        assert count >= 0.75 * more

@@ -125,6 +125,21 @@ def test_a_page_from_right_to_left_is_the_page_in_a_mirror(scene: Scene, typeset
     assert back.nodes != there.nodes or not there.nodes  # a screen that is off
 
 
+ROWS_OF_KEYS = ("123", "456", "789", "1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm")
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=[scene.name for scene in SCENES])
+def test_keys_stand_in_their_usual_order_on_a_page_from_right_to_left(
+    scene: Scene, typesetter: Typesetter
+) -> None:
+    view = stand(scene.looking(ARABIC), (1280, 720), typesetter, right_to_left=True).view()
+    at = {target.name.removeprefix("key:").lower(): target.rect for target in view.targets}
+    for row in ROWS_OF_KEYS:
+        keys = [at[key] for key in row if key in at]
+        if len(keys) == len(row) and len({key.y for key in keys}) == 1:
+            assert [key.x for key in keys] == sorted(key.x for key in keys), row
+
+
 def videos(view: View) -> dict[str, Rect]:
     return {node.tile: node.rect for node in view.nodes if isinstance(node, Video)}
 

@@ -32,27 +32,30 @@ def draw_digits(
     Targets: ``key:DIGIT``, ``delete`` and ``next``.
     """
     x, y, w = area.x, area.y, min(area.w, WIDE)
-    page.box(page.rect(x, y, w, FIELD), Ink.PANEL, 16, Ink.LINE if shut else Ink.ACCENT)
-    if not typed:
-        page.text(page.rect(x + 26, y, w - 52, FIELD), hint, t.LEAD, Ink.DIM)
-    elif hidden:
-        for i in range(len(typed)):
-            page.dot(x + 26 + (i + 0.4) * DOT, y + FIELD / 2, 7, Ink.TEXT)
-    else:
-        page.text(page.rect(x + 26, y, w - 52, FIELD), typed, t.DISPLAY, bold=True)
-    y += FIELD + GAP
-    each = (w - 2 * GAP) / 3
-    high = min(92.0, (area.bottom - y - 3 * GAP) / 4)
-    for i, digit in enumerate("123456789"):
-        rect = page.rect(x + i % 3 * (each + GAP), y + i // 3 * (high + GAP), each, high)
-        color = Ink.DIM if shut else Ink.TEXT
-        page.button(f"key:{digit}", rect, digit, t.TITLE, radius=14, color=color, first=digit == "1")
-    y += 3 * (high + GAP)
-    page.button("delete", page.rect(x, y, each, high), "", t.TITLE, color=Ink.DIM, icon="delete", radius=14)
-    rect = page.rect(x + each + GAP, y, each, high)
-    page.button("key:0", rect, "0", t.TITLE, radius=14, color=Ink.DIM if shut else Ink.TEXT)
-    there = page.rect(x + 2 * (each + GAP), y, each, high)
-    page.go_button("next", there, go, t.LEAD, ready=ready and not shut)
+    with page.unmirrored(page.rect(x, y, w, area.bottom - y)):
+        page.box(page.rect(x, y, w, FIELD), Ink.PANEL, 16, Ink.LINE if shut else Ink.ACCENT)
+        if not typed:
+            page.text(page.rect(x + 26, y, w - 52, FIELD), hint, t.LEAD, Ink.DIM)
+        elif hidden:
+            for i in range(len(typed)):
+                page.dot(x + 26 + (i + 0.4) * DOT, y + FIELD / 2, 7, Ink.TEXT)
+        else:
+            page.text(page.rect(x + 26, y, w - 52, FIELD), typed, t.DISPLAY, bold=True)
+        y += FIELD + GAP
+        each = (w - 2 * GAP) / 3
+        high = min(92.0, (area.bottom - y - 3 * GAP) / 4)
+        for i, digit in enumerate("123456789"):
+            rect = page.rect(x + i % 3 * (each + GAP), y + i // 3 * (high + GAP), each, high)
+            color = Ink.DIM if shut else Ink.TEXT
+            page.button(f"key:{digit}", rect, digit, t.TITLE, radius=14, color=color, first=digit == "1")
+        y += 3 * (high + GAP)
+        page.button(
+            "delete", page.rect(x, y, each, high), "", t.TITLE, color=Ink.DIM, icon="delete", radius=14
+        )
+        rect = page.rect(x + each + GAP, y, each, high)
+        page.button("key:0", rect, "0", t.TITLE, radius=14, color=Ink.DIM if shut else Ink.TEXT)
+        there = page.rect(x + 2 * (each + GAP), y, each, high)
+        page.go_button("next", there, go, t.LEAD, ready=ready and not shut)
 
 
 def beside(page: Page, area: Area, sentence: Text, tone: Tone = Tone.WARNING) -> None:

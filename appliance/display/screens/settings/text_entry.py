@@ -40,9 +40,12 @@ class TextEntry:
         if self.entry.problem:
             line = page.rect(MARGIN, 199, page.w - 2 * MARGIN, 32)
             page.text(line, self.entry.problem, t.NOTE, Ink.WARNING_TEXT)
-        self._field(page, page.w * 0.4)
+        x = page.w * 0.4
+        with page.unmirrored(page.rect(x, 0, page.w - MARGIN - x, page.h)):
+            self._field(page, x)
         area = (MARGIN, KEYS_TOP, page.w - 2 * MARGIN, page.h - KEYS_TOP - 90)
-        keyboard.draw(page, self._keys, area, ready=bool(self.entry.label), go=self._go)
+        with page.unmirrored(page.rect(*area)):
+            keyboard.draw(page, self._keys, area, ready=bool(self.entry.label), go=self._go)
         wide = page.measure(say("Back"), t.BODY) + 76
         back = page.rect(MARGIN - 24, page.h - 47 - FOOTER / 2, wide, FOOTER)
         page.button("back", back, say("Back"), t.BODY, color=Ink.DIM, fill=Ink.BACKGROUND, icon="back")
