@@ -1,9 +1,9 @@
 """Where the tiles go: rectangles, and the arrangements of 1 to 16 tiles that show most of everybody.
 
 Two families of arrangements compete. *Justified*: every row is as wide as the area; a row with one
-tile fewer has larger tiles, and stands above. *Equal*: all tiles have one size, the last row may be
-shorter and is centred. A picture covers its whole tile, so a tile narrower or wider than the picture
-cuts some of it away: an arrangement is judged by how large each picture appears, less what is cut.
+tile fewer has larger tiles, and stands above. *Equal*: all tiles have one size, a row may have one tile
+fewer, stands below and is centred. A picture covers its whole tile, so a tile narrower or wider than the
+picture cuts some of it away: an arrangement is judged by how large each picture appears, less what is cut.
 
 With one *large* tile the others stand in a strip at its right or below it. The strip takes the room
 that the large picture can't use, and more only until its own tiles can be made out.
@@ -84,7 +84,7 @@ class Rect(NamedTuple):
 PICTURE_ASPECT = 16 / 9  # of every camera layer
 NARROWEST = 1.5  # width / height of a tile: 16 % of the picture's sides are cut, people sit in the middle
 WIDEST = 2.0  # 11 % is cut, above and below
-UNTIDY = 0.08  # what a last row of almost only gaps costs: a tidy grid wins when sizes are close
+UNTIDY = 0.08  # times the share of a row that is gaps: a tidy grid wins when sizes are close
 ROWS_MAX = 8  # rows of two on a portrait screen, with 16 tiles
 STRIP_SMALLEST = 0.14  # side of a strip's picture / side of the area, both as square roots: a face is known
 
