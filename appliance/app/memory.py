@@ -5,9 +5,10 @@ thread a heap of its own and returns little of it; one heap is enough for all of
 link are collected soon after it, for the next one to use their memory; a while after a meeting, when nobody
 waits for the loop, what is free goes back to the system.
 
-In a call the opposite counts: every picture is half a megabyte that is freed 33 ms later. By default glibc
-returns it to the kernel each time, which has to clear the same pages again: 7000 page faults a second
-with six remote peers, a tenth of the box's CPU.
+In a call every picture is half a megabyte that is freed 33 ms later. By default glibc returns it to the
+kernel each time, which has to clear the same pages again: 7000 page faults a second with six remote peers, a
+tenth of the box's CPU. So the heap keeps what is free, and gives it back only now and then: tiles change
+their sizes, and what one layout left in pieces does not fit the pictures of the next.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from appliance.core.limits import (
     MALLOC_KEEP,
     MALLOC_MMAP_FROM,
     MEMORY_KEPT,
+    TRIM_EVERY,
 )
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # <malloc.h>
@@ -51,12 +53,17 @@ def collect() -> None:
     gc.collect()
 
 
+def trim() -> None:
+    """Return what is free in the heap to the system; takes some milliseconds."""
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if malloc_trim is not None:
+        malloc_trim(0)
+
+
 def give_back() -> None:
     """Collect what a meeting left behind and return it to the system; takes some tens of milliseconds."""
     gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    trim()
 
 
 class Housekeeping:
@@ -67,6 +74,7 @@ class Housekeeping:
         self._anybody = anybody
         self._collect_at = 0.0  # not before, in a call
         self._garbage = False  # a link was closed since
+        self._trim_at: float | None = None  # in a call
         self._rest_timer: asyncio.TimerHandle | None = None
 
     def link_closed(self) -> None:
@@ -74,15 +82,22 @@ class Housekeeping:
         self._garbage = True
 
     def in_call(self) -> None:
-        """Called often in a call: collect what links left, once in a while."""
-        if self._garbage and self._loop.time() >= self._collect_at:
+        """Called often in a call: collect what links left, and give back what is free, once in a while."""
+        now = self._loop.time()
+        if self._garbage and now >= self._collect_at:
             collect()
             self._garbage = False
-            self._collect_at = self._loop.time() + COLLECT_EVERY
+            self._collect_at = now + COLLECT_EVERY
+        if self._trim_at is None:
+            self._trim_at = now + TRIM_EVERY
+        elif now >= self._trim_at:
+            trim()
+            self._trim_at = now + TRIM_EVERY
 
     def rest_soon(self) -> None:
         """Give memory back if nobody is met for a while: who comes again finds it warm."""
         self.stop()
+        self._trim_at = None
         self._rest_timer = self._loop.call_later(MEMORY_KEPT, self._rest)
 
     def _rest(self) -> None:

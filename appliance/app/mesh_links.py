@@ -55,6 +55,8 @@ class MeshLinks:
         self._pictures: dict[str, MissingPicture] = {}
         self._away: dict[str, float] = {}  # since when
         self._looked_at = float("-inf")
+        self._view: MeshView | None = None  # until something else is known
+        self._view_of: object = None  # which peers, and how they were
 
     def quality(self, peer_id: str) -> int:
         """Of our link with a peer: 3 good, 2 fair, 1 bad, 0 not known yet."""
@@ -75,8 +77,11 @@ class MeshLinks:
         )
 
     def view(self, name: str, now: float) -> MeshView:
-        """Every link of this meeting. ``name``: this box's."""
-        return self._mesh.view(name, self._links(), now)
+        """Every link of this meeting, figures as at the last look. ``name``: this box's."""
+        key = (name, [(peer, shell.machine.state, shell.machine.name) for peer, shell in self._peers.items()])
+        if self._view is None or self._view_of != key:
+            self._view, self._view_of = self._mesh.view(name, self._links(), now), key
+        return self._view
 
     def heard(self, peer_id: str, links: tuple[m.Link, ...], now: float) -> None:
         """A member told of its links."""
@@ -85,11 +90,13 @@ class MeshLinks:
         except RemoteProtocolError as error:
             self._count(error.code)
             return
+        self._view = None
         if changed:
             self._changed()
 
     def forget(self, peer_id: str) -> None:
         """A peer is over."""
+        self._view = None
         self._mesh.forget(peer_id)
         self._teller.forget(peer_id)
         for known in (self._quality, self._pictures, self._away):
@@ -100,6 +107,7 @@ class MeshLinks:
         if now - self._looked_at < limits.LINKS_LOOK_EVERY:
             return
         self._looked_at = now
+        self._view = None
         for peer_id, shell in self._peers.items():
             self._look(peer_id, shell, now)
         links = self._links()
@@ -114,17 +122,17 @@ class MeshLinks:
             self._away.setdefault(peer_id, now)
         else:
             self._away.pop(peer_id, None)
-        live = machine.state is PeerState.LIVE and media is not None
-        if not live or media is None:
+        stats = media.stats() if media is not None else None
+        live = machine.state is PeerState.LIVE and stats is not None
+        if not live or stats is None:
             self._quality.pop(peer_id, None)
         else:
-            stats = media.stats()
             quality = self._quality.setdefault(peer_id, LinkQuality())
             received = stats.packets_received + stats.sounds_received
             quality.look(received, stats.packets_lost + stats.sounds_lost, machine.rtt_ms, now)
         watch = self._pictures.setdefault(peer_id, MissingPicture())
         expected = live and machine.camera_on and not machine.held and self._shown(peer_id)
-        came = media is not None and media.stats().fps_decoded > 0
+        came = stats is not None and stats.fps_decoded > 0
         before = watch.missing
         if watch.look(expected=expected, came=came, now=now):
             self._count("picture.missing")
@@ -142,7 +150,6 @@ class MeshLinks:
                 continue
             quality = self._quality.get(peer_id)
             live = state == "live" and quality is not None
-            stats = shell.media.stats() if shell.media is not None and live else None
             found.append(
                 m.Link(
                     peer=peer_id,
@@ -151,7 +158,7 @@ class MeshLinks:
                     quality=quality.value if quality is not None and live else 0,
                     loss_pm=round(1000 * quality.loss) if quality is not None and live else 0,
                     rtt_ms=_milliseconds(quality.rtt_ms) if quality is not None and live else 0,
-                    layer=_layer(stats.layer) if stats is not None else "",
+                    layer=_layer(shell.media.layer) if shell.media is not None and live else "",
                 )
             )
         return tuple(found[: limits.PEERS_MAX])

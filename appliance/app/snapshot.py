@@ -104,7 +104,6 @@ def _shut_out(session: Session) -> ShutOutView | None:
 
 def _tile(shell: PeerShell, session: Session) -> TileView:
     machine = shell.machine
-    stats = shell.media.stats() if shell.media is not None else None
     return TileView(
         peer=machine.peer_id,
         name=machine.name,
@@ -113,7 +112,7 @@ def _tile(shell: PeerShell, session: Session) -> TileView:
         camera_on=machine.camera_on,
         speaking=shell.speaking.now,
         quality=session.mesh.quality(machine.peer_id),
-        layer=stats.layer if stats is not None else "",
+        layer=shell.media.layer if shell.media is not None else "",
         muted_here=shell.muted_here,
         held=machine.held,
         meter=shell.speaking.meter,

@@ -620,6 +620,7 @@ VIEW_LINKS_EVERY = (
 LINE_IDENTITY_WAIT = 0.02  # a line came before the identity of who dials it: looked again so often
 ACQUAINTANCES_MAX = 256  # boxes remembered by name: more than a ship has, and 12 kB on disk
 COLLECT_EVERY = 15.0  # in a call, closed links' garbage is collected at most so often: it takes milliseconds
+TRIM_EVERY = 30.0  # seconds in a call until free memory goes back to the system: it takes milliseconds
 MEMORY_KEPT = 60.0  # seconds without a meeting until free memory goes back to the system
 MALLOC_KEEP = 16 << 20  # bytes a heap keeps free at its end: pictures come and go in the same memory
 MALLOC_MMAP_FROM = 8 << 20  # larger blocks get pages of their own; an RGB picture of 1080p has 6 MB

@@ -42,6 +42,8 @@ CONNECTED = "connected"
 FAILED = "failed"
 CLOSED = "closed"
 
+_LAYERS = {layer.spec.height: layer.value for layer in Layer}
+
 
 class SoundIn(Protocol):
     """Takes the Opus packets of one remote. ``timestamp``: 48 kHz. ``now``: monotonic seconds of arrival.
@@ -275,8 +277,13 @@ class MediaLink:
 
     # --- statistics -------------------------------------------------------------------------------
 
+    @property
+    def layer(self) -> str:
+        """What we get, by its height: "H", "M" or "L", "" before the first picture."""
+        return _LAYERS.get(self._pictures.size[1], "")
+
     def stats(self) -> LinkStats:
-        """How the link does at this moment."""
+        """How the link does at this moment. Not for every snapshot: it counts pictures."""
         now = time.monotonic()
         width, height = self._pictures.size
         decoder, assembly = self._pictures.decoder, self._pictures.assembly
@@ -286,7 +293,7 @@ class MediaLink:
         counts = self._connection.counts
         skew = self._sync.skew(self._pictures.recently_shown, self._sound_in.heard, now)
         return LinkStats(
-            layer=next((layer.value for layer in Layer if layer.spec.height == height), ""),
+            layer=self.layer,
             width=width,
             height=height,
             fps_received=self._pictures.received.read(now),

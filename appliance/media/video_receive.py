@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Protocol
 
 from appliance.core.assembly import AssembledFrame, AssemblyCounts, FrameAssembler
@@ -41,7 +42,8 @@ class Rate:
 
     def read(self, now: float) -> float:
         """Events per second."""
-        return float(sum(1 for at in self._times.copy() if at > now - 1.0))
+        since = now - 1.0
+        return float(sum(1 for _ in takewhile(since.__lt__, reversed(self._times.copy()))))
 
 
 def _at_once(_timestamp: int, _now: float) -> float:

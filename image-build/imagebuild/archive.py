@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import email.utils
+import http
 import http.client
 import os
 import re
@@ -14,7 +15,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagebuild.common import BuildError, cache_folder, digest, file_sha256, replacing, run, say
+from imagebuild.common import (
+    BuildError,
+    StaleLockError,
+    cache_folder,
+    digest,
+    file_sha256,
+    replacing,
+    run,
+    say,
+)
 from imagebuild.lock import Lock, Package, path_of
 from imagebuild.manifest import TOOLS, Manifest, architecture_of
 
@@ -255,8 +265,11 @@ def manifest_digest(manifest: Manifest, name: str) -> str:
 
 
 def _fetch(urls: Sequence[tuple[str, float]], package: Package, target: Path) -> None:
-    """Get a package from the first address that has it. Raises BuildError when none has what is locked."""
+    """Get a package from the first address that has it. Raises BuildError when none has what is locked,
+    StaleLockError when an archive answers that it has no such file.
+    """
     problems = []
+    gone = False
     for url, timeout in urls:
         try:
             with replacing(target) as part:
@@ -271,9 +284,11 @@ def _fetch(urls: Sequence[tuple[str, float]], package: Package, target: Path) ->
             return
         except urllib.error.HTTPError as error:
             problems.append(f"{url}: {error.code} {error.reason}")
+            gone = gone or error.code == http.HTTPStatus.NOT_FOUND
         except (OSError, http.client.HTTPException) as error:
             problems.append(f"{url}: {error}")
-    raise BuildError("\n    ".join([f"{package.name} {package.version} is nowhere:", *problems]))
+    kind = StaleLockError if gone else BuildError
+    raise kind("\n    ".join([f"{package.name} {package.version} is nowhere:", *problems]))
 
 
 def store() -> Path:
@@ -289,7 +304,8 @@ def is_cached(lock: Lock) -> bool:
 def fetch(lock: Lock, where: Mirrors, uses: Sequence[str]) -> dict[str, Path]:
     """Every package of the lock for these uses, from the cache or a mirror: name -> file, verified.
 
-    Raises BuildError that names each package that is not as locked or not there any more, and how to renew.
+    Raises BuildError that names each package that is not as locked or not there any more, and how to renew;
+    StaleLockError when nothing but that is the matter.
     """
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(lock.epoch))
     files: dict[str, Path] = {}
@@ -304,11 +320,11 @@ def fetch(lock: Lock, where: Mirrors, uses: Sequence[str]) -> dict[str, Path]:
         megabytes = sum(package.size for package, _ in jobs) / 1e6
         say(f"downloading {len(jobs)} packages, {megabytes:.0f} MB")
 
-    def get(job: tuple[Package, Path]) -> str | None:
+    def get(job: tuple[Package, Path]) -> BuildError | None:
         package, target = job
         root = where.roots.get(package.archive)
         if root is None:
-            return f"{package.name}: no mirror is known for the archive '{package.archive}'"
+            return BuildError(f"{package.name}: no mirror is known for the archive '{package.archive}'")
         addresses = [(f"{root}/{package.path}", TIMEOUT_S)]
         if package.archive != "raspberrypi":
             area = {"debian": "debian", "security": "debian-security"}[package.archive]
@@ -319,14 +335,15 @@ def fetch(lock: Lock, where: Mirrors, uses: Sequence[str]) -> dict[str, Path]:
                 return None
             except BuildError as error:
                 if attempt == 2 or " nowhere" not in str(error):
-                    return str(error)
+                    return error
         return None
 
     with concurrent.futures.ThreadPoolExecutor(DOWNLOADS) as pool:
         problems = [problem for problem in pool.map(get, jobs) if problem]
     if problems:
-        raise BuildError(
-            "\n".join(problems)
+        kind = StaleLockError if all(isinstance(each, StaleLockError) for each in problems) else BuildError
+        raise kind(
+            "\n".join(map(str, problems))
             + f"\n{path_of(lock.name).name} can't be had as it is: a package that Debian replaced leaves the"
             " mirrors. Renew it with `./dev image --lock`, look at what changed and commit it;"
             " or name an archive that keeps old packages with --snapshot."

@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Build an image, or renew the locks. Returns the exit status."""
+    """Build an image, or renew the locks. Returns the exit status: 3 where the lock has to be renewed."""
     known = parser()
     options = known.parse_args(arguments)
     if options.arch is None and not options.lock:
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
         build.build(name, where, out, compress=not options.no_compress)
     except BuildError as error:
         say(str(error))
-        return 1
+        return error.status
     return 0
 
 

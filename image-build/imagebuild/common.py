@@ -14,7 +14,15 @@ HERE = CHECKOUT / "image-build"
 
 
 class BuildError(Exception):
-    """The image can't be built; the message says to a person why, and what to do."""
+    """The image can't be built; the message says to a person why, and what to do. ``status``: of the exit."""
+
+    status = 1
+
+
+class StaleLockError(BuildError):
+    """A locked package is in no archive any more: the lock has to be renewed."""
+
+    status = 3
 
 
 def cache_folder() -> Path:

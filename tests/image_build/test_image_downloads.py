@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from imagebuild import archive, lock
-from imagebuild.common import BuildError
+from imagebuild.common import BuildError, StaleLockError
 
 CONTROL = (
     "Package: {name}\nVersion: 1.0\nArchitecture: all\nMaintainer: Nobody <no@example.org>\nDescription: x\n"
@@ -107,11 +107,25 @@ def test_what_left_the_mirror_says_how_to_renew(mirror: tuple[Path, str]) -> Non
     folder, url = mirror
     one = package(folder, "one")
     (folder / "one.deb").unlink()
-    with pytest.raises(BuildError) as refused:
+    with pytest.raises(StaleLockError) as refused:
         archive.fetch(pinned(one), sources(url), ["image"])
     assert "one 1.0 is nowhere" in str(refused.value)
     assert "404" in str(refused.value)
     assert "./dev image --lock" in str(refused.value)
+
+
+def test_a_lock_is_not_stale_where_something_else_is_wrong(mirror: tuple[Path, str]) -> None:
+    """A new lock would hide an archive that can't be reached, or that has another file of that name."""
+    folder, url = mirror
+    one, two = package(folder, "one"), package(folder, "two")
+    with pytest.raises(BuildError) as unreachable:
+        archive.fetch(pinned(one), sources("http://127.0.0.1:9"), ["image"])
+    (folder / "one.deb").unlink()
+    (folder / "two.deb").write_bytes(b"another file")
+    with pytest.raises(BuildError) as changed:
+        archive.fetch(pinned(one, two), sources(url), ["image"])
+    assert not isinstance(unreachable.value, StaleLockError)
+    assert not isinstance(changed.value, StaleLockError)
 
 
 def test_what_left_the_mirror_comes_from_a_snapshot(mirror: tuple[Path, str], tmp_path: Path) -> None:
