@@ -60,6 +60,9 @@ chmod +x "$3/bin/python"
 """
 
 
+SYSTEM_PYTHON = "SYSTEM_PYTHON=/usr/bin/python3"  # a line of the script
+
+
 @dataclass(frozen=True)
 class Checkout:
     root: Path
@@ -105,6 +108,9 @@ def checkout(tmp_path: Path) -> Checkout:
     fakes.mkdir()
     for name in ("dev", "uv.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, root / name)
+    script = (root / "dev").read_text()
+    assert SYSTEM_PYTHON in script
+    (root / "dev").write_text(script.replace(SYSTEM_PYTHON, f"SYSTEM_PYTHON={fakes}/system-python"))
     (fakes / "installed").touch()
     made = Checkout(root, fakes)
     for name, body in FAKES.items():
@@ -234,6 +240,17 @@ class TestSetup:
         done = checkout.dev("version", FAKE_UV_VERSION="0.7.9", FAKE_PIP_FAILS="yes")
         assert done.returncode == 1
         assert "uv could not be installed" in done.stderr
+
+    def test_the_systems_python_comes_first(self, checkout: Checkout) -> None:
+        checkout.fake("system-python", "echo /the/system/python")
+        assert checkout.dev("version").returncode == 0
+        assert any(line.endswith("--python /the/system/python") for line in checkout.log)
+
+    def test_a_python_that_is_named_comes_before_it(self, checkout: Checkout) -> None:
+        checkout.fake("system-python", "echo /the/system/python")
+        checkout.fake("mine", "echo /my/python")
+        assert checkout.dev("version", UV_PYTHON=f"{checkout.fakes}/mine").returncode == 0
+        assert any(line.endswith("--python /my/python") for line in checkout.log)
 
     def test_a_python_that_is_too_old_or_too_new_is_a_sentence(self, checkout: Checkout) -> None:
         for name in ("python3", "python3.13", "python3.12", "python3.11"):
