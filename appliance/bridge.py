@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from appliance.core import limits
 from appliance.core.intents import Intent
 from appliance.core.picture import Picture
 from appliance.core.view import Snapshot
@@ -85,12 +86,22 @@ class Bridge:
         self._slots: dict[str, FrameSlot] = {}
         self._drawn: dict[str, DrawnStats] = {}
         self._deliver: Callable[[Intent], None] | None = None
+        self._early: deque[Intent] | None = deque(maxlen=limits.EARLY_INTENTS)  # until somebody listens
 
     # --- network thread -------------------------------------------------------------------
 
     def listen(self, deliver: Callable[[Intent], None] | None) -> None:
-        """Have intents handed to ``deliver`` (called on the display thread: it must hand over)."""
-        self._deliver = deliver
+        """Have intents handed to ``deliver`` (called on the display thread: it must hand over).
+
+        The first who listens gets those from before as well, at most ``EARLY_INTENTS``: whoever stands before
+        the screen does not know whether the box is there yet.
+        """
+        with self._lock:
+            self._deliver = deliver
+            early, self._early = self._early, None
+            if deliver is not None:
+                for intent in early or ():
+                    deliver(intent)
 
     def publish(self, snapshot: Snapshot) -> None:
         """Show a new snapshot."""
@@ -135,10 +146,12 @@ class Bridge:
         return self._snapshot
 
     def send(self, intent: Intent) -> None:
-        """Hand an intent to the network thread; dropped while it does not listen."""
-        deliver = self._deliver
-        if deliver is not None:
-            deliver(intent)
+        """Hand an intent to the network thread; kept until it listens, dropped when it has ended."""
+        with self._lock:
+            if self._deliver is not None:
+                self._deliver(intent)
+            elif self._early is not None:
+                self._early.append(intent)
 
     def wait(self, timeout: float) -> bool:
         """Wait until something new is there to draw, at most ``timeout`` seconds."""

@@ -116,7 +116,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.last_good:
         _log_to_stderr(arguments.verbose)
         from appliance.app import last_good
-        from appliance.app.state_files import check_state_dir
+        from appliance.app.state_dir import check_state_dir
 
         check_state_dir(state)
         loaded, mistake = last_good.load(arguments.config, state)

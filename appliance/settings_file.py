@@ -72,6 +72,11 @@ def load(state_dir: Path, config: Config) -> Changes:
     return changes
 
 
+def without_pin(given: Config) -> Config:
+    """The configuration as the box keeps it in memory: the PIN is kept as a hash, elsewhere."""
+    return msgspec.structs.replace(given, admin=configuration.Admin())
+
+
 def set_aside(state_dir: Path, problem: ConfigError) -> None:
     """Put a file that can't be used where somebody can look at it, and say so in the log."""
     log.warning("settings.broken %s; the file is %s now", problem.sentence, BROKEN)

@@ -2,11 +2,13 @@
 
 The main thread draws (``display``), because SDL wants it so; the network thread runs everything
 else on one event loop (``app.box``). They share the ``bridge`` and nothing more.
+
+The first page is drawn before the box is even imported: what pictures and sound need takes most of the time
+of a start, and nobody who stands before the screen waits for that.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import signal
@@ -15,20 +17,23 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from appliance.app import memory
-from appliance.app.box import Box
+from appliance.app.first_page import first_page
 from appliance.app.heartbeat import Heartbeat
-from appliance.app.snapshot import look
-from appliance.app.state_files import check_state_dir
-from appliance.app.status import in_a_line
+from appliance.app.state_dir import check_state_dir
 from appliance.bridge import Bridge
-from appliance.config import Config, box_name, runtime_dir
+from appliance.config import Config, runtime_dir
 from appliance.core import limits
-from appliance.core.view import Snapshot
 from appliance.display.loop import Display
 from appliance.errors import ConfigError, MeetingBoxError
 from appliance.notify import ServiceManager, from_environment
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from appliance.app.box import Box
 
 log = logging.getLogger("meetingbox")
 
@@ -41,53 +46,63 @@ class NetworkThread:
         self._display = display
         self._manager = manager
         self._thread = threading.Thread(target=self._run, name="network")
-        self._started = threading.Event()
-        self._failure: BaseException | None = None
+        self._started = False
+        self._stopping = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
+        self.failure: BaseException | None = None
+        """What ended the box, or kept it from starting."""
         self.comes_back = True
         """Whether the next start goes on with the meeting: always, unless a person ends the box."""
 
     def start(self) -> None:
-        """Start the box; returns when it runs. Raises what kept it from starting."""
+        """Start the box, as soon as a first page is drawn; where it can't, the display is stopped."""
         self._thread.start()
-        self._started.wait()
-        if self._failure is not None:
-            self._thread.join()
-            raise self._failure
 
     def stop(self) -> None:
         """End the box and its thread; bounded by the sum of its own steps."""
+        self._stopping = True
         if self._loop is not None and self._stop is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
 
     @property
     def died(self) -> bool:
-        """Did the loop end by an error?"""
-        return self._failure is not None
+        """Did the loop of a box that ran end by an error?"""
+        return self._started and self.failure is not None
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._main())
+            self._display.wait_drawn(limits.FIRST_PAGE_WITHIN)
+            if not self._stopping:
+                import asyncio
+
+                asyncio.run(self._main())
         except BaseException as error:
-            self._failure = error
-            if self._started.is_set():
+            self.failure = error
+            if self._started:
                 log.exception("network.died")
         finally:
-            self._started.set()
             self._display.stop()
 
     async def _main(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stop = asyncio.Event()
+        import asyncio
+
+        from appliance.app.status import in_a_line
+
+        loop = asyncio.get_running_loop()
+        self._stop = stop = asyncio.Event()
+        self._loop = loop
         box = self._make_box()
+        memory.settle()
         await box.start()
-        heartbeat = Heartbeat(self._loop, self._manager, self._display, lambda: in_a_line(box))
+        heartbeat = Heartbeat(loop, self._manager, self._display, lambda: in_a_line(box))
         heartbeat.start()
-        self._started.set()
+        self._started = True
+        if self._stopping:  # since before there was a loop to tell
+            stop.set()
         try:
-            await self._stop.wait()
+            await stop.wait()
         finally:
             heartbeat.stop()
             await box.stop(comes_back=self.comes_back)
@@ -113,10 +128,13 @@ def run(
     # Nine decoders and one drawing thread share the interpreter: sound must not wait 5 ms for it.
     sys.setswitchinterval(limits.SWITCH_INTERVAL)
     log.info("box.config %s", config_path or "defaults")
-    bridge = Bridge(Snapshot(name=box_name(config), look=look(config)))
+    bridge = Bridge(first_page(config, state_dir))
     display = Display(bridge, config.display, wall=datetime.now)
-    network = NetworkThread(
-        lambda: Box(
+
+    def make_box() -> Box:
+        from appliance.app.box import Box
+
+        return Box(
             config,
             bridge,
             display,
@@ -125,15 +143,9 @@ def run(
             socket_path=socket_path,
             runtime_dir=runtime_dir(),
             mistake=mistake,
-        ),
-        display,
-        manager,
-    )
-    try:
-        network.start()
-    except BaseException:
-        manager.close()
-        raise
+        )
+
+    network = NetworkThread(make_box, display, manager)
     told: list[int] = []
 
     def end(number: int, _frame: object) -> None:
@@ -142,6 +154,7 @@ def run(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
+    network.start()
     try:
         _draw(display)
         # Ctrl+C or a closed window is a person who has enough of it; a service is told by SIGTERM.
@@ -150,6 +163,8 @@ def run(
         manager.stopping()
         network.stop()
         manager.close()
+    if network.failure is not None and not network.died:
+        raise network.failure
     return 1 if network.died or display.server_ended else 0
 
 

@@ -39,7 +39,7 @@ from appliance.core.picture import Picture
 from appliance.core.view import Tone
 from appliance.core.words import Text
 from appliance.errors import ConfigError
-from appliance.settings_file import Changes
+from appliance.settings_file import Changes, without_pin
 from appliance.signaling.client import ServerAddress
 from appliance.signaling.discovery import Discovery, FoundBox
 from appliance.signaling.interfaces import Interface, InterfaceWatcher, host_addresses
@@ -76,7 +76,7 @@ class Box:
     ) -> None:
         self.mistake = mistake  # in the configuration file, in whose place ``config`` is the last good one
         self.card_problem = provisioned.problem()  # of an appliance's set-up, before the box started
-        self.file_config = settings.without_pin(config)
+        self.file_config = without_pin(config)
         self.config_path = config_path
         self.state_dir = state_dir
         self.runtime_dir = runtime_dir

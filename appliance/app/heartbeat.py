@@ -10,12 +10,14 @@ A display without a screen goes round as well: a television that is off is no fa
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from appliance.core import limits
 from appliance.notify import ServiceManager
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Rounds(Protocol):

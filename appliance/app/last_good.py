@@ -8,9 +8,9 @@ from pathlib import Path
 
 from appliance import config
 from appliance.app import state_files
-from appliance.app.settings import without_pin
 from appliance.config import Config, Loaded
 from appliance.errors import ConfigError
+from appliance.settings_file import without_pin
 
 log = logging.getLogger("meetingbox")
 

@@ -13,10 +13,10 @@ their sizes, and what one layout left in pieces does not fit the pictures of the
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import gc
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from appliance.core.limits import (
     COLLECT_EVERY,
@@ -28,27 +28,34 @@ from appliance.core.limits import (
     TRIM_EVERY,
 )
 
+if TYPE_CHECKING:
+    import asyncio
+
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # <malloc.h>
 
 
 def prepare() -> None:
     """Bound the number of heaps, have them keep what a picture needs, and collect garbage less often.
 
-    Call it once, before any thread is started. Heaps other than glibc's are left alone.
+    Call it once, before any thread is started. Heaps other than glibc's are left alone. `settle` comes later.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, MALLOC_ARENAS)
         mallopt(_M_TRIM_THRESHOLD, MALLOC_KEEP)
         mallopt(_M_MMAP_THRESHOLD, MALLOC_MMAP_FROM)
-    gc.freeze()  # what was imported stays: no collection looks at it again
     gc.set_threshold(GC_THRESHOLD)
+
+
+def settle() -> None:
+    """Everything is imported and stays: no collection looks at it again."""
+    gc.freeze()
 
 
 def collect() -> None:
     """Free what closed links left behind, for the next ones to use; takes some milliseconds.
 
-    All that was made since ``prepare`` is looked at: a link that lasted is old.
+    All that was made since ``settle`` is looked at: a link that lasted is old.
     """
     gc.collect()
 

@@ -13,8 +13,6 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from appliance import __version__, config, settings_file
 from appliance.app import factory_reset, licences, state_files
 from appliance.app.device_choices import Found, find
@@ -313,8 +311,3 @@ def read_changes(box: Box) -> settings_file.Changes:
     if changes.problem is not None:
         settings_file.set_aside(box.state_dir, changes.problem)
     return changes
-
-
-def without_pin(given: Config) -> Config:
-    """The configuration as the box keeps it in memory: the PIN is kept as a hash, elsewhere."""
-    return msgspec.structs.replace(given, admin=config.Admin())

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from appliance.app.first_page import look, presets
 from appliance.app.peer_shell import PeerShell
 from appliance.app.problems import problems
 from appliance.app.tiles_here import TILE_STATES, shells_here
-from appliance.config import Config
 from appliance.core.call import CallState
 from appliance.core.call_view import CallView, JoiningView, ShutOutView, TileView
-from appliance.core.view import JoinView, LookView, NetworkView, Phase, Preset, RoomView, Snapshot
+from appliance.core.view import JoinView, NetworkView, Phase, RoomView, Snapshot
 
 if TYPE_CHECKING:
     from appliance.app.box import Box
@@ -31,7 +31,7 @@ def snapshot(box: Box) -> Snapshot:
         ),
         network=_network(box),
         devices=box.media.devices,
-        presets=tuple(Preset(preset.label, preset.room) for preset in box.config.presets),
+        presets=presets(box.config),
         call=_call(box),
         rooms=tuple(
             RoomView(session.room, session is box.rooms.active, 1 + len(shells_here(session)))
@@ -55,12 +55,6 @@ def _join(session: Session | None) -> JoinView | None:
     if session is None or session.call.state is not CallState.JOINING:
         return None
     return JoinView(session.room, session.call.give_up_at, session.channels.asked, session.proving.pending)
-
-
-def look(config: Config) -> LookView:
-    """How the screen looks, as the config says."""
-    display = config.display
-    return LookView(display.theme, display.reduced_motion, display.language)
 
 
 def _network(box: Box) -> NetworkView:

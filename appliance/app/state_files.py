@@ -35,17 +35,6 @@ LAST_GOOD = "settings-last-good.toml"  # what was in force when the configuratio
 _T = TypeVar("_T")
 
 
-def check_state_dir(state_dir: Path) -> None:
-    """Raise StartError unless the state folder can be used."""
-    try:
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise StartError("start.state", f"The state folder {state_dir} can't be made: {reason}.") from None
-    if not os.access(state_dir, os.W_OK):
-        raise StartError("start.state", f"The state folder {state_dir} can't be written to.")
-
-
 def load_identity(state_dir: Path) -> BoxIdentity:
     """Read the identity, or make it on the first start.
 

@@ -78,7 +78,7 @@ class DeviceView:
 
 @dataclass(frozen=True, slots=True)
 class NetworkView:
-    """``kind``: "wired", "wireless", "local" (loopback only) or "none"."""
+    """``kind``: "wired", "wireless", "local" (loopback only), "none", or "unknown" while the box starts."""
 
     kind: str
     address: str

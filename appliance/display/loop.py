@@ -85,6 +85,7 @@ class Display:
         self._crowded = False  # pictures come faster than updates
         self.server_ended = False
         """The display server ended, and this box is to end with it (``$MEETINGBOX_ENDS_WITH_SCREEN``)."""
+        self._drawn = threading.Event()  # a first page, or there will be none
         self.turns = 0
         """How often the loop has gone round with everything drawn: the proof that the renderer advances."""
 
@@ -116,6 +117,8 @@ class Display:
             try:
                 self._turn()
                 self.turns += 1
+                if not self._drawn.is_set() and self.drawn:
+                    self._drawn.set()
             except (pygame.error, DeviceError) as error:
                 self._lost(error)
 
@@ -129,6 +132,7 @@ class Display:
     def close(self) -> None:
         """Give the screen back. Scripts that still wait for it, or for a screenshot, are told."""
         self._stopping = True
+        self._drawn.set()
         self._output.close()
         self._canvas.close()
         pygame.font.quit()
@@ -169,6 +173,10 @@ class Display:
     def wait_opened(self) -> None:
         """Wait until there is something to draw on, if that takes no longer than ``SCREEN_SHOWN_WITHIN``."""
         self._output.opened_once.wait(limits.SCREEN_SHOWN_WITHIN)
+
+    def wait_drawn(self, seconds: float) -> None:
+        """Wait until a first page is drawn, or nothing will be; at most so many seconds."""
+        self._drawn.wait(seconds)
 
     def press(self, key: str) -> None:
         """Press and release a key: ``0``-``9 ok back up down left right delete tab`` or a character.

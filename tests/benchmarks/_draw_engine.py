@@ -311,6 +311,7 @@ PARTS: dict[str, Callable[[float], Figures]] = {"call-9": call_9, "home-idle": h
 def main() -> int:
     screen, seconds = sys.argv[1], float(sys.argv[2])
     memory.prepare()
+    memory.settle()
     sys.setswitchinterval(limits.SWITCH_INTERVAL)
     found = bare(seconds, *map(int, sys.argv[3:])) if screen == "bare" else PARTS[screen](seconds)
     print(json.dumps(asdict(found)))

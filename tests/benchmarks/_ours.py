@@ -172,6 +172,7 @@ def main() -> int:
     parser.add_argument("--film", help="send this film (640x360) in place of the test picture")
     arguments = parser.parse_args()
     memory.prepare()
+    memory.settle()
     sys.setswitchinterval(SWITCH_INTERVAL)
     source = "test" if arguments.film is None else f"file:{arguments.film}"
     serve(OurEngine(arguments.host, arguments.label, counting=arguments.counting, source=source))

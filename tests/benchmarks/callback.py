@@ -236,6 +236,7 @@ def run(minutes: float, film: Path) -> dict[str, Any]:
     talk = [encoder.encode(frame) for frame in np.concatenate(talks()).reshape(-1, FRAME)]
     frames = recording(film)
     memory.prepare()
+    memory.settle()
     sys.setswitchinterval(limits.SWITCH_INTERVAL)
     bridge = Bridge(_snapshot())
     display = Display(bridge, config.Display(mode="headless", width=1920, height=1080))

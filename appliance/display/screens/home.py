@@ -268,6 +268,8 @@ def network_line(network: NetworkView) -> tuple[Words, bool]:
     """The line about the network, and whether all is well."""
     at = network.address
     match network.kind:
+        case "unknown":
+            return say("One moment"), True
         case "wired":
             return say("Wired network, {address}", address=at) if at else say("Wired network"), True
         case "wireless":
