@@ -29,8 +29,7 @@ mkdir -p "$folder/root/run/meetingbox" "$folder/root/var/lib/meetingbox"
 mount --bind "$folder" "$folder/root/run/meetingbox"
 
 exec chroot "$folder/root" /bin/sh -euc '
-	meetingbox provision first-boot
-	meetingbox provision apply
+	meetingbox provision boot
 	mount --bind /data/meetingbox /var/lib/meetingbox
 	hostname >/run/meetingbox/hostname
 	cp /data/machine-id /run/meetingbox/

@@ -103,9 +103,8 @@ def test_exposure(system: Path, unit: str, most: int) -> None:
 
 
 def test_every_service_that_runs_by_itself_is_judged(system: Path) -> None:
-    """All but those of the first boot and the test, which do what only the system itself may."""
+    """All but those of the set-up and the test, which do what only the system itself may."""
     alone = {
-        "meetingbox-firstboot.service",
         "meetingbox-provision.service",
         "meetingbox-test-devices.service",
     }
