@@ -92,7 +92,7 @@ def test_links_are_collected_once_in_a_while(clock: Clock, done: list[str]) -> N
     assert done == ["collect"]
     clock.move(COLLECT_EVERY)
     housekeeping.in_call()
-    assert done == ["collect"] * 2
+    assert done.count("collect") == 2
 
 
 @pytest.mark.parametrize(("anybody", "expected"), [(True, []), (False, ["give_back"])])

@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _built(architecture: str) -> Path:
     """The image that `./dev image` built last."""
-    plain = CHECKOUT / "out" / "image" / f"meetingbox-{architecture}.img"
+    plain = CHECKOUT / "out" / f"meetingbox-{architecture}.img"
     return plain if plain.exists() else plain.with_name(plain.name + ".xz")
 
 
