@@ -11,8 +11,10 @@ from collections.abc import Iterator
 import pytest
 from image import home, wellness
 from image.emulator import boards
-from image.emulator.machine import Machine
+from image.emulator.machine import Machine, wait_until
 from image.lab import NO_BATTERY, Lab
+
+GROWN_WITHIN = 90.0  # it begins when the keypad is there
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,7 @@ def box(lab: Lab) -> Iterator[Machine]:
 
 
 def test_the_keypad_is_there(lab: Lab, box: Machine) -> None:
-    lab.wait_to_read(box, home.NO_NETWORK)
+    lab.wait_to_read(box, home.NO_NETWORK, within=150.0)  # home is drawn before the box is loaded
     join = lab.reader.place(box.screen(), home.JOIN)
     assert join is not None
     box.tap(*home.middle(join))
@@ -66,7 +68,11 @@ def test_first_boot_made_it_somebody(box: Machine) -> None:
     assert "PRIVATE KEY" in guest.run("cat /data/ssh/*key")
 
 
-def test_the_data_partition_has_grown(box: Machine) -> None:
+def test_the_data_partition_has_grown(lab: Lab, box: Machine) -> None:
+    def grown() -> bool:
+        return box.guest.run("systemctl is-active meetingbox-grow.service", check=False).strip() == "active"
+
+    wait_until("the data partition has grown", grown, lab.within(GROWN_WITHIN), 2.0)
     sizes = box.guest.run("lsblk -bno SIZE $(findmnt -no SOURCE /data); df -B1 --output=size /data | tail -1")
     partition, filesystem = (int(word) for word in sizes.split())
     assert filesystem > 400 << 20, "it is as large as in the image"

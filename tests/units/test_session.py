@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -41,12 +42,19 @@ HDMI-A-2 "Dell (HDMI-A-2)"
 """
 
 
+TOOLS = ("sh", "cat", "env", "readlink", "sleep", "timeout")  # that the session calls
+
+
 class Kiosk:
     """A machine with these programs. ``run`` is one start of the unit."""
 
     def __init__(self, folder: Path) -> None:
         self.programs = folder / "bin"
         self.programs.mkdir()
+        self.system = folder / "system"  # whatever else this computer has, a compositor perhaps, is not there
+        self.system.mkdir()
+        for name in TOOLS:
+            (self.system / name).symlink_to(shutil.which(name) or name)
         self.runtime = folder / "run"
         self.runtime.mkdir()
         self.sys = folder / "sys"
@@ -73,7 +81,7 @@ class Kiosk:
 
     def environment(self, **more: str) -> dict[str, str]:
         return {
-            "PATH": f"{self.programs}:/usr/bin:/bin",
+            "PATH": f"{self.programs}:{self.system}",
             "XDG_RUNTIME_DIR": str(self.runtime),
             "MEETINGBOX_COMMAND": str(self.programs / "box"),
             "WATCHDOG_PID": "1",
