@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from statistics import median
 
-from image import home, settings
+from image import home, settings, wellness
 from image.emulator.disk import Card
 from image.emulator.machine import Machine
 from image.lab import BOOT_WITHIN, Lab
@@ -80,6 +80,7 @@ def test_power_to_keypad(lab: Lab) -> None:
 def keep_chain(lab: Lab, machine: Machine) -> None:
     """Say what the keypad waited for, and keep more of it."""
     lab.connect(machine)
+    wellness.assert_well(lab, machine)  # systemd knows no chain before all has started
     chain = machine.guest.run("systemd-analyze --no-pager critical-chain meetingbox.service", check=False)
     for line in chain.splitlines():
         lab.say(line)
