@@ -96,12 +96,13 @@ class Bridge:
         The first who listens gets those from before as well, at most ``EARLY_INTENTS``: whoever stands before
         the screen does not know whether the box is there yet.
         """
-        with self._lock:
-            self._deliver = deliver
-            early, self._early = self._early, None
-            if deliver is not None:
-                for intent in early or ():
-                    deliver(intent)
+        while True:
+            with self._lock:
+                if deliver is None or not self._early:
+                    self._deliver, self._early = deliver, None
+                    return
+                intent = self._early.popleft()
+            deliver(intent)
 
     def publish(self, snapshot: Snapshot) -> None:
         """Show a new snapshot."""
@@ -148,10 +149,11 @@ class Bridge:
     def send(self, intent: Intent) -> None:
         """Hand an intent to the network thread; kept until it listens, dropped when it has ended."""
         with self._lock:
-            if self._deliver is not None:
-                self._deliver(intent)
-            elif self._early is not None:
+            deliver = self._deliver
+            if deliver is None and self._early is not None:
                 self._early.append(intent)
+        if deliver is not None:
+            deliver(intent)
 
     def wait(self, timeout: float) -> bool:
         """Wait until something new is there to draw, at most ``timeout`` seconds."""

@@ -78,6 +78,14 @@ class TestWishesBeforeTheBox:
         bridge.send(SwitchRoom(8))
         assert heard == [*wishes, SwitchRoom(8)]
 
+    def test_who_hears_one_may_use_the_bridge(self) -> None:
+        bridge = Bridge(Snapshot(name="Solo"))
+        bridge.send(SwitchRoom(7))
+        slots: list[object] = []
+        bridge.listen(lambda _: slots.append(bridge.slot("tile")))
+        bridge.send(SwitchRoom(8))
+        assert len(slots) == 2
+
     def test_there_are_not_too_many(self) -> None:
         bridge = Bridge(Snapshot(name="Solo"))
         for room in range(1, limits.EARLY_INTENTS + 5):
