@@ -30,7 +30,7 @@ def box(lab: Lab) -> Iterator[Machine]:
 
 
 def test_the_keypad_is_there(lab: Lab, box: Machine) -> None:
-    lab.wait_to_read(box, home.NO_NETWORK, within=150.0)  # home is drawn before the box is loaded
+    lab.wait_to_read(box, home.NO_NETWORK)
     join = lab.reader.place(box.screen(), home.JOIN)
     assert join is not None
     box.tap(*home.middle(join))

@@ -177,7 +177,7 @@ def test_any_value_can_be_set_and_everything_else_stays(key: str, value: str | i
 
 def lines(text: str) -> int:
     """As TOML counts them: a line ends at a line feed and nowhere else."""
-    return len(text.removesuffix("\n").split("\n"))
+    return text.count("\n") + (text != "" and not text.endswith("\n"))
 
 
 # --- Into an image ---------------------------------------------------------------------------------------
