@@ -124,8 +124,9 @@ def _run(arguments: argparse.Namespace) -> int:
         loaded = config.load(arguments.config)
         _log_to_stderr(arguments.verbose)
     socket = arguments.socket or loaded.config.control.socket or config.default_socket()
-    from appliance import app
+    from appliance import app, kiosk
 
+    kiosk.wait_for_screen(os.environ)
     return app.run(
         loaded.config,
         config_path=loaded.path,

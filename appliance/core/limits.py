@@ -388,6 +388,7 @@ SPINNER_STEPS = 16  # positions in a turn
 SCREEN_LOOKED_EVERY = 2.0  # a screen that is open: is it still there, and of this size? 0.1 ms each
 FIRST_PAGE_WITHIN = 10.0  # the box is started after the first page; sooner where a screen is so slow
 EARLY_INTENTS = 16  # what somebody wished before the box was there
+DISPLAY_SERVER_WITHIN = 240.0  # as long as the service manager waits for the unit that starts it with the box
 SCREEN_SHOWN_WITHIN = 5.0  # until a script is told that the screen is open: a monitor takes a second or two
 SCREEN_AGAIN_EVERY = 5.0  # a display that found no screen looks for one: a TV switched on late
 SCREENSHOT_WITHIN = 5.0  # from the request to the written file: a 4K PNG takes 1.5 s on a small computer

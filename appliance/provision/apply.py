@@ -21,8 +21,8 @@ from appliance import settings_file
 from appliance.config import Config
 from appliance.core import limits
 from appliance.errors import ConfigError
+from appliance.provision import again, disk, first_boot, keeping, mistake, plan, takeover
 from appliance.provision import card as cards
-from appliance.provision import disk, first_boot, keeping, mistake, plan, takeover
 from appliance.provision.card import Card
 from appliance.provision.keeping import Applied
 from appliance.provision.mistake import ProblemFile
@@ -61,7 +61,9 @@ def run(root: Path) -> ProblemFile | None:
         problem = problem or mistake.of_plan(found, cards.FILE)
     if (root / first_boot.VOLATILE).exists():
         problem = problem or mistake.of_disk()
-    write(root, made, problem)
+    written = write(root, made, problem)
+    if problem is None and written and keeping.load(root).pending == "":
+        again.keep(root, path, made)
     if root == Path("/"):
         _into_the_kernel(made)
     return problem
@@ -162,26 +164,34 @@ def machine(root: Path) -> plan.Machine:
     )
 
 
-def write(root: Path, made: plan.Plan, problem: ProblemFile | None) -> None:
-    """Write every file of a plan; one that can't be written is logged and keeps none of the others."""
+def write(root: Path, made: plan.Plan, problem: ProblemFile | None) -> bool:
+    """Write every file of a plan; one that can't be written is logged and keeps none of the others. Return
+    whether all of them were.
+    """
     files = {name: (file.text.encode(), file.mode, file.group) for name, file in made.files.items()}
     told = f"{configuration.PROVISION_RUN}/{mistake.PROBLEM}"
     if problem is not None:
         files[told] = (mistake.to_bytes(problem), 0o644, "root")
-    for name, (data, mode, group) in files.items():
+    done = [
         _try(name, lambda p, d=data, m=mode, g=group: disk.write(p, d, m, g), root)
-    for name, target in made.links.items():
-        _try(name, lambda p, t=target: disk.link(p, t), root)
-    for name in (*plan.OPTIONAL, told):
-        if name not in files:
-            _try(name, lambda p: p.unlink(missing_ok=True), root)
+        for name, (data, mode, group) in files.items()
+    ]
+    done += [_try(name, lambda p, t=to: disk.link(p, t), root) for name, to in made.links.items()]
+    done += [
+        _try(name, lambda p: p.unlink(missing_ok=True), root)
+        for name in (*plan.OPTIONAL, told)
+        if name not in files
+    ]
+    return all(done)
 
 
-def _try(name: str, step: Any, root: Path) -> None:
+def _try(name: str, step: Any, root: Path) -> bool:
     try:
         step(root / name.lstrip("/"))
+        return True
     except OSError as error:
         log.warning("provision.not-written %s %s", name, error.strerror)
+        return False
 
 
 def _into_the_kernel(made: plan.Plan) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from appliance.core import limits
 from appliance.core import messages as m
 from appliance.core.call_view import LinkState
-from appliance.core.mesh import Mesh, Teller, sentences
+from appliance.core.mesh import Mesh, Teller
+from appliance.core.mesh_words import sentences
 from appliance.errors import RemoteProtocolError
 
 ME, A, B, C = ("0" * 31 + digit for digit in "0abc")

@@ -52,23 +52,25 @@ class _Stretch:
 
 
 def pictures(pixels: Pixels) -> list[Rect]:
-    """Where the bars are, all six in their order; the leftmost first.
+    """Where the bars are, all six in their order; as tiles stand, from the left and from the top.
 
     A rectangle goes from the first pixel of the yellow bar to the last one of the blue bar, and over all rows
-    that show them, be it with writing in between.
+    that show them, be it with writing over the left ones: the blue one is never written over.
     """
     rows = kinds(pixels)
     found: list[list[int]] = []  # left, right, top, bottom
     for y, row in enumerate(rows):
         for stretch in _stretches(row):
             for known in found:
-                if abs(known[0] - stretch.left) <= EDGE_MAX and abs(known[1] - stretch.right) <= EDGE_MAX:
-                    known[3] = y
+                same = abs(known[1] - stretch.right) <= EDGE_MAX
+                between = rows[known[3] : y, min(known[1], stretch.right) - WIDTH_LEAST]
+                if same and (between == len(BARS)).all():
+                    known[0], known[3] = min(known[0], stretch.left), y
                     break
             else:
                 found.append([stretch.left, stretch.right, y, y])
     rects = [Rect(left, top, right - left + 1, bottom - top + 1) for left, right, top, bottom in found]
-    return sorted(rect for rect in rects if rect.h >= HEIGHT_LEAST)
+    return sorted((rect for rect in rects if rect.h >= HEIGHT_LEAST), key=lambda rect: rect.x + rect.y)
 
 
 def _stretches(row: np.ndarray) -> list[_Stretch]:

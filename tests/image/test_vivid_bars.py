@@ -51,6 +51,18 @@ def test_two_tiles_are_told_apart_the_left_one_first() -> None:
     assert [found.x for found in bars.pictures(pixels)] == [80, 460]
 
 
+def test_two_tiles_are_told_apart_the_upper_one_first() -> None:
+    """So they stand on a small screen, with a gap of a few pixels and the other's name over its bars."""
+    pixels = screen()
+    draw(pixels, Rect(186, 255, 428, 214))
+    draw(pixels, Rect(186, 32, 428, 214))
+    pixels[214:238, 195:262] = (30, 33, 38)
+    upper, lower = bars.pictures(pixels)
+    assert upper.bottom == 246
+    assert lower.y == 255
+    assert lower.bottom == 469
+
+
 def test_colours_that_a_codec_changed() -> None:
     pixels = screen()
     draw(pixels, Rect(40, 100, 320, 180), noise=24)

@@ -15,11 +15,18 @@ from units.unit_files import SYSTEMD, settings
 SESSION = SYSTEMD / "lib/session"
 
 BOX = """#!/bin/sh
+if [ -n "${MEETINGBOX_SCREEN_FROM-}" ]; then
+	read -r WAYLAND_DISPLAY <>"$MEETINGBOX_SCREEN_FROM"
+	[ ! -e /proc/$$/fd/4 ] || lock=kept
+fi
 where="driver=${SDL_VIDEODRIVER-} x=${DISPLAY-} wayland=${WAYLAND_DISPLAY-}"
-echo "box $* $where for=${WATCHDOG_PID-} ends=${MEETINGBOX_ENDS_WITH_SCREEN-} me=$$"
+echo "box $* $where for=${WATCHDOG_PID-} ends=${MEETINGBOX_ENDS_WITH_SCREEN-} lock=${lock-} me=$$"
+"""
+BOX_ENDS = """#!/bin/sh
+exit 1
 """
 CAGE = """#!/bin/sh
-echo "cage $*"
+echo "cage $* me=$$ fd4=$([ ! -e /proc/$$/fd/4 ] || echo open)"
 echo "renderer=${WLR_RENDERER-}" >"$XDG_RUNTIME_DIR/renderer"
 export WAYLAND_DISPLAY=wayland-0 DISPLAY=:0
 while [ "$1" != -- ]; do shift; done
@@ -43,7 +50,18 @@ HDMI-A-2 "Dell (HDMI-A-2)"
 
 
 NETWORK, DISK, GPU = 1, 2, 16  # of virtio
-TOOLS = ("sh", "cat", "env", "readlink", "sleep", "timeout")  # that the session calls
+TOOLS = (
+    "sh",
+    "cat",
+    "env",
+    "flock",
+    "mkfifo",
+    "readlink",
+    "rm",
+    "sleep",
+    "timeout",
+    "true",
+)  # that the session calls
 
 
 class Kiosk:
@@ -118,17 +136,42 @@ def test_under_cage(kiosk: Kiosk) -> None:
     kiosk.program("cage", CAGE)
     code, said = kiosk.run()
     assert code == 0
-    first, second = said.splitlines()
-    assert first == f"cage -d -m last -- {SESSION} client"
-    assert second.startswith("box run --last-good driver=wayland x= wayland=wayland-0 for= ends=1 ")
+    box, cage = sorted(said.splitlines())
+    assert cage.startswith(f"cage -d -m last -- {SESSION} client ")
+    assert box.startswith("box run --last-good driver=wayland x= wayland=wayland-0 for= ends=1 lock=kept ")
 
 
 def test_the_process_that_is_started_is_the_one_that_stays(kiosk: Kiosk) -> None:
-    """systemd watches the process that it started: the script replaces itself."""
+    """systemd watches the process that it started: cage takes its place, and has nothing of the box's."""
     kiosk.program("cage", CAGE)
     process = subprocess.Popen([str(SESSION)], env=kiosk.environment(), stdout=subprocess.PIPE, text=True)
     said, _ = process.communicate(timeout=20)
-    assert said.split()[-1] == f"me={process.pid}"
+    (cage,) = (line for line in said.splitlines() if line.startswith("cage "))
+    assert cage.endswith(f" me={process.pid} fd4=")
+
+
+def test_the_box_does_not_wait_for_cage_to_start(kiosk: Kiosk) -> None:
+    """Each of the two may be the first; and a name that was said before the box is there is not lost."""
+    kiosk.program("box", '#!/bin/sh\necho >"$XDG_RUNTIME_DIR/first"\n' + BOX.removeprefix("#!/bin/sh\n"))
+    kiosk.program(
+        "cage", CAGE.replace("export W", 'until [ -e "$XDG_RUNTIME_DIR/first" ]; do :; done\nexport W')
+    )
+    assert "wayland=wayland-0 " in kiosk.run()[1]
+    kiosk.program("box", BOX.replace("read -r", "sleep 0.5\n\tread -r"))
+    kiosk.program("cage", CAGE)
+    assert "wayland=wayland-0 " in kiosk.run()[1]
+
+
+def test_cage_stays_as_long_as_the_box_and_no_longer(kiosk: Kiosk) -> None:
+    kiosk.program(
+        "cage",
+        CAGE.replace("shift\nexec", 'shift\n"$@"\necho over=$(cat "$XDG_RUNTIME_DIR/over")\nexit; exec'),
+    )
+    kiosk.program("box", BOX + 'sleep 0.5\necho yes >"$XDG_RUNTIME_DIR/over"\n')
+    assert "over=yes" in kiosk.run()[1]
+    (kiosk.runtime / "over").write_text("early")
+    kiosk.program("box", BOX_ENDS)  # before there is a display at all
+    assert "over=early" in kiosk.run()[1]
 
 
 def test_without_cage(kiosk: Kiosk) -> None:
@@ -140,8 +183,10 @@ def test_without_cage(kiosk: Kiosk) -> None:
 
 def test_a_cage_that_fails_is_tried_twice_then_the_box_draws_by_itself(kiosk: Kiosk) -> None:
     kiosk.program("cage", CAGE_FAILS)
+    kiosk.program("box", BOX_ENDS)  # as the service manager sees to
     assert kiosk.run() == (1, "cage: no GPU\n")
     assert kiosk.run() == (1, "cage: no GPU\n")
+    kiosk.program("box", BOX)
     code, said = kiosk.run()
     assert code == 0
     assert "driver=KMSDRM" in said
@@ -150,6 +195,7 @@ def test_a_cage_that_fails_is_tried_twice_then_the_box_draws_by_itself(kiosk: Ki
 
 def test_a_cage_that_hangs_until_it_is_killed_counts_as_one_that_fails(kiosk: Kiosk) -> None:
     kiosk.program("cage", "#!/bin/sh\nexec sleep 60\n")
+    kiosk.program("box", BOX_ENDS)
     for _ in range(2):
         process = subprocess.Popen([str(SESSION)], env=kiosk.environment())
         deadline = time.monotonic() + 10
@@ -158,13 +204,16 @@ def test_a_cage_that_hangs_until_it_is_killed_counts_as_one_that_fails(kiosk: Ki
             time.sleep(0.01)
         process.kill()
         process.wait(10)
+    kiosk.program("box", BOX)
     assert "driver=KMSDRM" in kiosk.run()[1]
 
 
 def test_a_keypad_that_was_drawn_makes_it_forget_what_failed_before(kiosk: Kiosk) -> None:
     cage = kiosk.program("cage", CAGE_FAILS)
+    box = kiosk.program("box", BOX_ENDS)
     kiosk.run()
     cage.write_text(CAGE)
+    box.write_text(BOX)
     assert "driver=wayland" in kiosk.run()[1]
     kiosk.works()
     assert not (kiosk.runtime / "cage-tried").exists()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from appliance.core.call_view import LinkState, MeshLink, MeshView
 from appliance.core.grid import Rect
-from appliance.core.mesh import BROKEN, sentences
+from appliance.core.mesh_words import BROKEN, sentences
 from appliance.core.words import Text, say
 from appliance.display import theme as t
 from appliance.display.scene import Line, Lines
