@@ -201,6 +201,8 @@ class PortAudio:
         self._absent: DeviceError | None = None  # why there is no library; looked for once
         self._open: list[Stream] = []
         self._lock = threading.Lock()
+        self.patience = 1
+        """How many times as long as usual what is opened next may take to begin, and be silent."""
 
     def devices(self) -> list[SoundDevice]:
         """Return the devices known since the last `rescan`. Raises DeviceError without PortAudio."""
@@ -339,7 +341,7 @@ class Called(Protocol):
 
 def await_calls(portaudio: PortAudio, stream: Stream, ends: Mapping[Kind, Called]) -> None:
     """Return when sound moves through all ends of a stream; else close it. Raises DeviceError."""
-    deadline = time.monotonic() + limits.DEVICE_BEGIN
+    deadline = time.monotonic() + limits.DEVICE_BEGIN * portaudio.patience
     while silent := [kind for kind, end in ends.items() if not end.calls]:
         if time.monotonic() >= deadline:
             portaudio.close(stream)

@@ -202,6 +202,7 @@ class DeviceMicrophone:
         self._stamp = (0, time.monotonic_ns())  # (samples ever captured, when the last of them was)
         self._called_at = time.monotonic()
         self._portaudio = portaudio
+        self._silent_max = limits.DEVICE_SILENT * portaudio.patience
         self._stream: Stream | None = None
 
     def use(self, stream: Stream) -> None:
@@ -242,9 +243,8 @@ class DeviceMicrophone:
     def alive(self) -> bool:
         """Does the sound card still call back?"""
         stream = self._stream
-        return (
-            stream is not None and stream.active and time.monotonic() - self._called_at < limits.DEVICE_SILENT
-        )
+        silent = time.monotonic() - self._called_at
+        return stream is not None and stream.active and silent < self._silent_max
 
     def close(self) -> None:
         """Close the stream, and with it the other end of one that goes both ways."""

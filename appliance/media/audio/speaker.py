@@ -182,6 +182,7 @@ class DeviceSpeaker:
         self._called_at = time.monotonic()
         self._clock = (0, self._called_at)  # samples taken from the ring, and when the next one is heard
         self._portaudio = portaudio
+        self._silent_max = limits.DEVICE_SILENT * portaudio.patience
         self._stream: Stream | None = None
 
     def use(self, stream: Stream) -> None:
@@ -230,9 +231,8 @@ class DeviceSpeaker:
     def alive(self) -> bool:
         """Does the sound card still call back?"""
         stream = self._stream
-        return (
-            stream is not None and stream.active and time.monotonic() - self._called_at < limits.DEVICE_SILENT
-        )
+        silent = time.monotonic() - self._called_at
+        return stream is not None and stream.active and silent < self._silent_max
 
     def close(self) -> None:
         """Close the stream, and with it the other end of one that goes both ways."""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 from appliance.core import limits
+from appliance.core.patience import Patience
 from appliance.core.view import DeviceView
 from appliance.errors import DeviceError
 from appliance.media.audio import devices
@@ -53,6 +54,7 @@ class Side(Generic[End]):
         self.view = DeviceView(kind, spec.what or spec.how)
         self.opened: End | None = None  # the wanted one; None: the stand-in is in use
         self.failure: DeviceError | None = None  # reported by the loop thread
+        self.patience = Patience()
         self._open_plain = open_plain
         self._open_device = open_device
         self._stand_in = stand_in
@@ -82,6 +84,7 @@ class Side(Generic[End]):
     def want(self, spec: Spec) -> None:
         """Something else is wanted from now on: go over to the stand-in until it is there."""
         self.drop(None)
+        self.patience.forget()
         self.spec = spec
         self.is_device = spec.how in ("auto", "device")
         self.view = DeviceView(self.kind, spec.what or spec.how)
@@ -243,6 +246,7 @@ class DeviceWatch:
     def _drop_failed(self) -> None:
         for side in self._sides:
             if side.opened is not None and not side.alive:
+                side.patience.failed(time.monotonic())
                 self._try_at = 0.0
                 side.drop(side.failure or devices.missing(side.spec, side.kind))
 
@@ -256,6 +260,7 @@ class DeviceWatch:
         if changed:  # a better one may be there, and PortAudio sees it only when nothing is open
             for side in sides:
                 side.drop(None)
+                side.patience.forget()
         elif time.monotonic() < self._try_at:
             return
         self._try_at = time.monotonic() + limits.DEVICE_RETRY
@@ -267,6 +272,8 @@ class DeviceWatch:
         for side in sides:
             if side.opened is None:
                 self._open_alone(side, chosen[side.kind])
+        factor = max((side.patience.factor for side in sides if side.opened is None), default=1)
+        self._try_at = time.monotonic() + limits.DEVICE_RETRY * factor
 
     def _open_together(self, microphone: SoundDevice | None, speaker: SoundDevice | None) -> None:
         if microphone is None or speaker is None:
@@ -274,6 +281,7 @@ class DeviceWatch:
         clock = microphone.clock
         if clock != speaker.clock or clock in self._apart:
             return
+        self._portaudio.patience = max(side.patience.factor for side in self._sides)
         try:
             pair = self._open_pair(self._portaudio, microphone, speaker)
         except DeviceError as error:
@@ -285,16 +293,19 @@ class DeviceWatch:
             side.adopt(opened)
 
     def _open_alone(self, side: Side[Any], device: SoundDevice | None) -> None:
+        self._portaudio.patience = side.patience.factor
         try:
             if device is None:
                 raise devices.missing(side.spec, side.kind)
             side.open(self._portaudio, device)
         except DeviceError as error:
+            side.patience.failed(time.monotonic())
             side.drop(error)
         else:
             self._adopted(side, device)
 
     def _adopted(self, side: Side[Any], device: SoundDevice) -> None:
+        side.patience.opened(time.monotonic())
         self._servers.discard(side.kind)
         if device.on_server:
             self._servers.add(side.kind)
