@@ -6,6 +6,9 @@ and names a pipe, in ``$MEETINGBOX_SCREEN_FROM``, through which the compositor's
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import logging
 import os
 import select
 import time
@@ -15,8 +18,11 @@ from pathlib import Path
 from appliance.core import limits
 from appliance.errors import DeviceError
 
+log = logging.getLogger("meetingbox")
+
 PIPE = "MEETINGBOX_SCREEN_FROM"
 NAME_MAX_BYTES = 256
+OPENGL = "libEGL_mesa.so.0"
 
 
 def wait_for_screen(environment: MutableMapping[str, str]) -> None:
@@ -28,6 +34,10 @@ def wait_for_screen(environment: MutableMapping[str, str]) -> None:
     path = environment.pop(PIPE, "")
     if not path:
         return
+    # Of what a first picture takes, OpenGL is the most to load, and it needs no display for that.
+    with contextlib.suppress(OSError):
+        ctypes.CDLL(OPENGL)
+    begun = time.monotonic()
     try:
         name = _read(Path(path))
     except OSError as error:
@@ -35,6 +45,7 @@ def wait_for_screen(environment: MutableMapping[str, str]) -> None:
     if not name:
         raise DeviceError("device.screen.server", "The display server did not start.")
     environment["WAYLAND_DISPLAY"] = name
+    log.info("display.server %s, waited for %.1f s", name, time.monotonic() - begun)
 
 
 def _read(pipe: Path) -> str:

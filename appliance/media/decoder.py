@@ -226,6 +226,8 @@ class Decoder:
                 self.size = (pictures[-1].width, pictures[-1].height)
                 if shows:
                     self._hand_on(pictures[-1], converter, (frame.timestamp, arrived), hidden)
+            # Kept while the next one is decoded, it would cost the memory of one more, for good.
+            del pictures
 
     def _wait_for_a_frame(self) -> None:
         """Wait until a frame is due, or the end."""

@@ -1,7 +1,8 @@
 """Sound of an emulated box: played into its microphone, recorded at its loudspeaker, judged here.
 
 The kernel's ALSA loopback (snd-aloop) is its sound card. The box has the card's device 0; what is played to
-device 1 is what its microphone hears, and what device 1 records is what its loudspeaker plays.
+device 1 is what its microphone hears, and what device 1 records is what its loudspeaker plays. Both ends of
+it must have one format, whoever comes first: PipeWire's.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from image.emulator.guest import FOLDER, Guest
 from numpy.typing import NDArray
 
 RATE = 48_000
-FAR_END = "plughw:Loopback,1,0"
+FAR_END = f"env ALSA_CONFIG_PATH={FOLDER}/alsa.conf"
+FORMAT = """\
+</usr/share/alsa/alsa.conf>
+pcm.far {
+    type plug
+    slave { pcm "hw:Loopback,1,0" format S32_LE rate 48000 channels 2 }
+}
+"""
 ON, OFF = 0.35, 0.15  # seconds: it comes and goes like syllables, so that nobody takes it for a fan
 LEVEL = 0.25  # of full scale
 
@@ -53,7 +61,8 @@ def samples_of(data: bytes) -> tuple[Samples, int]:
 def play(guest: Guest, hz: float) -> None:
     """Play into a box's microphone, again and again, until ``stop``."""
     guest.write(f"{FOLDER}/tone.wav", wav(syllables(hz, 2 * (ON + OFF), 16_000), 16_000))
-    loop = f"while :; do aplay -q -D {FAR_END} {FOLDER}/tone.wav || sleep 1; done"
+    guest.write(f"{FOLDER}/alsa.conf", FORMAT.encode())
+    loop = f"while :; do {FAR_END} aplay -q -D far {FOLDER}/tone.wav || sleep 1; done"
     guest.run(f"systemd-run --quiet --collect --unit=image-test-tone sh -c '{loop}'")
 
 
@@ -66,7 +75,7 @@ def heard(guest: Guest, seconds: int) -> bytes:
     """What a box's loudspeaker plays, as a WAV file."""
     to = f"{FOLDER}/heard.wav"
     guest.run(
-        f"timeout {seconds * 6 + 30} arecord -q -D {FAR_END} -f S16_LE -c 1 -r 16000 -d {seconds} {to}",
+        f"{FAR_END} timeout {seconds * 6 + 30} arecord -q -D far -f S16_LE -c 1 -r 16000 -d {seconds} {to}",
         within=seconds * 6 + 60.0,
     )
     return guest.read(to)

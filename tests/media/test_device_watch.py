@@ -263,6 +263,38 @@ def test_a_sound_server_without_a_loudspeaker_has_none_and_the_microphone_works(
         assert not room.told[-1].problem
 
 
+def test_a_card_that_fails_in_a_row_is_waited_for_longer_and_heard_as_soon_as_it_begins() -> None:
+    room = Room(Cards("Jabra"))
+    room.sd.dead |= {"in", "out", "both"}
+    with room.running():
+        room.until(lambda: room.ear.patience.factor == 4, within=30.0)
+        begun = len(room.sd.opened)
+        room.until(lambda: len(room.sd.opened) > begun)
+        time.sleep(limits.DEVICE_BEGIN + 0.5)  # as long as usual it would have been given up
+        assert room.sd.running
+        room.sd.dead.clear()
+        assert room.until(lambda: room.heard == TONE["Jabra"]) <= 0.5
+        assert len(room.sd.opened) == begun + 1
+
+
+def test_a_card_that_is_waited_for_is_in_nobodys_way() -> None:
+    """Another card that is plugged in is heard as soon as ever; and so is a person, or the end."""
+    room = Room(Cards("Jabra"))
+    room.sd.dead |= {"in", "out", "both"}
+    with room.running():
+        room.until(lambda: room.ear.patience.factor == 8, within=60.0)
+        room.sd.dead.clear()
+        room.cards.plugged[:] = ["Codec"]
+        assert room.until(lambda: room.sounds("Codec")) <= MOVED_WITHIN
+        assert room.ear.patience.factor == 1
+        room.sd.dead |= {"in", "out", "both"}
+        room.until(lambda: room.ear.patience.factor == 8, within=60.0)
+        opened = len(room.sd.opened)
+        room.until(lambda: len(room.sd.opened) > opened)
+        begun = time.monotonic()
+    assert time.monotonic() - begun < limits.SOUND_STOP
+
+
 def test_one_stream_through_which_no_sound_moves_is_tried_as_two() -> None:
     room = Room(Cards("Jabra"))
     room.sd.duplex_calls = False

@@ -50,14 +50,18 @@ def off(box: Disk) -> None:
     shutil.copy(box / first_boot.MACHINE_ID, box / "etc/machine-id")
 
 
-def start(box: Disk) -> str:
-    """Switch it on as its unit does; return what the script says, or the program."""
+def environment(box: Disk) -> dict[str, str]:
     program = box.root.parent / "program"
     program.write_text(PROGRAM)
     program.chmod(0o755)
+    return {**os.environ, "MEETINGBOX_COMMAND": str(program)}
+
+
+def start(box: Disk) -> str:
+    """Switch it on as its unit does; return what the script says, or the program."""
     done = subprocess.run(
         [SCRIPT, box.root],
-        env={**os.environ, "MEETINGBOX_COMMAND": str(program)},
+        env=environment(box),
         capture_output=True,
         text=True,
         check=True,
@@ -77,6 +81,16 @@ def test_nothing_has_changed(box: Disk) -> None:
     assert volatile(box) == before
     assert (box / "etc/wpa_supplicant/wpa_supplicant.conf").exists()
     assert stat.S_IMODE((box / keeping.FOLDER).stat().st_mode) == 0o700
+
+
+def test_what_can_not_be_copied_is_made(box: Disk) -> None:
+    off(box)
+    (box / "etc/hosts").mkdir()
+    said = subprocess.run(
+        [SCRIPT, box.root], env=environment(box), capture_output=True, text=True, check=True
+    )
+    assert said.stdout.startswith("program ")
+    assert "etc/hosts" in said.stderr
 
 
 def test_time_and_again(box: Disk) -> None:

@@ -203,6 +203,8 @@ class PortAudio:
         self._lock = threading.Lock()
         self.patience = 1
         """How many times as long as usual what is opened next may take to begin, and be silent."""
+        self.hurry = threading.Event()
+        """Set (any thread): what does not begin as usual is given up."""
 
     def devices(self) -> list[SoundDevice]:
         """Return the devices known since the last `rescan`. Raises DeviceError without PortAudio."""
@@ -340,13 +342,22 @@ class Called(Protocol):
 
 
 def await_calls(portaudio: PortAudio, stream: Stream, ends: Mapping[Kind, Called]) -> None:
-    """Return when sound moves through all ends of a stream; else close it. Raises DeviceError."""
-    deadline = time.monotonic() + limits.DEVICE_BEGIN * portaudio.patience
+    """Return when sound moves through all ends of a stream; else close it. Raises DeviceError.
+
+    What takes longer than usual is waited for as long as the sound cards stay what they are.
+    """
+    begun, cards = time.monotonic(), portaudio.cards()
     while silent := [kind for kind, end in ends.items() if not end.calls]:
-        if time.monotonic() >= deadline:
+        waited = time.monotonic() - begun
+        usual = waited < limits.DEVICE_BEGIN
+        if not usual and (
+            waited >= limits.DEVICE_BEGIN * portaudio.patience
+            or portaudio.hurry.is_set()
+            or portaudio.cards() != cards
+        ):
             portaudio.close(stream)
             raise _silent(silent[0], ends[silent[0]].device)
-        time.sleep(limits.DEVICE_BEGIN_POLL)
+        time.sleep(limits.DEVICE_BEGIN_POLL if usual else limits.DEVICE_BEGIN_SLOW_POLL)
 
 
 def _silent(kind: Kind, device: SoundDevice) -> DeviceError:

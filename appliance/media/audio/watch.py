@@ -176,6 +176,7 @@ class DeviceWatch:
     def stop(self) -> None:
         """Close the sound cards and end."""
         self._stopped.set()
+        self._portaudio.hurry.set()
         self._due.set()
         self._poked.set()
         self._thread.join(limits.SOUND_STOP)
@@ -187,6 +188,7 @@ class DeviceWatch:
     def choose(self, kind: Kind, spec: Spec) -> None:
         """Use another device from now on (any thread)."""
         self._wanted = self._wanted | {kind: spec}
+        self._portaudio.hurry.set()
         self._due.set()
         self._poked.set()
 
@@ -212,6 +214,8 @@ class DeviceWatch:
                 side.drop(None)
 
     def _choose(self) -> None:
+        if not self._stopped.is_set():
+            self._portaudio.hurry.clear()
         wanted, self._wanted = self._wanted, {}
         chosen = [side for side in self._sides if wanted.get(side.kind, side.spec) != side.spec]
         if not chosen:
@@ -263,7 +267,7 @@ class DeviceWatch:
                 side.patience.forget()
         elif time.monotonic() < self._try_at:
             return
-        self._try_at = time.monotonic() + limits.DEVICE_RETRY
+        self._try_at = time.monotonic() + limits.DEVICE_RETRY  # should it fail
         self._portaudio.rescan()
         found = self._portaudio.devices()
         chosen = {side.kind: devices.choose(found, side.spec, side.kind) for side in sides}
@@ -272,8 +276,7 @@ class DeviceWatch:
         for side in sides:
             if side.opened is None:
                 self._open_alone(side, chosen[side.kind])
-        factor = max((side.patience.factor for side in sides if side.opened is None), default=1)
-        self._try_at = time.monotonic() + limits.DEVICE_RETRY * factor
+        self._try_at = time.monotonic() + limits.DEVICE_RETRY
 
     def _open_together(self, microphone: SoundDevice | None, speaker: SoundDevice | None) -> None:
         if microphone is None or speaker is None:
