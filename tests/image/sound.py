@@ -1,28 +1,22 @@
 """Sound of an emulated box: played into its microphone, recorded at its loudspeaker, judged here.
 
 The kernel's ALSA loopback (snd-aloop) is its sound card. The box has the card's device 0; what is played to
-device 1 is what its microphone hears, and what device 1 records is what its loudspeaker plays. Both ends of
-it must have one format, whoever comes first: PipeWire's.
+device 1 is what its microphone hears, and what device 1 records is what its loudspeaker plays. See
+``emulator/far_end.py``, which does both inside the box.
 """
 
 from __future__ import annotations
 
 import io
 import wave
+from pathlib import Path
 
 import numpy as np
 from image.emulator.guest import FOLDER, Guest
 from numpy.typing import NDArray
 
 RATE = 48_000
-FAR_END = f"env ALSA_CONFIG_PATH={FOLDER}/alsa.conf"
-FORMAT = """\
-</usr/share/alsa/alsa.conf>
-pcm.far {
-    type plug
-    slave { pcm "hw:Loopback,1,0" format S32_LE rate 48000 channels 2 }
-}
-"""
+FAR_END = Path(__file__).with_name("emulator") / "far_end.py"
 ON, OFF = 0.35, 0.15  # seconds: it comes and goes like syllables, so that nobody takes it for a fan
 LEVEL = 0.25  # of full scale
 
@@ -40,6 +34,11 @@ def syllables(hz: float, seconds: float, rate: int = RATE) -> Samples:
     return voiced
 
 
+def raw(samples: Samples) -> bytes:
+    """One channel of 16 bits."""
+    return (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+
+
 def wav(samples: Samples, rate: int = RATE) -> bytes:
     """A WAV file: one channel of 16 bits."""
     file = io.BytesIO()
@@ -47,7 +46,7 @@ def wav(samples: Samples, rate: int = RATE) -> bytes:
         out.setnchannels(1)
         out.setsampwidth(2)
         out.setframerate(rate)
-        out.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+        out.writeframes(raw(samples))
     return file.getvalue()
 
 
@@ -60,10 +59,12 @@ def samples_of(data: bytes) -> tuple[Samples, int]:
 
 def play(guest: Guest, hz: float) -> None:
     """Play into a box's microphone, again and again, until ``stop``."""
-    guest.write(f"{FOLDER}/tone.wav", wav(syllables(hz, 2 * (ON + OFF), 16_000), 16_000))
-    guest.write(f"{FOLDER}/alsa.conf", FORMAT.encode())
-    loop = f"while :; do {FAR_END} aplay -q -D far {FOLDER}/tone.wav || sleep 1; done"
-    guest.run(f"systemd-run --quiet --collect --unit=image-test-tone sh -c '{loop}'")
+    guest.write(f"{FOLDER}/tone.raw", raw(syllables(hz, ON + OFF)))
+    guest.write(f"{FOLDER}/far_end.py", FAR_END.read_bytes())
+    guest.run(
+        "systemd-run --quiet --collect --unit=image-test-tone "
+        f"python3 -SE {FOLDER}/far_end.py play {FOLDER}/tone.raw"
+    )
 
 
 def stop(guest: Guest) -> None:
@@ -73,12 +74,10 @@ def stop(guest: Guest) -> None:
 
 def heard(guest: Guest, seconds: int) -> bytes:
     """What a box's loudspeaker plays, as a WAV file."""
-    to = f"{FOLDER}/heard.wav"
-    guest.run(
-        f"{FAR_END} timeout {seconds * 6 + 30} arecord -q -D far -f S16_LE -c 1 -r 16000 -d {seconds} {to}",
-        within=seconds * 6 + 60.0,
-    )
-    return guest.read(to)
+    to = f"{FOLDER}/heard.raw"
+    within = seconds * 6 + 30
+    guest.run(f"timeout {within} python3 -SE {FOLDER}/far_end.py record {to} {seconds}", within=within + 30.0)
+    return wav(np.frombuffer(guest.read(to), "<i2") / 32768.0)
 
 
 def strength(recording: bytes, hz: float) -> float:
