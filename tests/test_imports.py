@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "errors": set(),
     "wake": set(),
     "notify": set(),
+    "kiosk": {"core", "errors"},
     "core": {"errors"},
     "config_checks": {"core", "errors"},
     "config": {"config_checks", "core", "errors"},

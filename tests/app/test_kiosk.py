@@ -1,0 +1,63 @@
+"""The pipe through which a box hears where its display server is."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from appliance import kiosk
+from appliance.core import limits
+from appliance.errors import DeviceError
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Path:
+    path = tmp_path / "screen"
+    os.mkfifo(path)
+    return path
+
+
+def test_nothing_was_promised() -> None:
+    environment = {"WAYLAND_DISPLAY": "wayland-7"}
+    kiosk.wait_for_screen(environment)
+    assert environment == {"WAYLAND_DISPLAY": "wayland-7"}
+
+
+def test_a_name_that_was_said_before_and_one_that_is_said_later(pipe: Path) -> None:
+    with pipe.open("r+b", buffering=0) as held:
+        held.write(b"wayland-0\n")
+        environment = {kiosk.PIPE: str(pipe)}
+        kiosk.wait_for_screen(environment)
+        assert environment == {"WAYLAND_DISPLAY": "wayland-0"}
+    environment = {kiosk.PIPE: str(pipe)}
+    waiting = threading.Thread(target=kiosk.wait_for_screen, args=(environment,))
+    waiting.start()
+    with pipe.open("r+b", buffering=0) as held:
+        held.write(b"way")
+        held.write(b"land-1\n")
+        waiting.join(10)
+    assert environment == {"WAYLAND_DISPLAY": "wayland-1"}
+
+
+def test_nobody_says_anything(pipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "DISPLAY_SERVER_WITHIN", 0.05)
+    with pytest.raises(DeviceError) as caught:
+        kiosk.wait_for_screen({kiosk.PIPE: str(pipe)})
+    assert caught.value.code == "device.screen.server"
+
+
+def test_a_line_without_end_is_no_name_for_ever(pipe: Path) -> None:
+    environment = {kiosk.PIPE: str(pipe)}
+    with pipe.open("r+b", buffering=0) as held:
+        held.write(b"x" * 2 * kiosk.NAME_MAX_BYTES)
+        kiosk.wait_for_screen(environment)
+    assert environment["WAYLAND_DISPLAY"] == "x" * kiosk.NAME_MAX_BYTES
+
+
+def test_no_pipe(tmp_path: Path) -> None:
+    with pytest.raises(DeviceError) as caught:
+        kiosk.wait_for_screen({kiosk.PIPE: str(tmp_path / "none")})
+    assert "No such file" in caught.value.sentence
