@@ -50,18 +50,8 @@ HDMI-A-2 "Dell (HDMI-A-2)"
 
 
 NETWORK, DISK, GPU = 1, 2, 16  # of virtio
-TOOLS = (
-    "sh",
-    "cat",
-    "env",
-    "flock",
-    "mkfifo",
-    "readlink",
-    "rm",
-    "sleep",
-    "timeout",
-    "true",
-)  # that the session calls
+# That the session calls.
+TOOLS = ("sh", "cat", "env", "flock", "mkfifo", "readlink", "rm", "sleep", "timeout", "true")
 
 
 class Kiosk:
