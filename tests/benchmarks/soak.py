@@ -9,8 +9,11 @@ What is reported, and what it must be:
 
 ``growth_mb_max``
     of the resident memory of every process (each box's main process and its camera process): the
-    highest median of a minute after the fifth, less the median of the fifth. At most 3. ``uss``: the same
-    of the memory that is the process's alone.
+    highest of a minute after the fifth, less that of the fifth. At most 3. A box that shows somebody large
+    holds larger pictures than one that shows a grid, so each minute ends with the same for all: everybody
+    is there, nobody is muted or pinned, every box shows its grid; a minute's figure is the median of what is
+    read then. ``uss``: the same of the memory that is the process's alone. ``any_growth_mb_max``: the same
+    of the medians of whole minutes, whatever was shown in them; it has no bound.
 ``queues_over_bound``
     how often a queue was seen fuller than its bound. 0. ``queues_most``: the fullest each was seen, and
     its bound.
@@ -57,6 +60,9 @@ EVENT_EVERY = 4.0  # on average
 AWAY = (3.0, 8.0)  # seconds that somebody who left stays away
 JOIN_WITHIN = 15.0
 VISIT_S = 1.5  # a layer is asked for, encoded and shown
+REST = 0.25  # of a minute, at its end, in which nothing happens
+REST_SEEN = 0.1  # of it, at its end: memory is compared in that. Free memory goes back every few seconds
+REST_LOOK_EVERY = 1.0  # in that part
 SCREEN = (1280, 720)  # tiles of a grid of four are at M, those of the speaker view's strip at L
 GROWTH_MAX_MB = 3.0
 LATENCY_MORE = (0.10, 3.0)  # share, ms
@@ -70,14 +76,19 @@ class Series:
     kind: str
     rss: list[tuple[float, float]] = field(default_factory=list)
     uss: list[tuple[float, float]] = field(default_factory=list)
+    rest_rss: list[tuple[float, float]] = field(default_factory=list)
+    rest_uss: list[tuple[float, float]] = field(default_factory=list)
 
-    def look(self, at: float, pid: int) -> None:
+    def look(self, at: float, pid: int, *, resting: bool) -> None:
         try:
             memory = psutil.Process(pid).memory_full_info()
         except psutil.NoSuchProcess:
             return
         self.rss.append((at, memory.rss / 2**20))
         self.uss.append((at, memory.uss / 2**20))
+        if resting:
+            self.rest_rss.append(self.rss[-1])
+            self.rest_uss.append(self.uss[-1])
 
 
 def medians(samples: list[tuple[float, float]], minute_s: float) -> dict[int, float]:
@@ -113,6 +124,8 @@ class Soak:
         self._rng = rng
         self._password = f"{secrets.randbelow(900_000) + 100_000}"
         self._away: tuple[TestBox, float] | None = None  # who left, when it comes back
+        self._muted: set[str] = set()
+        self._pinned: dict[str, str] = {}  # by box: whom it shows large
         self._coming: dict[str, float] = {}  # who joined and does not see everybody yet, since when
 
     def join(self, box: TestBox) -> None:
@@ -128,22 +141,46 @@ class Soak:
         try:
             if kind == "mute":
                 box.ask("mute", state="toggle")
+                self._muted ^= {box.name}
             elif kind == "layout":
                 box.ask("layout", layout=self._rng.choice(("grid", "speaker")))
             elif kind == "pin":
                 peers = sorted(box.peers())
                 if not peers:
                     return
-                box.ask("peer", peer=self._rng.choice(peers), action="pin")
+                self._pin(box, self._rng.choice(peers))
             elif self._away is None and not self._coming:
                 box.ask("leave")
                 self._away = (box, now + self._rng.uniform(*AWAY))
+                self._pinned = {by: who for by, who in self._pinned.items() if box.name not in (by, who)}
             else:
                 return
         except ControlError as error:  # the peer went in this moment, say
             self.events[f"refused {error.code}"] += 1
         else:
             self.events[kind] += 1
+
+    def _pin(self, box: TestBox, peer: str) -> None:
+        """Pin a peer's tile, or unpin it where it is the one."""
+        box.ask("peer", peer=peer, action="pin")
+        if self._pinned.get(box.name) == peer:
+            del self._pinned[box.name]
+        else:
+            self._pinned[box.name] = peer
+
+    def rest(self, now: float) -> None:
+        """Bring all boxes into the state in which memory is compared."""
+        self.come_back(now, anyway=True)
+        for box in self.boxes:
+            try:
+                if box.name in self._pinned:
+                    self._pin(box, self._pinned[box.name])
+                box.ask("layout", layout="grid")
+            except ControlError as error:  # it joins in this moment
+                self.events[f"refused {error.code}"] += 1
+            if box.name in self._muted:
+                box.ask("mute", state="off")
+                self._muted.discard(box.name)
 
     def come_back(self, now: float, *, anyway: bool = False) -> None:
         """Have who left join again, when it is time."""
@@ -167,8 +204,15 @@ class Soak:
 
     # --- what is seen ---------------------------------------------------------------------------
 
+    def look_at_memory(self, at: float, *, resting: bool) -> None:
+        """Take down the memory of every process."""
+        for box in self.boxes:
+            self.series[box.name, "main"].look(at, box.process.pid, resting=resting)
+            if (pid := box.stats()["camera"]["pid"]) is not None:
+                self.series[box.name, "camera"].look(at, pid, resting=resting)
+
     def look(self, at: float, since: dict[str, float], *, note: bool) -> dict[str, float]:
-        """Read ``stats`` of every box; with ``note``, take down memory and latencies too.
+        """Read ``stats`` of every box; with ``note``, take down latencies and the like too.
 
         ``since``, returned anew: each box's clock at the last note.
         """
@@ -181,9 +225,6 @@ class Soak:
             if not note:
                 continue
             clocks[box.name] = stats["now"]
-            self.series[box.name, "main"].look(at, box.process.pid)
-            if (pid := stats["camera"]["pid"]) is not None:
-                self.series[box.name, "camera"].look(at, pid)
             self.process[box.name].append({**stats["process"], "restarts": stats["camera"]["restarts"]})
             self.latencies += [
                 (at, peer["latency_ms"]["p95"])
@@ -214,19 +255,29 @@ def hold(soak: Soak, seconds: float, minute_s: float, rng: random.Random) -> Non
     """Hold the meeting."""
     begun = time.monotonic()
     note_every = soak.note_every
-    next_look = next_note = next_event = 0.0
+    next_look = next_note = next_event = next_rest_look = 0.0
     since: dict[str, float] = {}
+    rested = -1  # the last minute whose end was brought about
     while (now := time.monotonic() - begun) < seconds:
-        soak.come_back(now, anyway=seconds - now < minute_s)
-        if now >= next_event and seconds - now > minute_s / 2:
+        minute, within = divmod(now / minute_s, 1.0)
+        soak.come_back(now)
+        if within >= 1 - REST:
+            if rested < minute:
+                soak.rest(now)
+                rested = int(minute)
+        elif now >= next_event:
             soak.happen(now)
             next_event = now + rng.expovariate(1 / EVENT_EVERY)
+        if within >= 1 - REST_SEEN and now >= next_rest_look:
+            soak.look_at_memory(now, resting=True)
+            next_rest_look = now + min(REST_LOOK_EVERY, minute_s / 60)
         if now >= next_look:
             note = now >= next_note
             since = soak.look(now, since, note=note)
             soak.arrived(now)
             next_look = now + min(LOOK_EVERY, note_every)
             if note:
+                soak.look_at_memory(now, resting=False)
                 next_note = now + note_every - 0.01
                 if int(now / minute_s) != int((now - note_every) / minute_s):
                     heaviest = max(series.rss[-1][1] for series in soak.series.values() if series.rss)
@@ -241,16 +292,17 @@ def hold(soak: Soak, seconds: float, minute_s: float, rng: random.Random) -> Non
 def report(soak: Soak, minutes: float, seed: int, minute_s: float, seconds: float) -> dict[str, Any]:
     processes = []
     for series in soak.series.values():
-        if not series.rss:
+        if not series.rest_rss:
             continue
-        fifth, end, grown = growth(series.rss, minute_s)
+        fifth, end, grown = growth(series.rest_rss, minute_s)
         row = {
             "name": series.name,
             "kind": series.kind,
             "rss_mb_5min": round(fifth, 2),
             "rss_mb_end": round(end, 2),
             "growth_mb": round(grown, 2),
-            "uss_growth_mb": round(growth(series.uss, minute_s)[2], 2),
+            "uss_growth_mb": round(growth(series.rest_uss, minute_s)[2], 2),
+            "any_growth_mb": round(growth(series.rss, minute_s)[2], 2),
         }
         if series.kind == "camera":
             row["restarts"] = soak.process[series.name][-1]["restarts"]
@@ -273,6 +325,7 @@ def report(soak: Soak, minutes: float, seed: int, minute_s: float, seconds: floa
         "processes": processes,
         "growth_mb_max": max(row["growth_mb"] for row in processes),
         "uss_growth_mb_max": max(row["uss_growth_mb"] for row in processes),
+        "any_growth_mb_max": max(row["any_growth_mb"] for row in processes),
         "queues_over_bound": soak.queues_over_bound,
         "queues_most": {name: {"most": most, "bound": bound} for name, (most, bound) in soak.queues.items()},
         "latency_p95_first_ms": round(statistics.median(first), 1) if first else None,
@@ -285,11 +338,11 @@ def show(result: dict[str, Any]) -> None:
     def say(text: str) -> None:
         print(text, file=sys.stderr)
 
-    say(f"{'process':24} {'5th minute':>10} {'end':>8} {'growth':>8} {'alone':>8}  MB")
+    say(f"{'process':24} {'5th minute':>10} {'end':>8} {'growth':>8} {'alone':>8} {'any':>8}  MB")
     for row in result["processes"]:
         say(
             f"{row['name'] + ' ' + row['kind']:24} {row['rss_mb_5min']:10.1f} {row['rss_mb_end']:8.1f}"
-            f" {row['growth_mb']:8.2f} {row['uss_growth_mb']:8.2f}"
+            f" {row['growth_mb']:8.2f} {row['uss_growth_mb']:8.2f} {row['any_growth_mb']:8.2f}"
         )
     most = ", ".join(f"{n} {q['most']}/{q['bound']}" for n, q in result["queues_most"].items())
     say(f"fullest queues seen: {most}")
@@ -344,7 +397,13 @@ def main() -> int:
         result = report(soak, arguments.minutes, seed, minute_s, seconds)
         if arguments.out is not None:
             series = [
-                {"name": one.name, "kind": one.kind, "rss": one.rss, "uss": one.uss}
+                {
+                    "name": one.name,
+                    "kind": one.kind,
+                    "rss": one.rss,
+                    "uss": one.uss,
+                    "rest_rss": one.rest_rss,
+                }
                 for one in soak.series.values()
             ]
             arguments.out.write_text(json.dumps({"series": series, "latencies": soak.latencies, **result}))
