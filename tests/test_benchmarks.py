@@ -14,11 +14,11 @@ import _delay
 import _engine
 import _engine_process
 import _figures
+import _soak_report
 import draw
 import join
 import loss
 import mesh
-import soak
 
 from appliance.core import timecode
 
@@ -105,12 +105,12 @@ class TestGrowth:
         samples = [
             (minute * 60.0 + 30, value) for minute, value in enumerate([90, 95, 99, 100, 100, 101, 104])
         ]
-        assert soak.growth(samples, 60.0) == (100, 104, 4)
+        assert _soak_report.growth(samples, 60.0) == (100, 104, 4)
 
     def test_one_outlier_is_no_growth(self) -> None:
         samples = [(float(at), 100.0) for at in range(0, 1200, 10)]
         samples[70] = (700.0, 160.0)
-        assert soak.growth(samples, 60.0) == (100, 100, 0)
+        assert _soak_report.growth(samples, 60.0) == (100, 100, 0)
 
 
 def test_a_relay_takes_the_place_of_the_candidate() -> None:
