@@ -360,6 +360,7 @@ INPUT_EVERY = 0.015  # SDL's events are looked at so often: a key waits 20 ms at
 # second each is seen two updates after the one before, now and then one, never three.
 REDRAW_EVERY = 0.0175
 REDRAW_SLOWEST = 0.032  # ... where all pictures are slow: 30, or keys would wait too long as well
+REDRAW_REST_MAX = 0.25  # after an update that took too long; a key waits for it too
 REDRAW_SAME = 0.001  # what came in a pause is there when it ends
 REDRAW_MEASURED_OVER = 0.5  # seconds of pictures from which their rate is told
 VIEWS_EVERY = 0.05  # what happens in a call is shown so often, apart from what a person did

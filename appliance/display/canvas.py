@@ -197,6 +197,8 @@ class Canvas:
         every = self._pace.every if self._slots else limits.REDRAW_EVERY
         grid = self.due if 0 <= turned_at - self.due < every / 2 else turned_at
         self.due = grid + every
+        if self._slots and (rest := self._pace.rest(self.flushed_at - turned_at)):
+            self.due = max(self.due, self.flushed_at + rest)
         drawn, self._drawn = self._drawn, []
         for tile, picture in drawn:
             self._pace.shown(tile, self.flushed_at)

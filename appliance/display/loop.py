@@ -257,7 +257,7 @@ class Display:
         """Keep the pace of updates; return whether something came before it was time for one."""
         left = self._canvas.due - self._clock()
         if left > 0:
-            time.sleep(min(left, limits.REDRAW_SLOWEST))
+            time.sleep(min(left, limits.REDRAW_REST_MAX))
         return left > -limits.REDRAW_SAME
 
     def _idle(self, until: float) -> None:

@@ -126,19 +126,26 @@ class Soak:
         else:
             self._pinned[box.name] = peer
 
-    def rest(self, now: float) -> None:
-        """Bring all boxes into the state in which memory is compared."""
+    def rest(self, now: float) -> bool:
+        """Bring all boxes into the state in which memory is compared; return whether they are in it."""
         self.come_back(now, anyway=True)
+        done = not self._coming
         for box in self.boxes:
-            try:
-                if box.name in self._pinned:
-                    self._pin(box, self._pinned[box.name])
-                box.ask("layout", layout="grid")
-            except ControlError as error:  # it joins in this moment
-                self.events[f"refused {error.code}"] += 1
-            if box.name in self._muted:
-                box.ask("mute", state="off")
+            done &= self._asked(box, "layout", layout="grid")
+            who = self._pinned.get(box.name)
+            if who is not None and self._asked(box, "peer", peer=who, action="pin"):
+                del self._pinned[box.name]
+            if box.name in self._muted and self._asked(box, "mute", state="off"):
                 self._muted.discard(box.name)
+        return done and not self._pinned and not self._muted
+
+    def _asked(self, box: TestBox, verb: str, **arguments: Any) -> bool:
+        try:
+            box.ask(verb, **arguments)
+        except ControlError as error:  # it joins in this moment, or the peer does
+            self.events[f"refused {error.code}"] += 1
+            return False
+        return True
 
     def come_back(self, now: float, *, anyway: bool = False) -> None:
         """Have who left join again, when it is time."""
@@ -215,18 +222,17 @@ def hold(soak: Soak, seconds: float, minute_s: float, rng: random.Random) -> Non
     note_every = soak.note_every
     next_look = next_note = next_event = next_rest_look = 0.0
     since: dict[str, float] = {}
-    rested = -1  # the last minute whose end was brought about
+    resting = False
     while (now := time.monotonic() - begun) < seconds:
-        minute, within = divmod(now / minute_s, 1.0)
+        within = now / minute_s % 1.0
         soak.come_back(now)
         if within >= 1 - REST:
-            if rested < minute:
-                soak.rest(now)
-                rested = int(minute)
+            resting = resting or soak.rest(now)
         elif now >= next_event:
+            resting = False
             soak.happen(now)
             next_event = now + rng.expovariate(1 / EVENT_EVERY)
-        if within >= 1 - REST_SEEN and now >= next_rest_look:
+        if resting and within >= 1 - REST_SEEN and now >= next_rest_look:
             soak.look_at_memory(now, resting=True)
             next_rest_look = now + min(REST_LOOK_EVERY, minute_s / 60)
         if now >= next_look:

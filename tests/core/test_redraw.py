@@ -58,3 +58,18 @@ def test_after_a_time_without_pictures_nothing_is_known() -> None:
     show(pace, [15.0], 3.0)
     pace.shown("tile 0", 200.0)
     assert pace.every == limits.REDRAW_EVERY
+
+
+@pytest.mark.parametrize("took", [0.0, 0.01, limits.REDRAW_SLOWEST])
+def test_who_keeps_the_pace_needs_no_rest(took: float) -> None:
+    assert RedrawPace.rest(took) == 0.0
+
+
+@pytest.mark.parametrize("took", [0.1, 0.2, 0.28])
+def test_who_is_too_slow_leaves_about_half_of_the_time_to_others(took: float) -> None:
+    rest = RedrawPace.rest(took)
+    assert took / (took + rest) == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_key_never_waits_long_for_a_rest() -> None:
+    assert RedrawPace.rest(5.0) == limits.REDRAW_REST_MAX
