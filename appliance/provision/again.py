@@ -9,6 +9,7 @@ all that they were made from: the card, what is kept of it, the machine and the 
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import shutil
 from pathlib import Path
@@ -27,11 +28,12 @@ MADE_FROM = (
     first_boot.MACHINE_ID,
     "etc/machine-id",
     first_boot.SERIAL,
-    f"{first_boot.STATE}/{first_boot.IDENTITY}",
     system.HOST_KEY.lstrip("/"),
     f"{system.HOST_KEY.lstrip('/')}.pub",
 )
-"""Below the root, beside the card itself. What a machine does not have, it has nowhere."""
+"""Below the root, beside the card itself. What a machine does not have, it has nowhere. Nothing in the box's own
+folder: whoever is the box could put there what takes for ever to read. That its identity is there is looked at.
+"""
 
 
 def keep(root: Path, card: Path, made: plan.Plan) -> None:
@@ -71,8 +73,12 @@ def forget(root: Path) -> None:
 
 def _sums(root: Path, card: Path) -> list[str] | None:
     """Checksums of what the files were made from, as sha256sum(1) reads them; None where it can't be said."""
-    if not (root / SYSTEM).is_file():
+    try:
+        facts = json.loads((root / SYSTEM).read_bytes())
+    except (FileNotFoundError, ValueError):
         return None  # no image: its programs change by themselves
+    if facts.get("changed"):
+        return None  # made from what was not committed: another image of the same name may differ
     found = [path for name in MADE_FROM if (path := root / name).is_file()]
     return [_sum(str(path.relative_to(root)), path.read_bytes()) for path in [card, *found]]
 

@@ -62,10 +62,10 @@ def run(root: Path) -> ProblemFile | None:
     if (root / first_boot.VOLATILE).exists():
         problem = problem or mistake.of_disk()
     written = write(root, made, problem)
-    if problem is None and written and keeping.load(root).pending == "":
-        again.keep(root, path, made)
     if root == Path("/"):
         _into_the_kernel(made)
+    if problem is None and written and keeping.load(root).pending == "":
+        again.keep(root, path, made)
     return problem
 
 

@@ -133,6 +133,17 @@ def no_identity(box: Disk) -> None:
     (box / first_boot.STATE / first_boot.IDENTITY).unlink()
 
 
+def a_trap_for_an_identity(box: Disk) -> None:
+    """The box's account may be somebody else's: what he puts there is not even opened."""
+    no_identity(box)
+    os.mkfifo(box / first_boot.STATE / first_boot.IDENTITY)
+
+
+def a_link_for_an_identity(box: Disk) -> None:
+    no_identity(box)
+    (box / first_boot.STATE / first_boot.IDENTITY).symlink_to("/dev/zero")
+
+
 def no_host_key(box: Disk) -> None:
     (box / "data/ssh/ssh_host_ed25519_key").unlink()
 
@@ -172,6 +183,8 @@ def a_second_time_in_this_start(box: Disk) -> None:
         another_machine,
         another_machine_id,
         no_identity,
+        a_trap_for_an_identity,
+        a_link_for_an_identity,
         no_host_key,
         damaged,
         cut_short,
@@ -223,6 +236,21 @@ def test_a_system_that_is_no_image_is_never_the_same(tmp_path: Path) -> None:
     box = Disk(tmp_path / "root")
     assert box.start(GOOD) == ""
     assert not (box / again.FOLDER).exists()
+
+
+def test_systems_made_from_what_was_not_committed_are_never_the_same(tmp_path: Path) -> None:
+    box = Disk(tmp_path / "root")
+    (box / again.SYSTEM).parent.mkdir(parents=True)
+    (box / again.SYSTEM).write_text('{"changed": true, "commit": "1"}\n')
+    assert box.start(GOOD) == ""
+    assert not (box / again.FOLDER).exists()
+
+
+def test_another_identity_changes_nothing(box: Disk) -> None:
+    """A copy of a box takes one: nothing that is written at a start has anything of it."""
+    off(box)
+    (box / first_boot.STATE / first_boot.IDENTITY).write_bytes(bytes(range(32)))
+    assert start(box) == AGAIN
 
 
 def test_a_disk_that_is_full_is_no_reason_to_fail(box: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
