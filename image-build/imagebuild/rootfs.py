@@ -20,13 +20,21 @@ USERS = (
 )
 ENABLED = ("systemd-networkd.service", "meetingbox-slot.service", "meetingbox-grow.service")
 DISABLED = ("systemd-networkd-wait-online.service", "wpa_supplicant.service", "ssh.service", "ssh.socket")
-# Started by nobody here: they write to flash, look for what a box has not got, or wait for the network.
+# Started by nobody here: they write to flash, look for what a box has not got, or wait for the network. Volumes
+# are PipeWire's, and udev gives every card its first ones.
 MASKED = (
+    "alsa-restore.service",
+    "alsa-state.service",
+    "dev-hugepages.mount",
     "dpkg-db-backup.timer",
     "e2scrub_all.timer",
     "e2scrub_reap.service",
     "fstrim.timer",
+    "proc-sys-fs-binfmt_misc.automount",
     "sshd-keygen.service",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "systemd-binfmt.service",
     "systemd-firstboot.service",
     "systemd-networkd-wait-online.service",
     "systemd-pcrphase.service",
