@@ -9,6 +9,15 @@ from __future__ import annotations
 from appliance.core import limits
 
 
+def silence_allowed(factor: int, worked_for: float) -> float:
+    """Seconds for which an opened device may be silent before it counts as gone.
+
+    ``factor``: that it was opened with; ``worked_for``: seconds since then. What was hard to open is given
+    longer, and half of that whenever it has worked for a while.
+    """
+    return limits.DEVICE_SILENT * max(1, factor >> int(worked_for // limits.PATIENCE_OVER))
+
+
 class Patience:
     """Of one device. Times are monotonic seconds."""
 

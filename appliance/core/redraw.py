@@ -4,9 +4,9 @@ Pictures of many boxes come at any time, each at its own. Drawing every one when
 for each; drawing them at the pace of the screen is waste where all are small and come 15 times a second. So
 the updates keep to twice the rate of the fastest picture shown, which is seen half a picture late at most.
 
-On a machine that is too slow for its screen an update takes longer than there is between two. Drawing on without
-a pause would leave nothing of the interpreter to sound, whose threads need it every few milliseconds: what an
-update took too long is waited for as well.
+On a machine that is too slow for its screen an update takes longer than there is between two. Drawing on
+without a pause would leave nothing of the interpreter to sound, whose threads need it every few milliseconds:
+what an update took too long is waited for as well.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ MADE_FROM = (
     system.HOST_KEY.lstrip("/"),
     f"{system.HOST_KEY.lstrip('/')}.pub",
 )
-"""Below the root, beside the card itself. What a machine does not have, it has nowhere. Nothing in the box's own
-folder: whoever is the box could put there what takes for ever to read. That its identity is there is looked at.
+"""Below the root, beside the card itself. What a machine does not have, it has nowhere. Nothing is in the
+box's own folder, where its account could put what takes for ever to read. Its identity is only looked for.
 """
 
 

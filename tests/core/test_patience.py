@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.core import limits
-from appliance.core.patience import Patience
+from appliance.core.patience import Patience, silence_allowed
 
 OVER = limits.PATIENCE_OVER
 
@@ -70,3 +70,14 @@ def test_it_is_bounded_and_never_less_than_usual(events: list[tuple[str, float]]
         else:
             getattr(patience, event)(now)
         assert patience.factor in (1, 2, 4, 8)
+
+
+def test_what_opens_at_once_may_be_silent_for_as_long_as_usual() -> None:
+    assert silence_allowed(1, 0.0) == limits.DEVICE_SILENT
+
+
+def test_what_was_hard_to_open_may_be_silent_for_longer_until_it_has_worked_for_a_while() -> None:
+    allowed = [
+        silence_allowed(8, at * OVER) / limits.DEVICE_SILENT for at in (0.0, 0.99, 1.0, 2.0, 3.0, 99.0)
+    ]
+    assert allowed == [8, 8, 4, 2, 1, 1]

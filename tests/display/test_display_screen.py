@@ -242,8 +242,17 @@ def test_a_screen_that_is_lost_is_drawn_on_without(dummy_screen, shower, monkeyp
 
 def test_nothing_but_display_font_and_events_is_started(shower) -> None:
     shower(HOME)
-    assert not pygame.mixer or pygame.mixer.get_init() is None
     assert not pygame.joystick.get_init()
+
+
+def test_the_mixer_is_not_even_loaded() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import appliance.display, sys; print(sys.modules.get('pygame.mixer'))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "None\n"
 
 
 def tool(name: str) -> str:

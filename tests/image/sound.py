@@ -62,7 +62,7 @@ def play(guest: Guest, hz: float) -> None:
     guest.write(f"{FOLDER}/tone.raw", raw(syllables(hz, ON + OFF)))
     guest.write(f"{FOLDER}/far_end.py", FAR_END.read_bytes())
     guest.run(
-        "systemd-run --quiet --collect --unit=image-test-tone "
+        "systemd-run --quiet --collect --unit=image-test-tone -p Restart=always -p RestartSec=1 "
         f"python3 -SE {FOLDER}/far_end.py play {FOLDER}/tone.raw"
     )
 

@@ -64,6 +64,7 @@ class StandIn:
         self.duplex_works = True
         self.duplex_calls = True
         self.dead: set[str] = set()  # "in", "out": ways in which no sound moves
+        self.dead_cards: set[str] = set()
         self.default = SimpleNamespace(device=[-1, -1])
         self._initialize()
 
@@ -128,7 +129,7 @@ class StandInStream:
         while not self._ended.wait(0.01):
             if self.card != "server" and self.card not in self._sd.cards.plugged:
                 continue
-            if self._ways in self._sd.dead:
+            if self._ways in self._sd.dead or self.card in self._sd.dead_cards:
                 continue
             if self._ways == "both" and not self._sd.duplex_calls:
                 continue
@@ -208,6 +209,10 @@ class Room:
             self.mouth.close()
             assert not self.sd.running
 
+    def choose(self, side: Side[Any], spec: Spec) -> None:
+        """As a person does."""
+        self._watch.choose(side.kind, spec)
+
     def sounds(self, card: str) -> bool:
         """Is this card heard and played to?"""
         streams = [stream for stream in self.sd.running if stream.card == card]
@@ -286,22 +291,68 @@ def test_a_card_that_fails_in_a_row_is_waited_for_longer_and_heard_as_soon_as_it
         assert sorted(room.sd.opened[begun:]) == ["in", "out"]
 
 
-def test_a_card_that_is_waited_for_is_in_nobodys_way(soon: None) -> None:
-    """Another card that is plugged in is heard as soon as ever; and so is a person, or the end."""
+def waits(room: Room) -> None:
+    """Wait until a card has failed so often that it is waited for as long as ever, and is waited for now."""
+    room.until(lambda: room.ear.patience.factor == limits.PATIENCE_MAX, within=60.0)
+    opened = len(room.sd.opened)
+    room.until(lambda: len(room.sd.opened) > opened, within=30.0)
+    time.sleep(limits.DEVICE_BEGIN + limits.DEVICE_BEGIN_SLOW_POLL)
+
+
+def test_a_card_that_is_waited_for_is_given_up_for_another_one(soon: None) -> None:
     room = Room(Cards("Jabra"))
-    room.sd.dead |= {"in", "out", "both"}
+    room.sd.dead_cards.add("Jabra")
     with room.running():
-        room.until(lambda: room.ear.patience.factor == 8, within=60.0)
-        room.sd.dead.clear()
-        room.cards.plugged[:] = ["Codec"]
+        waits(room)
+        room.cards.plugged.insert(0, "Codec")
+        room.ear.spec = room.mouth.spec = Spec("device", "Codec")
         assert room.until(lambda: room.sounds("Codec")) <= MOVED_WITHIN
         assert room.ear.patience.factor == 1
-        room.sd.dead |= {"in", "out", "both"}
-        room.until(lambda: room.ear.patience.factor == 8, within=60.0)
-        opened = len(room.sd.opened)
-        room.until(lambda: len(room.sd.opened) > opened)
+
+
+def test_a_card_that_is_waited_for_is_given_up_for_a_persons_choice(soon: None) -> None:
+    room = Room(Cards("Jabra", "Codec"))
+    room.ear.spec = room.mouth.spec = Spec("device", "Jabra")
+    room.sd.dead_cards.add("Jabra")
+    with room.running():
+        waits(room)
+        chosen_at = time.monotonic()
+        for side in (room.ear, room.mouth):
+            room.choose(side, Spec("device", "Codec"))
+        room.until(lambda: room.sounds("Codec"))
+        assert time.monotonic() - chosen_at < limits.DEVICE_BEGIN * limits.PATIENCE_MAX / 2
+
+
+def test_a_card_that_is_waited_for_is_given_up_for_the_end(soon: None) -> None:
+    room = Room(Cards("Jabra"))
+    room.sd.dead_cards.add("Jabra")
+    with room.running():
+        waits(room)
         begun = time.monotonic()
     assert time.monotonic() - begun < limits.SOUND_STOP
+
+
+def test_a_card_that_is_waited_for_is_given_up_for_one_that_fails_meanwhile(soon: None) -> None:
+    """A microphone that never begins must not keep the loudspeaker's failure from being told."""
+    room = Room(Cards("Jabra", "Codec"))
+    room.ear.spec, room.mouth.spec = Spec("device", "Jabra"), Spec("device", "Codec")
+    room.sd.dead_cards.add("Jabra")
+    with room.running():
+        waits(room)
+        assert room.mouth.alive
+        room.sd.dead_cards.add("Codec")
+        failed_at = time.monotonic()
+        room.until(lambda: any(view.kind == "speaker" and view.problem for view in room.told))
+        assert time.monotonic() - failed_at < limits.DEVICE_BEGIN * limits.PATIENCE_MAX / 2
+
+
+def test_a_device_that_is_not_there_is_no_card_that_fails(soon: None) -> None:
+    room = Room(Cards())
+    with room.running():
+        time.sleep(6 * limits.DEVICE_RETRY)
+        assert room.ear.patience.factor == 1
+        room.cards.plugged.append("Jabra")
+        assert room.until(lambda: room.sounds("Jabra")) <= MOVED_WITHIN
 
 
 def test_one_stream_through_which_no_sound_moves_is_tried_as_two() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import socket
@@ -162,6 +163,33 @@ def test_cage_stays_as_long_as_the_box_and_no_longer(kiosk: Kiosk) -> None:
     (kiosk.runtime / "over").write_text("early")
     kiosk.program("box", BOX_ENDS)  # before there is a display at all
     assert "over=early" in kiosk.run()[1]
+
+
+@pytest.mark.parametrize(("ends", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137)])
+def test_the_unit_ends_as_the_box_did(kiosk: Kiosk, ends: str, code: int) -> None:
+    kiosk.program("cage", CAGE)
+    kiosk.program("box", f"#!/bin/sh\n{ends}\n")
+    assert kiosk.run()[0] == code
+    kiosk.program("box", BOX)  # what was is forgotten
+    assert kiosk.run()[0] == 0
+
+
+def test_a_box_that_can_not_be_ended_holds_up_no_other_one(kiosk: Kiosk) -> None:
+    """A process that is stuck in a driver keeps its files, and the lock, whatever is sent to it."""
+    kiosk.program("cage", CAGE)
+    with (kiosk.runtime / "lives").open("w") as old:
+        fcntl.flock(old, fcntl.LOCK_EX)
+        begun = time.monotonic()
+        assert "wayland=wayland-0 " in kiosk.run()[1]
+        assert time.monotonic() - begun < 5
+
+
+def test_what_is_loaded_ahead_is_loaded_into_nothing_that_stays(kiosk: Kiosk) -> None:
+    tell = 'echo "$0 preload=${LD_PRELOAD-}"\n'
+    kiosk.program("cage", CAGE.replace("#!/bin/sh\n", "#!/bin/sh\n" + tell))
+    kiosk.program("box", BOX + tell)
+    said = kiosk.run()[1]
+    assert said.count("preload=\n") == 2
 
 
 def test_without_cage(kiosk: Kiosk) -> None:

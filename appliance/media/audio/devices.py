@@ -205,6 +205,8 @@ class PortAudio:
         """How many times as long as usual what is opened next may take to begin, and be silent."""
         self.hurry = threading.Event()
         """Set (any thread): what does not begin as usual is given up."""
+        self.wanted_elsewhere: Callable[[], bool] = lambda: False
+        """So it is when this says that something else needs a look."""
 
     def devices(self) -> list[SoundDevice]:
         """Return the devices known since the last `rescan`. Raises DeviceError without PortAudio."""
@@ -344,7 +346,8 @@ class Called(Protocol):
 def await_calls(portaudio: PortAudio, stream: Stream, ends: Mapping[Kind, Called]) -> None:
     """Return when sound moves through all ends of a stream; else close it. Raises DeviceError.
 
-    What takes longer than usual is waited for as long as the sound cards stay what they are.
+    What takes longer than usual is waited for as long as the sound cards stay what they are, and nothing else
+    needs a look.
     """
     begun, cards = time.monotonic(), portaudio.cards()
     while silent := [kind for kind, end in ends.items() if not end.calls]:
@@ -353,6 +356,7 @@ def await_calls(portaudio: PortAudio, stream: Stream, ends: Mapping[Kind, Called
         if not usual and (
             waited >= limits.DEVICE_BEGIN * portaudio.patience
             or portaudio.hurry.is_set()
+            or portaudio.wanted_elsewhere()
             or portaudio.cards() != cards
         ):
             portaudio.close(stream)

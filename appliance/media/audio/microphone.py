@@ -16,6 +16,7 @@ import av.audio
 import numpy as np
 
 from appliance.core import limits
+from appliance.core.patience import silence_allowed
 from appliance.core.words import Words, say
 from appliance.errors import DeviceError
 from appliance.media.audio import sequence
@@ -202,12 +203,13 @@ class DeviceMicrophone:
         self._stamp = (0, time.monotonic_ns())  # (samples ever captured, when the last of them was)
         self._called_at = time.monotonic()
         self._portaudio = portaudio
-        self._silent_max = limits.DEVICE_SILENT * portaudio.patience
+        self._patience = portaudio.patience
+        self._used_from = self._called_at
         self._stream: Stream | None = None
 
     def use(self, stream: Stream) -> None:
         """Belong to a stream whose callback calls `captured`."""
-        self._called_at = time.monotonic()
+        self._called_at = self._used_from = time.monotonic()
         self._stream = stream
 
     def captured(self, data: Any, when: Any, status: Any) -> None:
@@ -243,8 +245,9 @@ class DeviceMicrophone:
     def alive(self) -> bool:
         """Does the sound card still call back?"""
         stream = self._stream
-        silent = time.monotonic() - self._called_at
-        return stream is not None and stream.active and silent < self._silent_max
+        now = time.monotonic()
+        allowed = silence_allowed(self._patience, now - self._used_from)
+        return stream is not None and stream.active and now - self._called_at < allowed
 
     def close(self) -> None:
         """Close the stream, and with it the other end of one that goes both ways."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from appliance.core import limits
+from appliance.core.patience import silence_allowed
 from appliance.core.words import say
 from appliance.errors import DeviceError
 from appliance.media.audio.devices import PortAudio, SoundDevice, Stream
@@ -182,12 +183,13 @@ class DeviceSpeaker:
         self._called_at = time.monotonic()
         self._clock = (0, self._called_at)  # samples taken from the ring, and when the next one is heard
         self._portaudio = portaudio
-        self._silent_max = limits.DEVICE_SILENT * portaudio.patience
+        self._patience = portaudio.patience
+        self._used_from = self._called_at
         self._stream: Stream | None = None
 
     def use(self, stream: Stream) -> None:
         """Belong to a stream whose callback calls `fill`."""
-        self._called_at = time.monotonic()
+        self._called_at = self._used_from = time.monotonic()
         self._stream = stream
 
     def fill(self, data: Any, when: Any, status: Any) -> None:
@@ -231,8 +233,9 @@ class DeviceSpeaker:
     def alive(self) -> bool:
         """Does the sound card still call back?"""
         stream = self._stream
-        silent = time.monotonic() - self._called_at
-        return stream is not None and stream.active and silent < self._silent_max
+        now = time.monotonic()
+        allowed = silence_allowed(self._patience, now - self._used_from)
+        return stream is not None and stream.active and now - self._called_at < allowed
 
     def close(self) -> None:
         """Close the stream, and with it the other end of one that goes both ways."""

@@ -155,6 +155,7 @@ class DeviceWatch:
         self._on_state = on_state
         self._open_pair = open_pair
         self._portaudio = portaudio or PortAudio()
+        self._portaudio.wanted_elsewhere = self._something_failed
         self._cards: str | None = None  # what it said when the devices were last listed
         self._servers: set[Kind] = set()  # sides whose device a sound server has behind it
         self._apart: set[str] = set()  # clocks whose devices don't work as one stream
@@ -247,6 +248,9 @@ class DeviceWatch:
                         side.drop(error)
         self._tell()
 
+    def _something_failed(self) -> bool:
+        return any(side.opened is not None and not side.alive for side in self._sides)
+
     def _drop_failed(self) -> None:
         for side in self._sides:
             if side.opened is not None and not side.alive:
@@ -259,12 +263,13 @@ class DeviceWatch:
         changed, self._cards = now != self._cards, now
         if changed:
             self._apart.clear()
+            for side in sides:
+                side.patience.forget()
         if all(side.opened is not None and (not changed or side.kind in self._servers) for side in sides):
             return
         if changed:  # a better one may be there, and PortAudio sees it only when nothing is open
             for side in sides:
                 side.drop(None)
-                side.patience.forget()
         elif time.monotonic() < self._try_at:
             return
         self._try_at = time.monotonic() + limits.DEVICE_RETRY  # should it fail
@@ -296,10 +301,13 @@ class DeviceWatch:
             side.adopt(opened)
 
     def _open_alone(self, side: Side[Any], device: SoundDevice | None) -> None:
+        if device is None:
+            side.drop(devices.missing(side.spec, side.kind))
+            return
         self._portaudio.patience = side.patience.factor
+        if side.patience.factor > 1:  # the other one may have failed, which is not to be told so late
+            self._tell()
         try:
-            if device is None:
-                raise devices.missing(side.spec, side.kind)
             side.open(self._portaudio, device)
         except DeviceError as error:
             side.patience.failed(time.monotonic())

@@ -114,7 +114,12 @@ def command(tools: Tools, computer: Computer) -> list[str]:
 
 def _pc(tools: Tools, computer: Computer) -> list[str | Path]:
     """A PC of today: PCI Express, UEFI, no old keyboard controller."""
-    parts: list[str | Path] = ["-machine", "q35,i8042=off", "-cpu", "host" if computer.kvm else "max,-erms,-fsrm,-fzrm,-fsrs"]
+    parts: list[str | Path] = [
+        "-machine",
+        "q35,i8042=off",
+        "-cpu",
+        "host" if computer.kvm else "max,-erms,-fsrm,-fzrm,-fsrs",
+    ]
     if computer.kernel is None:
         code = tools.file("usr/share/OVMF/OVMF_CODE_4M.fd")
         parts += ["-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={code}"]
