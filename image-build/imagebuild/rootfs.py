@@ -20,8 +20,8 @@ USERS = (
 )
 ENABLED = ("systemd-networkd.service", "meetingbox-slot.service", "meetingbox-grow.service")
 DISABLED = ("systemd-networkd-wait-online.service", "wpa_supplicant.service", "ssh.service", "ssh.socket")
-# Started by nobody here: they write to flash, look for what a box has not got, or wait for the network. Volumes
-# are PipeWire's, and udev gives every card its first ones.
+# Started by nobody here: they write to flash, look for what a box has not got, or wait for the network.
+# Volumes are PipeWire's, and udev gives every card its first ones.
 MASKED = (
     "alsa-restore.service",
     "alsa-state.service",

@@ -10,11 +10,12 @@ HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]
 
 QUICK = ("contents", "offline", "meeting")
-MORE = ("slots", "hangs", "broken", "clones", "timing", "kills")
+MORE = ("again", "slots", "hangs", "broken", "clones", "timing", "kills")
 WHAT = {
     "contents": "what is in the image, and what is not; nothing is booted",
     "offline": "power on without network and clock: the keypad, and everything is well",
     "meeting": "two boxes on a cable see each other, are joined by touch and by keys, see and hear",
+    "again": "a second start, which copies what the first one made, is as the first",
     "slots": "a system on trial: one that does not start is given up, one that does is kept",
     "hangs": "screen, event loop, compositor or everything stands still in a call",
     "broken": "ten meetingbox.toml with mistakes: the keypad, with the sentence",
