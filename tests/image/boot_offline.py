@@ -54,6 +54,13 @@ def test_the_system_is_well(lab: Lab, box: Machine) -> None:
     assert box.resets() == 0
 
 
+def test_no_driver_is_there_that_no_box_needs(box: Machine) -> None:
+    loaded = {line.split()[0] for line in box.guest.run("cat /proc/modules").splitlines()}
+    assert loaded & {"squashfs", "drm"} == {"squashfs", "drm"}
+    # Of virtual machines, Wi-Fi where there is none, MIDI, joysticks, a beeper, and programs of other machines.
+    assert not loaded & {"kvm", "cfg80211", "snd_seq", "joydev", "pcspkr", "binfmt_misc"}
+
+
 def test_its_clock_is_wrong_indeed(box: Machine) -> None:
     assert box.guest.run("cat /sys/class/rtc/rtc0/date").startswith(NO_BATTERY[:4])
 
