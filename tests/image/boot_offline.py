@@ -57,7 +57,7 @@ def test_the_system_is_well(lab: Lab, box: Machine) -> None:
 def test_no_driver_is_there_that_no_box_needs(box: Machine) -> None:
     loaded = {line.split()[0] for line in box.guest.run("cat /proc/modules").splitlines()}
     assert loaded & {"squashfs", "drm"} == {"squashfs", "drm"}
-    # Of virtual machines, Wi-Fi where there is none, MIDI, joysticks, a beeper, and programs of other machines.
+    # Of virtual machines, Wi-Fi where there is none, MIDI, joysticks, a beeper, other machines' programs.
     assert not loaded & {"kvm", "cfg80211", "snd_seq", "joydev", "pcspkr", "binfmt_misc"}
 
 
