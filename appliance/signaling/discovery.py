@@ -34,6 +34,7 @@ from zeroconf import (
 )
 from zeroconf._dns import DNSPointer
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
+from zeroconf.const import _CLASS_IN, _TYPE_TXT
 
 from appliance.core import limits
 from appliance.signaling.interfaces import Interface, host_addresses, may_dial, on_link
@@ -176,6 +177,8 @@ class Discovery:
         appeared = set(multicast) - set(self._multicast)
         self._multicast = multicast
         self._info = self._own_info(addresses)
+        for announcements in self._announcing:
+            announcements.cancel()  # what they still have to say is the old record, after the new one
         self._announce(await zeroconf.async_update_service(self._info))
         await zeroconf.async_update_interfaces(multicast, IPVersion.V4Only)
         # Who heard of the old addresses less than a second ago still keeps them (RFC 6762 section 10.2).
@@ -259,6 +262,7 @@ class Discovery:
             return None
         zeroconf = self._zeroconf.zeroconf
         info = AsyncServiceInfo(SERVICE, f"{instance}.{SERVICE}")
+        _keep_latest_text(zeroconf, info.name)
         if not info.load_from_cache(zeroconf):
             if not ask:
                 self._clash(instance, None)
@@ -317,6 +321,20 @@ class _Repeats(RecordUpdateListener):
             record = update.new
             if isinstance(record, DNSPointer) and update.old is not None and not record.is_expired(now):
                 self._on_repeat(record.alias)
+
+
+def _keep_latest_text(zeroconf: Zeroconf, name: str) -> None:
+    """Of the TXT records cached under this name keep the one that was said last.
+
+    A box has one. What came less than a second before a new one stays beside it (RFC 6762 section 10.2), and
+    zeroconf reads the one that it did not know for longest, however often another one came since; when that
+    one is expired it reads none, for up to ten seconds. And only of a record that is not cached a browser
+    tells that it came.
+    """
+    texts = zeroconf.cache.async_all_by_details(name, _TYPE_TXT, _CLASS_IN)
+    if len(texts) > 1:
+        texts.sort(key=lambda text: text.get_expiration_time(100))  # they live equally long
+        zeroconf.cache.async_remove_records(texts[:-1])
 
 
 def read_txt(text: bytes) -> tuple[str, str, bool]:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import subprocess
+import time
 import unicodedata
 import zlib
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from signaling.box_process import BoxProcess
-from zeroconf import IPVersion, ServiceInfo
+from zeroconf import DNSIncoming, IPVersion, ServiceInfo
 from zeroconf.asyncio import AsyncZeroconf
 
 from appliance.core import limits
@@ -210,6 +211,67 @@ class TestBoxes:
                 assert one.discovery.boxes == ()
 
         asyncio.run(run())
+
+
+class TestRenamed:
+    def test_the_name_that_was_said_last_counts_in_whatever_order_names_came(self) -> None:
+        """A box renamed while it still announces itself is heard as new, old, new by who starts just then."""
+
+        async def run() -> None:
+            async with AsyncExitStack() as stack:
+                (watches,) = await stack.enter_async_context(boxes("watches"))
+                listener = stack.enter_context(socket.create_server((HOST, 0)))
+                port = listener.getsockname()[1]
+                for name in ("new", "old", "new", "old", "new"):
+                    hear(watches, "renamed", port, name, 0.0)
+                    await until(lambda name=name: watches.has(name))
+                    assert [box.name for box in watches.discovery.boxes if box.port == port] == [OURS + name]
+
+        asyncio.run(run())
+
+    def test_an_old_name_that_expired_does_not_hide_the_new_one(self) -> None:
+        async def run() -> None:
+            async with AsyncExitStack() as stack:
+                (watches,) = await stack.enter_async_context(boxes("watches"))
+                listener = stack.enter_context(socket.create_server((HOST, 0)))
+                port = listener.getsockname()[1]
+                for seconds_ago, name in ((6.0, "new"), (5.9, "old"), (4.5, "new")):
+                    hear(watches, "renamed", port, name, seconds_ago)
+                await until(lambda: watches.has("new"))
+                assert watches.discovery.counters["discovery.unresolved"] == 0
+
+        asyncio.run(run())
+
+    def test_the_old_name_is_not_said_any_more(self) -> None:
+        async def run() -> None:
+            async with boxes("old") as (box,):
+                assert box.discovery._zeroconf is not None
+                zeroconf = box.discovery._zeroconf.zeroconf
+                said: list[bytes] = []
+                zeroconf.async_send = lambda out, *_, **__: said.extend(out.packets())  # type: ignore[method-assign]
+                await box.discovery.rename(OURS + "new")  # its first announcements are not over
+                await until(lambda: not box.discovery._announcing)
+                assert sum(b"new" in packet for packet in said) == 3
+                assert not any(b"old" in packet for packet in said)
+
+        asyncio.run(run())
+
+
+def hear(box: Box, instance: str, port: int, name: str, seconds_ago: float) -> None:
+    """Have a box hear an announcement, as if that had been some time ago."""
+    assert box.discovery._zeroconf is not None
+    zeroconf = box.discovery._zeroconf.zeroconf
+    info = ServiceInfo(
+        SERVICE,
+        f"{instance}.{SERVICE}",
+        port=port,
+        properties={"v": "1", "name": OURS + name},
+        server=f"{instance}.local.",
+        parsed_addresses=[HOST],
+    )
+    (packet,) = zeroconf.generate_service_broadcast(info, None).packets()
+    now = time.monotonic() * 1000 - seconds_ago * 1000  # zeroconf's clock
+    zeroconf.record_manager.async_updates_from_response(DNSIncoming(packet, (HOST, 5353), None, now))
 
 
 class TestProcesses:
