@@ -10,6 +10,7 @@ from functools import lru_cache
 import pygame
 
 from appliance.core import limits
+from appliance.display.drawn import drawn_once
 from appliance.display.theme import RGB
 
 GRID = 24
@@ -382,7 +383,7 @@ def icon(name: str, side: int, color: RGB) -> pygame.Surface:
     return pygame.transform.smoothscale(large, (side, side))
 
 
-@lru_cache(maxsize=limits.DRAWN_SHAPES_KEPT)
+@drawn_once
 def spinner(side: int, step: int, color: RGB, track: RGB) -> pygame.Surface:
     """A ring with a bright third that stands at ``step`` of ``limits.SPINNER_STEPS``."""
     large = _blank(side, track)

@@ -8,6 +8,7 @@ import pygame
 
 from appliance.core import limits
 from appliance.core.grid import Rect
+from appliance.display.drawn import drawn_once
 from appliance.display.theme import RGB, RGBA
 
 OVERSAMPLED = 8  # corners are drawn this much larger and scaled down
@@ -104,7 +105,7 @@ def _hole(radius: int, behind: RGB) -> pygame.Surface:
     return pygame.transform.smoothscale(large, (2 * radius, 2 * radius))
 
 
-@lru_cache(maxsize=limits.DRAWN_SHAPES_KEPT)
+@drawn_once
 def _glass(w: int, h: int, fill: tuple[int, int, int, int], radius: int) -> pygame.Surface:
     glass = pygame.Surface((max(1, w), max(1, h)), pygame.SRCALPHA)
     glass.fill((*fill[:3], 0))

@@ -8,12 +8,12 @@ that have none (Chinese, Japanese).
 from __future__ import annotations
 
 import unicodedata
-from collections import OrderedDict
 
 import pygame
 
 from appliance.core import limits
 from appliance.display import bidi
+from appliance.display.drawn import Drawn
 from appliance.display.fonts import CAP_HEIGHT, Fonts, script_of
 from appliance.display.theme import RGB
 
@@ -50,9 +50,10 @@ class Typesetter:
 
     def __init__(self, fonts: Fonts) -> None:
         self._fonts = fonts
-        self._widths: OrderedDict[tuple[str, int, bool, int], int] = OrderedDict()
-        self._wrapped: OrderedDict[tuple[str, int, bool, int, int], list[str]] = OrderedDict()
-        self._lines: OrderedDict[tuple[str, int, bool, RGB, int], pygame.Surface] = OrderedDict()
+        turn, most = limits.DRAWN_TEXTS_TURN, limits.DRAWN_TEXTS_KEPT
+        self._widths = Drawn[tuple[str, int, bool, int], int](turn, most)
+        self._wrapped = Drawn[tuple[str, int, bool, int, int], list[str]](turn, most)
+        self._lines = Drawn[tuple[str, int, bool, RGB, int], pygame.Surface](turn, most)
 
     def close(self) -> None:
         """Let go of the fonts and of what was drawn with them."""
@@ -67,10 +68,7 @@ class Typesetter:
             parts = self._parts(text, bold, tracking)
             k = oversampling(px)
             known = -(-sum(self._font(run, px * k, bold).size(run[0])[0] for run in parts) // k)
-            known += tracking * max(0, len(parts) - 1)
-            self._widths[key] = known
-            if len(self._widths) > limits.DRAWN_TEXTS_KEPT:
-                self._widths.popitem(last=False)
+            known = self._widths.put(key, known + tracking * max(0, len(parts) - 1))
         return known
 
     def fit(self, text: str, px: int, bold: bool, width: int, tracking: int = 0) -> str:
@@ -91,9 +89,7 @@ class Typesetter:
         key = (text, px, bold, width, lines)
         known = self._wrapped.get(key)
         if known is None:
-            known = self._wrapped[key] = self._wrap(text, px, bold, width, lines)
-            if len(self._wrapped) > limits.DRAWN_TEXTS_KEPT:
-                self._wrapped.popitem(last=False)
+            known = self._wrapped.put(key, self._wrap(text, px, bold, width, lines))
         return list(known)
 
     def _wrap(self, text: str, px: int, bold: bool, width: int, lines: int) -> list[str]:
@@ -115,11 +111,7 @@ class Typesetter:
         key = (text, px, bold, color, tracking)
         known = self._lines.get(key)
         if known is None:
-            known = self._lines[key] = self._render(text, px, bold, color, tracking)
-            if len(self._lines) > limits.DRAWN_TEXTS_KEPT:
-                self._lines.popitem(last=False)
-        else:
-            self._lines.move_to_end(key)
+            known = self._lines.put(key, self._render(text, px, bold, color, tracking))
         return known
 
     def baseline(self, px: int) -> int:
