@@ -109,22 +109,23 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from appliance import config
+    from appliance import config, kiosk
 
     state = (arguments.state_dir or config.state_dir()).absolute()
     mistake = None
     if arguments.last_good:
         _log_to_stderr(arguments.verbose)
-        from appliance.app import last_good
+        from appliance.app import last_good  # and all that a first page needs
         from appliance.app.state_dir import check_state_dir
 
+        kiosk.wait_for_provisioning(os.environ)
         check_state_dir(state)
         loaded, mistake = last_good.load(arguments.config, state)
     else:
         loaded = config.load(arguments.config)
         _log_to_stderr(arguments.verbose)
     socket = arguments.socket or loaded.config.control.socket or config.default_socket()
-    from appliance import app, kiosk
+    from appliance import app
 
     kiosk.wait_for_screen(os.environ)
     return app.run(

@@ -1,7 +1,10 @@
-"""A box that is started beside its display server, not after it.
+"""A box that is started beside what it needs, not after it.
 
 A compositor and a box take about as long to load what they need. ``systemd/lib/session`` starts both at once
 and names a pipe, in ``$MEETINGBOX_SCREEN_FROM``, through which the compositor's own client says where it is.
+
+An appliance reads the card at each start, which says who the box is. ``$MEETINGBOX_PROVISIONED`` names a file
+that is there when that is done (``meetingbox-provision.service``).
 """
 
 from __future__ import annotations
@@ -21,8 +24,28 @@ from appliance.errors import DeviceError
 log = logging.getLogger("meetingbox")
 
 PIPE = "MEETINGBOX_SCREEN_FROM"
+PROVISIONED = "MEETINGBOX_PROVISIONED"
 NAME_MAX_BYTES = 256
 OPENGL = "libEGL_mesa.so.0"
+
+
+def wait_for_provisioning(environment: MutableMapping[str, str]) -> None:
+    """Wait until what the card says is in force; call it before the configuration is read.
+
+    Returns at once where nothing of the kind was promised, and after ``PROVISIONED_WITHIN`` in any case: a
+    box with the settings that it had is better than none.
+    """
+    path = environment.pop(PROVISIONED, "")
+    if not path:
+        return
+    _load_opengl()
+    begun = time.monotonic()
+    while not os.path.exists(path):
+        if time.monotonic() - begun > limits.PROVISIONED_WITHIN:
+            log.warning("provision.late: not done within %.0f s", limits.PROVISIONED_WITHIN)
+            return
+        time.sleep(limits.PROVISIONED_LOOK_EVERY)
+    log.info("provision.done waited for %.1f s", time.monotonic() - begun)
 
 
 def wait_for_screen(environment: MutableMapping[str, str]) -> None:
@@ -34,9 +57,7 @@ def wait_for_screen(environment: MutableMapping[str, str]) -> None:
     path = environment.pop(PIPE, "")
     if not path:
         return
-    # Of what a first picture takes, OpenGL is the most to load, and it needs no display for that.
-    with contextlib.suppress(OSError):
-        ctypes.CDLL(OPENGL)
+    _load_opengl()
     begun = time.monotonic()
     try:
         name = _read(Path(path))
@@ -46,6 +67,12 @@ def wait_for_screen(environment: MutableMapping[str, str]) -> None:
         raise DeviceError("device.screen.server", "The display server did not start.")
     environment["WAYLAND_DISPLAY"] = name
     log.info("display.server %s, waited for %.1f s", name, time.monotonic() - begun)
+
+
+def _load_opengl() -> None:
+    """Of what a first picture takes, OpenGL is the most to load, and it needs no display for that."""
+    with contextlib.suppress(OSError):
+        ctypes.CDLL(OPENGL)
 
 
 def _read(pipe: Path) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from appliance.app import state_files
+from appliance.app import state_files, state_writing
 from appliance.config import Config, Signaling
 from appliance.core import address_entry, limits
 from appliance.core.known_boxes import How, Known
@@ -175,7 +175,7 @@ class AddressBook:
         if not self._unsaved:
             return
         self._unsaved = False
-        state_files.save(self._state_dir, state_files.KNOWN, self._known.to_state())
+        state_writing.save(self._state_dir, state_files.KNOWN, self._known.to_state())
 
     def forget(self) -> None:
         """Remember nothing, and read again what the state folder has."""

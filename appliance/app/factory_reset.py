@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from appliance import settings_file
-from appliance.app import pin, state_files
+from appliance.app import last_good, pin, state_files
 from appliance.core.view import Tone
 from appliance.core.words import say
 
@@ -26,7 +26,7 @@ FILES = (
     state_files.KNOWN,
     state_files.MET_KEYS,
     state_files.NAME,
-    state_files.LAST_GOOD,
+    last_good.LAST_GOOD,
     pin.PIN,
 )
 DONE = say("This box is as on its first day.")

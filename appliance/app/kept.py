@@ -12,7 +12,7 @@ import os
 import time
 from pathlib import Path
 
-from appliance.app.state_files import write_secret
+from appliance.app.state_writing import write_secret
 from appliance.core import limits
 
 log = logging.getLogger("meetingbox")

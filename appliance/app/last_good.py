@@ -7,12 +7,14 @@ import os
 from pathlib import Path
 
 from appliance import config
-from appliance.app import state_files
+from appliance.app.state_writing import save
 from appliance.config import Config, Loaded
 from appliance.errors import ConfigError
 from appliance.settings_file import without_pin
 
 log = logging.getLogger("meetingbox")
+
+LAST_GOOD = "settings-last-good.toml"  # of the state folder
 
 
 def load(path: Path | None, state_dir: Path) -> tuple[Loaded, ConfigError | None]:
@@ -30,13 +32,13 @@ def load(path: Path | None, state_dir: Path) -> tuple[Loaded, ConfigError | None
 
 
 def _last(state_dir: Path) -> Config:
-    file = state_dir / state_files.LAST_GOOD
+    file = state_dir / LAST_GOOD
     try:
         return config.parse(file.read_text(encoding="utf-8"), str(file))
     except FileNotFoundError:
         return Config()
     except (OSError, ValueError, ConfigError) as error:
-        log.warning("state.damaged %s %s", state_files.LAST_GOOD, type(error).__name__)
+        log.warning("state.damaged %s %s", LAST_GOOD, type(error).__name__)
         return Config()
 
 
@@ -46,10 +48,10 @@ def _keep(state_dir: Path, good: Config) -> None:
     """
     text = config.effective_toml(without_pin(good), masked=False).encode()
     try:
-        if (state_dir / state_files.LAST_GOOD).read_bytes() == text:
+        if (state_dir / LAST_GOOD).read_bytes() == text:
             return
         usable = True
     except OSError:
         usable = state_dir.is_dir() and os.access(state_dir, os.W_OK)
     if usable:
-        state_files.save(state_dir, state_files.LAST_GOOD, text)
+        save(state_dir, LAST_GOOD, text)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from appliance.app import state_files
+from appliance.app import state_writing
 from appliance.core import limits, pin_hash
 from appliance.core.pin_hash import PinHash
 
@@ -75,7 +75,7 @@ class AdminPin:
 
     def _keep(self, file: _File) -> None:
         self._kept = file
-        state_files.save(self._state_dir, PIN, msgspec.json.encode(file))
+        state_writing.save(self._state_dir, PIN, msgspec.json.encode(file))
 
 
 def _make(pin: str) -> PinHash:

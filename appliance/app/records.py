@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from appliance.app import state_files
+from appliance.app import state_files, state_writing
 from appliance.core.acquaintances import Met
 
 
@@ -22,15 +22,15 @@ class Records:
 
     def save_budgets(self) -> None:
         """Guesses were spent."""
-        state_files.save(self._state_dir, state_files.GUESSES, self.budgets.to_state(self._now()))
+        state_writing.save(self._state_dir, state_files.GUESSES, self.budgets.to_state(self._now()))
 
     def save_met_keys(self) -> None:
         """Another box recognises this one from now on."""
-        state_files.save(self._state_dir, state_files.MET_KEYS, self.met_keys.to_state())
+        state_writing.save(self._state_dir, state_files.MET_KEYS, self.met_keys.to_state())
 
     def meet(self, name: str, box_id: str) -> Met:
         """A box proved who it is; say what we know of it."""
         met = self._met.meet(name, box_id)
         if met is not Met.KNOWN:
-            state_files.save(self._state_dir, state_files.MET, self._met.to_state())
+            state_writing.save(self._state_dir, state_files.MET, self._met.to_state())
         return met

@@ -14,7 +14,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from appliance import __version__, config, settings_file
-from appliance.app import factory_reset, licences, state_files
+from appliance.app import factory_reset, licences, state_files, state_writing
 from appliance.app.device_choices import Found, find
 from appliance.app.facts import facts
 from appliance.app.pin import AdminPin
@@ -255,7 +255,7 @@ class Settings:
         self._problem = ""
         try:
             path = box.state_dir / settings_file.SETTINGS
-            await asyncio.to_thread(state_files.write_secret, path, settings_file.to_bytes(changes))
+            await asyncio.to_thread(state_writing.write_secret, path, settings_file.to_bytes(changes))
         except OSError as error:
             log.warning("settings.not-saved %s", error.strerror)
             self._problem = NOT_KEPT

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
+from appliance.app.state_writing import save, write_secret
 from appliance.core.acquaintances import Acquaintances
 from appliance.core.guesses import GuessBudgets
 from appliance.core.identity import BoxIdentity
@@ -30,7 +31,6 @@ MET = "boxes-met.json"
 KNOWN = "boxes-known.json"
 MET_KEYS = "met-keys.json"  # by which those recognise this one
 NAME = "name.json"
-LAST_GOOD = "settings-last-good.toml"  # what was in force when the configuration had no mistake
 
 _T = TypeVar("_T")
 
@@ -64,19 +64,6 @@ def renew_identity(state_dir: Path) -> BoxIdentity:
     except OSError as error:
         log.warning("state.not-saved %s %s", IDENTITY, error.strerror)
     return identity
-
-
-def write_secret(path: Path, data: bytes) -> None:
-    """Put a file, mode 0600, in the place of the one before it. Raises OSError."""
-    scratch = path.with_suffix(".new")
-    scratch.unlink(missing_ok=True)
-    handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(handle, data)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    scratch.rename(path)
 
 
 def _read(path: Path) -> BoxIdentity:
@@ -138,17 +125,3 @@ def _load(path: Path, read: Callable[[bytes], _T], fresh: Callable[[], _T]) -> _
     except (OSError, ValueError, StartError) as error:
         log.warning("state.damaged %s %s", path.name, type(error).__name__)
         return fresh()
-
-
-def save(state_dir: Path, name: str, data: bytes) -> None:
-    """Keep a file, for this user alone; a folder that can't be written is logged and no reason to fail."""
-    path = state_dir / name
-    scratch = path.with_suffix(".new")
-    try:
-        scratch.unlink(missing_ok=True)  # a file that is there keeps the mode that it was made with
-        handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(handle, "wb") as file:
-            file.write(data)
-        scratch.replace(path)
-    except OSError as error:
-        log.warning("state.not-saved %s %s", name, error.strerror)

@@ -18,7 +18,8 @@ log = logging.getLogger("meetingbox")
 
 CARD = "boot/firmware"
 NAMES = ("factory-reset", "factory-reset.txt")
-ERASED = ("data/meetingbox", "data/provision", "data/ssh", "data/machine-id")
+ERASED = ("data/provision", "data/ssh", "data/machine-id")
+EMPTIED = "data/meetingbox"  # mounted where the box looks for it: the folder itself stays
 DONE = "data/reset-done"
 
 
@@ -52,11 +53,13 @@ def if_asked(root: Path) -> bool:
 
 
 def _erase(root: Path) -> None:
-    for name in ERASED:
-        path = root / name
+    emptied = root / EMPTIED
+    kept = list(emptied.iterdir()) if emptied.is_dir() and not emptied.is_symlink() else []
+    for path in (*kept, *(root / name for name in ERASED)):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    if (root / "data").is_dir():
-        disk.sync_folder(root / "data")
+    for folder in (emptied, root / "data"):
+        if folder.is_dir():
+            disk.sync_folder(folder)

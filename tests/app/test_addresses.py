@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from signaling.test_client import nobody, serving
 
-from appliance.app import state_files
+from appliance.app import state_files, state_writing
 from appliance.app.addresses import AddressBook
 from appliance.config import Config, Signaling
 from appliance.core import limits
@@ -189,7 +189,7 @@ class TestTyped:
     def test_what_was_typed_is_kept_over_a_restart(self, tmp_path: Path) -> None:
         known = state_files.load_known(tmp_path)
         known.remember(How.TYPED, ("10.99.0.1",), 8787)
-        state_files.save(tmp_path, state_files.KNOWN, known.to_state())
+        state_writing.save(tmp_path, state_files.KNOWN, known.to_state())
         assert (Origin.KNOWN, ("10.99.0.1",)) in Book(tmp_path).dialled()
 
     @pytest.mark.parametrize(

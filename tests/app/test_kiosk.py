@@ -61,3 +61,29 @@ def test_no_pipe(tmp_path: Path) -> None:
     with pytest.raises(DeviceError) as caught:
         kiosk.wait_for_screen({kiosk.PIPE: str(tmp_path / "none")})
     assert "No such file" in caught.value.sentence
+
+
+class TestProvisioning:
+    def test_nothing_was_promised(self) -> None:
+        environment = {"PATH": "/bin"}
+        kiosk.wait_for_provisioning(environment)
+        assert environment == {"PATH": "/bin"}
+
+    def test_it_waits_until_the_card_was_read(self, tmp_path: Path) -> None:
+        done = tmp_path / "done"
+        environment = {kiosk.PROVISIONED: str(done)}
+        waiting = threading.Thread(target=kiosk.wait_for_provisioning, args=(environment,))
+        waiting.start()
+        waiting.join(0.2)
+        assert waiting.is_alive()
+        done.touch()
+        waiting.join(10)
+        assert not waiting.is_alive()
+        assert environment == {}
+
+    def test_a_card_that_nobody_reads_holds_up_no_box(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(limits, "PROVISIONED_WITHIN", 0.05)
+        kiosk.wait_for_provisioning({kiosk.PROVISIONED: str(tmp_path / "done")})
+        assert "provision.late" in caplog.text

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.app import last_good, state_files
+from appliance.app import last_good
 from appliance.app.problems import mistaken
 from appliance.errors import ConfigError
 
@@ -64,7 +64,7 @@ def test_without_a_good_one_the_defaults_are_in_force(file: Path) -> None:
 def test_what_is_kept_is_for_this_user_alone_and_written_once(file: Path) -> None:
     file.write_text(GOOD)
     load(file)
-    kept = file.parent / "state" / state_files.LAST_GOOD
+    kept = file.parent / "state" / last_good.LAST_GOOD
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     before = kept.stat()
     load(file)
@@ -75,11 +75,11 @@ def test_what_is_kept_is_for_this_user_alone_and_written_once(file: Path) -> Non
 def test_the_pin_is_not_in_it(file: Path) -> None:
     file.write_text('[admin]\npin = "739104"\n')
     load(file)
-    assert "739104" not in (file.parent / "state" / state_files.LAST_GOOD).read_text()
+    assert "739104" not in (file.parent / "state" / last_good.LAST_GOOD).read_text()
 
 
 def test_a_damaged_copy_is_no_reason_not_to_start(file: Path) -> None:
-    (file.parent / "state" / state_files.LAST_GOOD).write_text("name = [")
+    (file.parent / "state" / last_good.LAST_GOOD).write_text("name = [")
     file.write_text("name = 4")
     assert load(file)[0] == ""
 

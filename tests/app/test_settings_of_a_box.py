@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from appliance import config, settings_file
-from appliance.app import factory_reset, licences, state_files
+from appliance.app import factory_reset, last_good, licences
 from appliance.app.box import Box
 from appliance.app.device_choices import Found
 from appliance.bridge import Bridge
@@ -391,7 +391,7 @@ class TestFactoryReset:
             rig.box.book.save()
             rig.box.records.save_budgets()
             (rig.state / "boxes-met.new").write_bytes(b"half")
-            (rig.state / state_files.LAST_GOOD).write_text('name = "Harbour Office"')
+            (rig.state / last_good.LAST_GOOD).write_text('name = "Harbour Office"')
             await rig.open("name")
             await rig.change(s.SetName("Bridge"))
             await rig.change(s.ChangeLook(theme="light", language="de"))

@@ -51,11 +51,13 @@ class Rig:
         self.now += self.step
         return self.now
 
-    def show(self, snapshot: Snapshot) -> None:
+    def show(self, snapshot: Snapshot, *, keypad: bool = False) -> None:
         moment = self.canvas.moment(snapshot)
         assert moment is not None
         navigator = Navigator(snapshot, lambda _: None)
         navigator.adopt(snapshot, self.now)
+        if keypad:
+            navigator.open_keypad()
         self.canvas.show(navigator.build(moment))
 
     def go_on(self, snapshot: Snapshot = HOME) -> None:
@@ -88,6 +90,22 @@ def test_a_meeting_of_who_is_here_finds_its_words_drawn(rig: Rig) -> None:
     assert all(any(char.isdigit() for char in text) for text in new), (
         new
     )  # the room, and how long the door is open
+
+
+def test_a_meeting_of_as_many_as_may_be_does_too(rig: Rig) -> None:
+    names = [f"Deck {chr(ord('A') + number)}" for number in range(limits.PEERS_MAX)]
+    home = replace(HOME, boxes=tuple(BoxSeen(name, "10.20.0.11", True, 100.0) for name in names))
+    tiles = tuple(TileView(name, name, TileState.LIVE, quality=3) for name in names)
+    rig.show(home)
+    rig.go_on(home)
+    rig.now += limits.REHEARSE_AFTER
+    rig.go_on(home)
+    ahead = rig.rendered.copy()
+    rig.show(home, keypad=True)
+    rig.show(replace(CALL, call=replace(CALL.call, tiles=tiles)))  # type: ignore[type-var]
+    new = set(rig.rendered - ahead)
+    assert len(ahead) > len(names)
+    assert all(any(char.isdigit() for char in text) for text in new), new
 
 
 def test_nothing_of_it_is_seen(rig: Rig) -> None:

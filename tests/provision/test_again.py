@@ -17,6 +17,7 @@ from units.unit_files import SYSTEMD
 from appliance.provision import again, first_boot, keeping
 
 SCRIPT = SYSTEMD / "lib/provision"
+DONE = "run/meetingbox-provision/done"
 PROGRAM = """#!/bin/sh
 echo "program $*"
 """
@@ -68,6 +69,7 @@ def start(box: Disk) -> str:
         timeout=30,
     )
     assert done.stderr == ""
+    (box / DONE).unlink()  # who waits for it goes on
     return done.stdout
 
 
@@ -198,6 +200,15 @@ def test_something_has_changed(box: Disk, change: Callable[[Disk], None]) -> Non
     off(box)
     change(box)
     assert start(box) == f"program provision boot --root {box.root}\n"
+
+
+def test_nobody_waits_for_what_went_wrong(box: Disk) -> None:
+    off(box)
+    a_reset(box)
+    told = environment(box)
+    Path(told["MEETINGBOX_COMMAND"]).write_text("#!/bin/sh\nexit 3\n")
+    assert subprocess.run([SCRIPT, box.root], env=told, check=False, timeout=30).returncode == 3
+    assert (box / DONE).exists()
 
 
 def test_another_card_is_kept_in_the_place_of_the_first(box: Disk) -> None:

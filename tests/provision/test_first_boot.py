@@ -119,7 +119,11 @@ class TestFactoryReset:
         (box / "data/meetingbox/deep").mkdir()
         (box / "data/meetingbox/deep/file").write_text("x")
         (box.card.parent / name).write_text("")
+        mounted = (
+            (box / "data/meetingbox").stat().st_ino
+        )  # where the box looks for it: another folder would not be
         assert box.start() == ""
+        assert (box / "data/meetingbox").stat().st_ino == mounted
         assert not set(kept(box)) & set(first)
         assert (box / "etc/machine-id").read_bytes() == first[0]  # until it is switched off
         assert sorted(p.name for p in (box / "data/meetingbox").iterdir()) == ["identity.key"]

@@ -265,6 +265,45 @@ def test_a_virtual_card_composes_in_software_at_once(
     assert (kiosk.runtime / "renderer").read_text() == "renderer=vulkan\n"
 
 
+def test_the_box_is_loaded_while_the_card_is_read_and_cage_waits(kiosk: Kiosk) -> None:
+    loaded = 'echo early >"$XDG_RUNTIME_DIR/loaded"\n'
+    kiosk.program("box", BOX.replace("#!/bin/sh\n", f"#!/bin/sh\n{loaded}"))
+    asks = 'echo "keys=$XKB_DEFAULT_LAYOUT variant=$XKB_DEFAULT_VARIANT preload=${LD_PRELOAD-}"\n'
+    kiosk.program("cage", CAGE.replace("#!/bin/sh\n", f"#!/bin/sh\n{asks}"))
+    done, said = kiosk.runtime / "done", kiosk.runtime / "session.env"
+    said.write_text("XKB_DEFAULT_LAYOUT=de\nXKB_DEFAULT_VARIANT=\nLD_PRELOAD=x\n")
+    environment = kiosk.environment(
+        MEETINGBOX_PROVISIONED=str(done), MEETINGBOX_SESSION_ENV=str(said), XKB_DEFAULT_VARIANT="mine"
+    )
+    session = subprocess.Popen([str(SESSION)], env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 10
+        while not (kiosk.runtime / "loaded").exists():
+            assert time.monotonic() < deadline, "the box is not started before the card is read"
+            time.sleep(0.02)
+        time.sleep(0.3)
+        assert not (kiosk.runtime / "renderer").exists(), "cage does not wait for the card"
+        done.touch()
+        told, _ = session.communicate(timeout=20)
+    finally:
+        session.kill()
+        session.wait()
+    assert "keys=de variant=mine preload=\n" in told
+
+
+def test_without_cage_the_box_waits_for_the_card_too(kiosk: Kiosk) -> None:
+    (kiosk.runtime / "done").touch()
+    (kiosk.runtime / "session.env").write_text("XKB_DEFAULT_LAYOUT=fr\n")
+    kiosk.program("box", '#!/bin/sh\necho "keys=$XKB_DEFAULT_LAYOUT variant=$XKB_DEFAULT_VARIANT"\n')
+    code, told = kiosk.run(
+        MEETINGBOX_PROVISIONED=str(kiosk.runtime / "done"),
+        MEETINGBOX_SESSION_ENV=str(kiosk.runtime / "session.env"),
+        XKB_DEFAULT_VARIANT="an administrator's",
+    )
+    assert code == 0
+    assert "keys=fr variant=an administrator's" in told
+
+
 def test_it_waits_for_the_seat(kiosk: Kiosk) -> None:
     """seatd's socket comes while cage's start is due; without one it goes on after a while."""
     kiosk.program("cage", CAGE)

@@ -130,7 +130,27 @@ def test_the_keypad_waits_for_no_network_and_no_clock(system: Path) -> None:
             assert not after & NEVER_WAITED_FOR, name
             assert not words(unit, "Unit.Wants") & NEVER_WAITED_FOR, name
         due += [other for other in after if other.startswith(("meetingbox", "seatd", "modprobe"))]
-    assert {"meetingbox-sound.socket", "meetingbox-provision.service", "seatd.service"} <= seen
+    assert "meetingbox-sound.socket" in seen
+
+
+def test_the_box_is_loaded_while_the_rest_of_an_appliance_starts(system: Path) -> None:
+    folder = system / "usr/lib/systemd/system"
+    for name in ("meetingbox.service", "meetingbox-sound.socket", "seatd.service"):
+        unit = settings(folder / name)
+        assert unit["Unit.DefaultDependencies"] == ["no"], name
+        assert unit["Unit.Conflicts"][-1:] == ["shutdown.target"], name
+        assert "shutdown.target" in words(folder / name, "Unit.Before")
+        # Who must not be waited for: what provisioning says comes by a file.
+        assert not words(folder / name, "Unit.After") & {"basic.target", "sysinit.target", "seatd.service"}
+        assert "meetingbox-provision.service" not in words(folder / name, "Unit.After")
+    provision = settings(folder / "meetingbox-provision.service")
+    (waited,) = (
+        value.partition("=")[2]
+        for value in settings(folder / "meetingbox.service")["Service.Environment"]
+        if value.startswith("MEETINGBOX_PROVISIONED=")
+    )
+    assert waited in provision["Service.ExecStopPost"][0], "a provisioning that was killed holds up the box"
+    assert f"{Path(waited).name}\n" in (SYSTEMD / "lib/provision").read_text()
 
 
 def test_the_target_takes_the_rest_of_the_machine_along_but_does_not_wait_for_it(system: Path) -> None:
