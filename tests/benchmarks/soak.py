@@ -57,8 +57,8 @@ EVENT_EVERY = 4.0  # on average
 AWAY = (3.0, 8.0)  # seconds that somebody who left stays away
 JOIN_WITHIN = 15.0
 VISIT_S = 1.5  # a layer is asked for, encoded and shown
-REST = 0.25  # of a minute, at its end, in which nothing happens
-REST_SEEN = 0.1  # of it, at its end: memory is compared in that. Free memory goes back every few seconds
+REST = 0.3  # of a minute, at its end, in which nothing happens
+REST_SEEN = 0.2  # of it, at its end: memory is compared in that. Free memory goes back every few seconds
 REST_LOOK_EVERY = 1.0  # in that part
 SCREEN = (1280, 720)  # tiles of a grid of four are at M, those of the speaker view's strip at L
 
