@@ -51,6 +51,7 @@ if [ "$appliance" = yes ]; then
 	files appliance/sysctl.d usr/lib/sysctl.d 644
 	files appliance/udev/rules.d usr/lib/udev/rules.d 644
 else
+	files computer/system usr/lib/systemd/system 644
 	# The packet filter lets in the ports of this range; a box works with any other too.
 	files appliance/sysctl.d usr/share/meetingbox/sysctl.d 644
 fi

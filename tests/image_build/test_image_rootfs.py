@@ -23,6 +23,7 @@ THERE = {
     "mv",
     "sync",
     "udevadm",
+    "wait",
     "panic",  # a function of initramfs-tools
 }
 BUILTIN = {

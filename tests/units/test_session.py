@@ -184,14 +184,6 @@ def test_a_box_that_can_not_be_ended_holds_up_no_other_one(kiosk: Kiosk) -> None
         assert time.monotonic() - begun < 5
 
 
-def test_what_is_loaded_ahead_is_loaded_into_nothing_that_stays(kiosk: Kiosk) -> None:
-    tell = 'echo "$0 preload=${LD_PRELOAD-}"\n'
-    kiosk.program("cage", CAGE.replace("#!/bin/sh\n", "#!/bin/sh\n" + tell))
-    kiosk.program("box", BOX + tell)
-    said = kiosk.run()[1]
-    assert said.count("preload=\n") == 2
-
-
 def test_without_cage(kiosk: Kiosk) -> None:
     code, said = kiosk.run(DISPLAY=":7")
     assert code == 0

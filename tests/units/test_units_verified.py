@@ -209,10 +209,26 @@ class TestTheBox:
         allowed = {value.split()[0] for value in settings(unit)["Service.DeviceAllow"]}
         classes = {"drm", "input", "video4linux", "media", "dma_heap", "alsa"}
         assert allowed == {f"char-{name}" for name in classes} | {"/dev/tty1"}
-        # A class that the kernel does not know yet when the unit starts would be left out of the list.
+
+    def test_knows_the_classes_of_its_devices_when_it_starts(self, system: Path, tmp_path: Path) -> None:
+        """A class that the kernel does not know yet when the unit starts would be left out of the list."""
+        computer = install(tmp_path, appliance=False) / "meetingbox.service"
         assert {"modprobe@drm.service", "modprobe@videodev.service", "modprobe@snd.service"} <= (
-            words(unit, "Unit.After") & words(unit, "Unit.Wants")
+            words(computer, "Unit.After") & words(computer, "Unit.Wants")
         )
+        # An appliance waits for nobody: its initramfs loads them, and makes the folder that tmpfiles would.
+        initramfs = (ROOT / "image-build/rootfs/etc/initramfs-tools/scripts/slot").read_text()
+        assert 'modprobe -d "${rootmnt}" -a drm videodev snd' in initramfs
+        unit = system / "usr/lib/systemd/system/meetingbox.service"
+        assert words(unit, "Unit.After") == {"meetingbox-sound.socket", "getty@tty1.service", "plymouth-quit.service"}
+        assert settings(unit)["Service.PrivateTmp"][-1] == "no"
+        assert {place.partition(":")[0] for place in words(unit, "Service.TemporaryFileSystem")} == {
+            "/tmp", "/var/tmp",
+        }  # fmt: skip
+        tmpfiles = (SYSTEMD / "tmpfiles.d/meetingbox.conf").read_text()
+        assert "d /run/meetingbox-session 0700 meetingbox meetingbox -" in tmpfiles
+        user = next(line.split()[2] for line in rootfs.USERS if line.split()[1] == "meetingbox")
+        assert f"mode=0700,uid={user},gid={user}" in initramfs
 
 
 def test_who_opens_the_devices_has_no_list_of_them(system: Path) -> None:
