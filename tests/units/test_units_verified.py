@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from units.unit_files import SYSTEMD, install, settings, with_a_system, words
+from units.unit_files import ROOT, SYSTEMD, install, settings, with_a_system, words
 
 pytestmark = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None and os.environ.get("CI") != "true",
@@ -220,14 +220,16 @@ class TestTheBox:
         initramfs = (ROOT / "image-build/rootfs/etc/initramfs-tools/scripts/slot").read_text()
         assert 'modprobe -d "${rootmnt}" -a drm videodev snd' in initramfs
         unit = system / "usr/lib/systemd/system/meetingbox.service"
-        assert words(unit, "Unit.After") == {"meetingbox-sound.socket", "getty@tty1.service", "plymouth-quit.service"}
+        there_or_never = {"meetingbox-sound.socket", "getty@tty1.service", "plymouth-quit.service"}
+        assert words(unit, "Unit.After") == there_or_never
         assert settings(unit)["Service.PrivateTmp"][-1] == "no"
         assert {place.partition(":")[0] for place in words(unit, "Service.TemporaryFileSystem")} == {
             "/tmp", "/var/tmp",
         }  # fmt: skip
         tmpfiles = (SYSTEMD / "tmpfiles.d/meetingbox.conf").read_text()
         assert "d /run/meetingbox-session 0700 meetingbox meetingbox -" in tmpfiles
-        user = next(line.split()[2] for line in rootfs.USERS if line.split()[1] == "meetingbox")
+        users = (ROOT / "image-build/imagebuild/rootfs.py").read_text()
+        (user,) = re.findall(r"'u meetingbox (\d+) ", users)
         assert f"mode=0700,uid={user},gid={user}" in initramfs
 
 
@@ -276,7 +278,11 @@ def test_sound_settings_are_as_pipewire_reads_them() -> None:
         assert text.count("[") == text.count("]")
 
 
-def test_nothing_of_the_repository_is_left_out_of_the_installation(system: Path) -> None:
+def test_nothing_of_the_repository_is_left_out_of_the_installation(system: Path, tmp_path: Path) -> None:
     files = [path for path in SYSTEMD.rglob("*") if path.is_file() and path.name != "install.sh"]
     installed = {path.name for path in system.rglob("*") if path.is_file()}
-    assert {path.name for path in files} <= installed
+    for_others = {path.name for path in files if "computer" in path.parts}
+    assert {path.name for path in files} - for_others <= installed
+    assert not for_others & installed
+    install(tmp_path, appliance=False)
+    assert for_others <= {path.name for path in tmp_path.rglob("*")}
