@@ -4,13 +4,16 @@ A compositor and a box take about as long to load what they need. ``systemd/lib/
 and names a pipe, in ``$MEETINGBOX_SCREEN_FROM``, through which the compositor's own client says where it is.
 
 An appliance reads the card at each start, which says who the box is. ``$MEETINGBOX_PROVISIONED`` names a file
-that is there when that is done (``meetingbox-provision.service``).
+that is there when that is done (``meetingbox-provision.service``). What else it starts waits for the first
+page: ``$MEETINGBOX_FIRST_PAGE`` is the number of a file that the session opened and locked
+(``systemd/lib/first``).
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import logging
 import os
 import select
@@ -25,6 +28,7 @@ log = logging.getLogger("meetingbox")
 
 PIPE = "MEETINGBOX_SCREEN_FROM"
 PROVISIONED = "MEETINGBOX_PROVISIONED"
+FIRST_PAGE = "MEETINGBOX_FIRST_PAGE"
 NAME_MAX_BYTES = 256
 OPENGL = "libEGL_mesa.so.0"
 
@@ -67,6 +71,19 @@ def wait_for_screen(environment: MutableMapping[str, str]) -> None:
         raise DeviceError("device.screen.server", "The display server did not start.")
     environment["WAYLAND_DISPLAY"] = name
     log.info("display.server %s, waited for %.1f s", name, time.monotonic() - begun)
+
+
+def let_the_rest_start(environment: MutableMapping[str, str]) -> None:
+    """The first page is drawn, or can't be: whoever waits for it goes on."""
+    number = environment.pop(FIRST_PAGE, "")
+    if not number:
+        return
+    try:
+        # Not only closed: the session's shell has the same open file.
+        fcntl.flock(int(number), fcntl.LOCK_UN)
+        os.close(int(number))
+    except (OSError, ValueError) as error:
+        log.warning("display.first-page %s: %s", number, error)
 
 
 def _load_opengl() -> None:

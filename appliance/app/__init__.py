@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from appliance import kiosk
 from appliance.app import memory
 from appliance.app.first_page import first_page
 from appliance.app.heartbeat import Heartbeat
@@ -74,6 +75,7 @@ class NetworkThread:
     def _run(self) -> None:
         try:
             self._display.wait_drawn(limits.FIRST_PAGE_WITHIN)
+            kiosk.let_the_rest_start(os.environ)
             if not self._stopping:
                 import asyncio
 

@@ -2,13 +2,14 @@
 
 As text, for a configuration that shall not have the PIN itself: ``scrypt$N$r$p$salt$digest``, the last two
 in base64. The cost is in it, so that it can grow without breaking older ones.
+
+Every configuration is checked by this module, and OpenSSL takes as long to load as the rest of that: it is
+imported where a PIN is looked at.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 
 import msgspec
 
@@ -26,6 +27,8 @@ class PinHash(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def fits(self, pin: str) -> bool:
         """Is it this PIN? Takes a tenth of a second, whatever the answer."""
+        import hmac
+
         return hmac.compare_digest(_scrypt(pin, self.salt, self.cost), self.digest)
 
     @property
@@ -76,6 +79,8 @@ def _base64(data: bytes) -> str:
 
 
 def _scrypt(pin: str, salt: bytes, cost: tuple[int, int, int]) -> bytes:
+    import hashlib
+
     n, r, p = cost
     return hashlib.scrypt(
         pin.encode(), salt=salt, n=n, r=r, p=p, maxmem=limits.PIN_MEMORY, dklen=limits.PIN_HASH_BYTES

@@ -20,7 +20,7 @@ OFFLINE_MORE_MAX = 1.0  # seconds
 LOOK_EVERY = 0.2  # seconds
 LOG_IN = "systemd.unit=getty.target systemd.wants=serial-getty@{console}.service"
 # A bare log-in starts nothing of ours: what a box does before the keypad counts for the keypad.
-OURS = ("provision", "firewall", "grow", "sound-policy", "sound")
+OURS = ("provision", "first", "devices", "firewall", "grow", "sound-policy", "sound")
 
 
 def prepared(lab: Lab, name: str, words: str) -> Card:
