@@ -109,6 +109,9 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    import gc
+
+    gc.disable()  # until `memory.prepare`: what is imported stays, and the search for garbage took a twentieth
     from appliance import config, kiosk
 
     state = (arguments.state_dir or config.state_dir()).absolute()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 from pathlib import Path
@@ -87,3 +88,31 @@ class TestProvisioning:
         monkeypatch.setattr(limits, "PROVISIONED_WITHIN", 0.05)
         kiosk.wait_for_provisioning({kiosk.PROVISIONED: str(tmp_path / "done")})
         assert "provision.late" in caplog.text
+
+
+class TestFirstPage:
+    def test_nobody_waits(self) -> None:
+        environment = {"PATH": "/bin"}
+        kiosk.let_the_rest_start(environment)
+        assert environment == {"PATH": "/bin"}
+
+    def test_who_waits_goes_on_though_somebody_else_has_the_file_open(self, tmp_path: Path) -> None:
+        page = (tmp_path / "first-page").open("w")
+        fcntl.flock(page, fcntl.LOCK_EX)
+        ours = os.dup(page.fileno())
+        environment = {kiosk.FIRST_PAGE: str(ours)}
+        with page, (tmp_path / "first-page").open() as waits:
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(waits, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            kiosk.let_the_rest_start(environment)
+            fcntl.flock(waits, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert environment == {}
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(ours)
+
+    @pytest.mark.parametrize("number", ["999999", "five"])
+    def test_a_number_that_is_no_file_is_told_and_no_more(
+        self, number: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        kiosk.let_the_rest_start({kiosk.FIRST_PAGE: number})
+        assert "display.first-page" in caplog.text

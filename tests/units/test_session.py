@@ -283,6 +283,49 @@ def test_the_box_is_loaded_while_the_card_is_read_and_cage_waits(kiosk: Kiosk) -
     assert "keys=de variant=mine preload=\n" in told
 
 
+def test_the_rest_of_the_system_waits_for_the_first_page_and_no_longer(kiosk: Kiosk) -> None:
+    """The box lets go of a lock, or ends; a shell that has the same file open keeps nobody waiting."""
+    kiosk.program("cage", CAGE)
+    lets_go = """#!/bin/sh
+    read -r WAYLAND_DISPLAY <>"$MEETINGBOX_SCREEN_FROM"
+    while [ ! -e "$XDG_RUNTIME_DIR/drawn" ]; do sleep 0.05; done
+    flock -u "$MEETINGBOX_FIRST_PAGE"
+    while [ ! -e "$XDG_RUNTIME_DIR/over" ]; do sleep 0.05; done
+    """
+    kiosk.program("box", lets_go)
+    page = kiosk.runtime / "first-page"
+    environment = kiosk.environment(FIRST_PAGE=str(page), FIRST_WITHIN="60")
+    first = subprocess.Popen([str(SYSTEMD / "lib/first")], env=environment)  # before there is a session
+    session = subprocess.Popen([str(SESSION)], env=environment, stdout=subprocess.DEVNULL)
+    try:
+        time.sleep(1.0)
+        assert first.poll() is None, "nobody waits for the first page"
+        (kiosk.runtime / "drawn").touch()
+        assert first.wait(10) == 0
+        assert session.poll() is None
+    finally:
+        (kiosk.runtime / "drawn").touch()
+        (kiosk.runtime / "over").touch()
+        first.wait(10)
+        session.wait(10)
+
+
+def test_a_screen_that_never_comes_holds_up_the_system_for_a_while_only(kiosk: Kiosk) -> None:
+    page = kiosk.runtime / "first-page"
+    environment = kiosk.environment(FIRST_PAGE=str(page), FIRST_WITHIN="1")
+    with page.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = subprocess.run(
+            [str(SYSTEMD / "lib/first")],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+    assert done.stdout.startswith("first.late no keypad within 1 s")
+
+
 def test_without_cage_the_box_waits_for_the_card_too(kiosk: Kiosk) -> None:
     (kiosk.runtime / "done").touch()
     (kiosk.runtime / "session.env").write_text("XKB_DEFAULT_LAYOUT=fr\n")

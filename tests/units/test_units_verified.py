@@ -27,6 +27,7 @@ EXPOSED_AT_MOST = {
     "meetingbox-bundle.service": 60,
     "meetingbox-cec@.service": 40,
     "meetingbox-firewall.service": 55,
+    "meetingbox-first.service": 25,
     "meetingbox-wifi@.service": 55,
 }
 # What comes when it comes: who waits for it hangs in a room without a network, or without a clock.
@@ -106,6 +107,7 @@ def test_every_service_that_runs_by_itself_is_judged(system: Path) -> None:
     """All but those of the set-up and the test, which do what only the system itself may."""
     alone = {
         "meetingbox-provision.service",
+        "meetingbox-devices.service",
         "meetingbox-test-devices.service",
     }
     services = {unit.name for unit in ours(system) if unit.suffix == ".service"}
@@ -143,6 +145,11 @@ def test_the_box_is_loaded_while_the_rest_of_an_appliance_starts(system: Path) -
         # Who must not be waited for: what provisioning says comes by a file.
         assert not words(folder / name, "Unit.After") & {"basic.target", "sysinit.target", "seatd.service"}
         assert "meetingbox-provision.service" not in words(folder / name, "Unit.After")
+    # The rest waits for the keypad, and not for ever.
+    first = folder / "meetingbox-first.service"
+    assert {"systemd-networkd.service", "meetingbox-sound.service"} <= words(first, "Unit.Before")
+    assert settings(first)["Service.TimeoutStartSec"] == ["40"]
+    assert "meetingbox.service" not in words(first, "Unit.Before") | words(first, "Unit.After")
     provision = settings(folder / "meetingbox-provision.service")
     (waited,) = (
         value.partition("=")[2]
@@ -158,6 +165,19 @@ def test_the_target_takes_the_rest_of_the_machine_along_but_does_not_wait_for_it
     assert words(target, "Unit.Wants") == {"meetingbox.service", "multi-user.target", "ssh.service"}
     assert "network-online.target" not in target.read_text()
     assert (system / "etc/systemd/system/default.target").readlink().name == "meetingbox.target"
+
+
+def test_every_device_that_was_there_before_udev_is_told_of_once(system: Path) -> None:
+    """A compositor that hears of a keyboard twice opens it twice."""
+    folder = system / "usr/lib/systemd/system"
+    trigger = (folder / "systemd-udev-trigger.service.d/meetingbox.conf").read_text()
+    rest = (folder / "meetingbox-devices.service").read_text()
+    now, later = (
+        set(re.findall(rf"--subsystem-{kind}=(\S+)", text))
+        for kind, text in (("match", trigger), ("nomatch", rest))
+    )
+    assert now == later
+    assert {"input", "drm", "block", "usb", "platform", "sound", "video4linux"} <= now
 
 
 def test_what_the_presets_say_is_in_force(system: Path) -> None:
