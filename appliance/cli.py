@@ -111,7 +111,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def _run(arguments: argparse.Namespace) -> int:
     import gc
 
-    gc.disable()  # until `memory.prepare`: what is imported stays, and the search for garbage took a twentieth
+    gc.disable()  # until `memory.prepare`: what is imported stays, to search it is a twentieth of the time
     from appliance import config, kiosk
 
     state = (arguments.state_dir or config.state_dir()).absolute()
