@@ -34,21 +34,23 @@ def event_loop_thread(guest: Guest, architecture: str) -> int:
     raise GuestError(f"which thread of {box} is the event loop? {threads}")
 
 
-def stop_process(guest: Guest, process: int) -> None:
-    """All threads of a process stand still."""
-    guest.run(f"kill -STOP {process}")
+def stop_process(guest: Guest, process: int) -> float:
+    """All threads of a process stand still; return since when, as ``uptime``."""
+    return float(guest.run(f"cut -d' ' -f1 /proc/uptime; kill -STOP {process}"))
 
 
-def stop_thread(guest: Guest, thread: int) -> None:
-    """One thread stands still, and all others go on."""
+def stop_thread(guest: Guest, thread: int) -> float:
+    """One thread stands still, and all others go on; return since when, as ``uptime``."""
+    since = f"{FOLDER}/frozen-since"
     guest.run(f"systemctl reset-failed {UNIT}", check=False)
-    guest.run(f"systemd-run --quiet --collect --unit={UNIT} python3 -SE {FOLDER}/freeze.py {thread}")
+    guest.run(f"systemd-run --quiet --collect --unit={UNIT} python3 -SE {FOLDER}/freeze.py {thread} {since}")
     wait_until(
         f"thread {thread} is frozen",
         lambda: "(tracing stop)" in guest.run(f"grep State /proc/{thread}/status", check=False),
         30.0,
         0.3,
     )
+    return float(guest.run(f"cat {since}"))
 
 
 def release(guest: Guest) -> None:

@@ -1,7 +1,8 @@
-"""Runs inside an emulated box: ``freeze.py THREAD-ID`` lets one thread of a process stand still.
+"""Runs inside an emulated box: ``freeze.py THREAD-ID [FILE]`` lets one thread of a process stand still.
 
 SIGSTOP stops whole processes; a box whose event loop hangs, or whose screen does, goes on otherwise. A thread
 is stopped as debuggers do it (ptrace(2): PTRACE_SEIZE, PTRACE_INTERRUPT), for as long as this process lives.
+FILE gets the time, in seconds of the monotonic clock, before it was.
 """
 
 import ctypes
@@ -20,11 +21,15 @@ libc.ptrace.restype = ctypes.c_long
 
 def main():
     thread = int(sys.argv[1])
+    before = time.monotonic()
     for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
         if libc.ptrace(request, thread, None, None) != 0:
             number = ctypes.get_errno()
             sys.exit("ptrace: " + os.strerror(number))
     os.waitpid(thread, WALL)
+    if len(sys.argv) > 2:
+        with open(sys.argv[2], "w") as file:
+            file.write(str(before))
     print("frozen", flush=True)
     time.sleep(3600)
 
