@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration (nothing was starte
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import os
 import sys
@@ -109,18 +110,18 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    import gc
-
-    gc.disable()  # until `memory.prepare`: what is imported stays, to search it is a twentieth of the time
     from appliance import config, kiosk
 
     state = (arguments.state_dir or config.state_dir()).absolute()
     mistake = None
     if arguments.last_good:
         _log_to_stderr(arguments.verbose)
-        from appliance.app import last_good  # and all that a first page needs
+        # All that a first page needs. It stays: looking for garbage in it is a twentieth of the time.
+        gc.disable()
+        from appliance.app import last_good
         from appliance.app.state_dir import check_state_dir
 
+        gc.enable()
         kiosk.wait_for_provisioning(os.environ)
         check_state_dir(state)
         loaded, mistake = last_good.load(arguments.config, state)

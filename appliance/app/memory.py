@@ -45,7 +45,6 @@ def prepare() -> None:
         mallopt(_M_TRIM_THRESHOLD, MALLOC_KEEP)
         mallopt(_M_MMAP_THRESHOLD, MALLOC_MMAP_FROM)
     gc.set_threshold(GC_THRESHOLD)
-    gc.enable()  # see cli.py
 
 
 def settle() -> None:
