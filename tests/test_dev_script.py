@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,15 +130,12 @@ class TestSetup:
         assert install.endswith(f"--no-install-recommends {packages}")
         assert sync.startswith("uv sync --quiet --locked --project ")
 
-    def test_the_second_time_it_does_nothing_and_is_quick(self, checkout: Checkout) -> None:
+    def test_the_second_time_it_does_nothing(self, checkout: Checkout) -> None:
         checkout.dev("version")
         assert checkout.log
-        before = time.monotonic()
         done = checkout.dev("demo", "--boxes", "3")
-        took = time.monotonic() - before
         assert (done.stdout, done.stderr) == ("ran:-P -m appliance demo --boxes 3\n", "")
         assert checkout.log == []
-        assert took < 1.0
 
     def test_a_changed_lock_file_brings_the_python_packages_up_to_date(self, checkout: Checkout) -> None:
         checkout.dev("version")
