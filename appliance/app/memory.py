@@ -2,8 +2,8 @@
 
 Links, decoders and their buffers die in reference cycles, on threads that come and go. glibc gives each
 thread a heap of its own and returns little of it; one heap is enough for all of ours. The cycles of a closed
-link are collected soon after it, for the next one to use their memory; a while after a meeting, when nobody
-waits for the loop, what is free goes back to the system.
+link are collected some seconds after it, for the next one to use their memory; a while after a meeting, when
+nobody waits for the loop, what is free goes back to the system.
 
 In a call every picture is half a megabyte that is freed 33 ms later. By default glibc returns it to the
 kernel each time, which has to clear the same pages again: 7000 page faults a second with six remote peers, a
@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from appliance.core.limits import (
-    COLLECT_EVERY,
+    COLLECT_AFTER,
     GC_THRESHOLD,
     MALLOC_ARENAS,
     MALLOC_KEEP,
@@ -33,13 +33,15 @@ if TYPE_CHECKING:
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # <malloc.h>
 
+_libc = ctypes.CDLL(None)
+
 
 def prepare() -> None:
     """Bound the number of heaps, have them keep what a picture needs, and collect garbage less often.
 
     Call it once, before any thread is started. Heaps other than glibc's are left alone. `settle` comes later.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = getattr(_libc, "mallopt", None)
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, MALLOC_ARENAS)
         mallopt(_M_TRIM_THRESHOLD, MALLOC_KEEP)
@@ -62,7 +64,7 @@ def collect() -> None:
 
 def trim() -> None:
     """Return what is free in the heap to the system; takes some milliseconds."""
-    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    malloc_trim = getattr(_libc, "malloc_trim", None)
     if malloc_trim is not None:
         malloc_trim(0)
 
@@ -79,22 +81,21 @@ class Housekeeping:
     def __init__(self, loop: asyncio.AbstractEventLoop, anybody: Callable[[], bool]) -> None:
         self._loop = loop
         self._anybody = anybody
-        self._collect_at = 0.0  # not before, in a call
-        self._garbage = False  # a link was closed since
+        self._collect_at: float | None = None  # in a call; a link was closed
         self._trim_at: float | None = None  # in a call
         self._rest_timer: asyncio.TimerHandle | None = None
 
     def link_closed(self) -> None:
-        """One is over, and its memory waits for the garbage collector."""
-        self._garbage = True
+        """One is over, and its memory waits for the garbage collector: once its last tasks are over, too."""
+        if self._collect_at is None:
+            self._collect_at = self._loop.time() + COLLECT_AFTER
 
     def in_call(self) -> None:
         """Called often in a call: collect what links left, and give back what is free, once in a while."""
         now = self._loop.time()
-        if self._garbage and now >= self._collect_at:
+        if self._collect_at is not None and now >= self._collect_at:
             collect()
-            self._garbage = False
-            self._collect_at = now + COLLECT_EVERY
+            self._collect_at = None
         if self._trim_at is None:
             self._trim_at = now + TRIM_EVERY
         elif now >= self._trim_at:

@@ -630,7 +630,7 @@ VIEW_LINKS_EVERY = (
 )
 LINE_IDENTITY_WAIT = 0.02  # a line came before the identity of who dials it: looked again so often
 ACQUAINTANCES_MAX = 256  # boxes remembered by name: more than a ship has, and 12 kB on disk
-COLLECT_EVERY = 15.0  # in a call, closed links' garbage is collected at most so often: it takes milliseconds
+COLLECT_AFTER = 5.0  # in a call, a closed link's garbage is collected so long after it: it takes milliseconds
 TRIM_EVERY = 5.0  # seconds in a call until free memory goes back to the system: it takes milliseconds
 MEMORY_KEPT = 60.0  # seconds without a meeting until free memory goes back to the system
 MALLOC_KEEP = 16 << 20  # bytes a heap keeps free at its end: pictures come and go in the same memory

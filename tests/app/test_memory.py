@@ -11,7 +11,7 @@ import pytest
 
 from appliance.app import memory
 from appliance.app.memory import Housekeeping
-from appliance.core.limits import COLLECT_EVERY, MEMORY_KEPT, TRIM_EVERY
+from appliance.core.limits import COLLECT_AFTER, MEMORY_KEPT, TRIM_EVERY
 
 
 class Clock:
@@ -82,15 +82,23 @@ def test_nothing_is_given_back_while_a_call_begins(clock: Clock, done: list[str]
     assert done == []
 
 
-def test_links_are_collected_once_in_a_while(clock: Clock, done: list[str]) -> None:
+def test_links_that_closed_together_are_collected_once_and_when_they_are_over(
+    clock: Clock, done: list[str]
+) -> None:
     housekeeping = house(clock)
     housekeeping.in_call()
-    assert done == []
     for _ in range(3):
         housekeeping.link_closed()
+        clock.move(1.0)
+    clock.move(COLLECT_AFTER - 4.0)
+    housekeeping.in_call()
+    assert done == []
+    clock.move(1.0)
+    for _ in range(3):
         housekeeping.in_call()
-    assert done == ["collect"]
-    clock.move(COLLECT_EVERY)
+    assert done.count("collect") == 1
+    housekeeping.link_closed()
+    clock.move(COLLECT_AFTER)
     housekeeping.in_call()
     assert done.count("collect") == 2
 

@@ -65,6 +65,14 @@ def _library() -> Any:
     return opuslib_next
 
 
+def _frame_of(opus: Any) -> tuple[Samples, Any]:
+    """A frame's samples and libopus's pointer to them, made once: numpy's pointers are reference cycles,
+    so that one made for each frame would keep that frame until the next garbage collection.
+    """
+    samples = np.zeros(limits.SOUND_FRAME, np.int16)
+    return samples, samples.ctypes.data_as(opus.api.c_int16_pointer)
+
+
 class Encoder:
     """32 kb/s speech with in-band FEC; ``dtx``: let packets of silence shrink to one or two bytes."""
 
@@ -79,7 +87,7 @@ class Encoder:
         self._coder = opus.Encoder(limits.SOUND_RATE, 1, opus.APPLICATION_VOIP)
         self._encode = opus.api.encoder.libopus_encode
         self._error = opus.OpusError
-        self._pointer = opus.api.c_int16_pointer
+        self._frame, self._at_frame = _frame_of(opus)
         self._out = ctypes.create_string_buffer(limits.OPUS_PACKET_MAX)
         self._coder.bitrate = bitrate
         self._coder.complexity = _COMPLEXITY
@@ -96,10 +104,11 @@ class Encoder:
             self._coder.packet_loss_perc = min(max(percent, 0), 100)
 
     def encode(self, samples: Samples) -> bytes:
-        """Return the packet of one frame (960 samples, contiguous)."""
+        """Return the packet of one frame (960 samples)."""
+        self._frame[:] = samples
         size = self._encode(
             self._coder.encoder_state,
-            samples.ctypes.data_as(self._pointer),
+            self._at_frame,
             limits.SOUND_FRAME,
             self._out,
             limits.OPUS_PACKET_MAX,
@@ -121,7 +130,7 @@ class Decoder:
         self._coder = opus.Decoder(limits.SOUND_RATE, 1)
         self._size = int(opus.api.decoder.libopus_get_size(1))
         self._decode = opus.api.decoder.libopus_decode
-        self._pointer = opus.api.c_int16_pointer
+        self._samples, self._at_samples = _frame_of(opus)
 
     def decode(self, payload: bytes) -> Samples:
         """Decode a packet; one that libopus refuses is concealed."""
@@ -144,15 +153,15 @@ class Decoder:
         ctypes.memmove(self._coder.decoder_state, state, self._size)
 
     def _frame(self, payload: bytes | None, fec: int) -> Samples:
-        out = np.zeros(limits.SOUND_FRAME, np.int16)
+        self._samples.fill(0)
         size = self._decode(
             self._coder.decoder_state,
             payload,
             0 if payload is None else len(payload),
-            out.ctypes.data_as(self._pointer),
+            self._at_samples,
             limits.SOUND_FRAME,
             fec,
         )
         if size < 0 and payload is not None:
             return self._frame(None, 0)
-        return out
+        return self._samples.copy()
